@@ -1,0 +1,144 @@
+// Every change that Holdfast makes to the register's value, each a pure function that says yes with the new value or no
+// with the reason. What a change expects of the current value is its fencing condition.
+import type { Policy } from '../policy.ts';
+import { reservedEpoch, isSameValue, transitionsKept, type RegisterValue, type Transition } from '../register/value.ts';
+import { nextState, type TransitionEvent } from './transitions.ts';
+
+export type Proposed = { readonly kind: 'set'; readonly value: RegisterValue } | { readonly kind: 'refuse'; readonly because: string };
+
+/** Who makes a transition, when by their own clock, why, and SHA-256 hashing for evidence and the audit chain. */
+export type Maker = { readonly by: string; readonly atMs: number; readonly because: string; readonly evidence: string; readonly digest: (text: string) => string };
+
+const refuse = (because: string): Proposed => ({ kind: 'refuse', because });
+
+function step(current: RegisterValue, on: TransitionEvent, maker: Maker, change: Partial<RegisterValue>): Proposed {
+  const to = nextState(current.state, on);
+  if (to === undefined) return refuse(`'${on}' does not apply in state '${current.state}'`);
+  const next: RegisterValue = { ...current, ...change, state: to, because: maker.because, evidence: maker.evidence };
+  const transition: Transition = {
+    from: current.state,
+    to,
+    on,
+    because: maker.because,
+    epoch: reservedEpoch(next),
+    attempt: next.attempt,
+    by: maker.by,
+    atMs: maker.atMs,
+  };
+  const auditHead = maker.digest(`${current.auditHead}\n${JSON.stringify(transition)}`);
+  return { kind: 'set', value: { ...next, transitions: [...current.transitions, transition].slice(-transitionsKept), auditHead } };
+}
+
+/** Renew: only the holder, only while renewable; every renewal has an id of its own (C7). */
+export function renew(current: RegisterValue, me: string, epoch: number, renewal: string): Proposed {
+  if (current.holder !== me || current.epoch !== epoch) return refuse(`${current.holder} holds epoch ${current.epoch}`);
+  if (!current.renewable) return refuse(`epoch ${epoch} was revoked: ${current.because}`);
+  if (current.released) return refuse(`epoch ${epoch} was released`);
+  return { kind: 'set', value: { ...current, renewal } };
+}
+
+/** A lapse: exactly the renewal whose clock has run out, so that a renewal in between wins. */
+export function declareLapse(current: RegisterValue, seen: { epoch: number; renewal: string }, target: string, maker: Maker): Proposed {
+  if (current.paused !== null) return refuse(`paused by ${current.paused.by}: ${current.paused.reason}`);
+  if (current.epoch !== seen.epoch || current.renewal !== seen.renewal) return refuse(`${current.holder} renewed meanwhile`);
+  if (!current.renewable) return refuse('a failover is under way already');
+  return step(current, 'lease-lapsed', maker, reserve(current, target, 1));
+}
+
+/** Revocation (H4): forbids further renewal, whichever renewal is current; the challenger's clock runs on. */
+export function revoke(current: RegisterValue, seen: { epoch: number }, on: 'region-sick' | 'operator-failover', target: string, maker: Maker): Proposed {
+  if (current.paused !== null) return refuse(`paused by ${current.paused.by}: ${current.paused.reason}; 'holdfast resume' first`);
+  if (current.epoch !== seen.epoch) return refuse(`epoch is ${current.epoch} now, not ${seen.epoch}`);
+  if (!current.renewable) return refuse(`a failover to ${current.successor ?? current.holder} is under way already (epoch ${reservedEpoch(current)}, attempt ${current.attempt})`);
+  return step(current, on, maker, reserve(current, target, 1));
+}
+
+function reserve(current: RegisterValue, target: string, attempt: number): Partial<RegisterValue> {
+  return { renewable: false, successor: target, attempt, attemptsSpent: current.attemptsSpent + 1 };
+}
+
+/**
+ * Attempt + 1, named by a candidate for itself, once the same (epoch, attempt) was seen too long (C5). An epoch that was
+ * taken already is never reserved again: then it is (epoch + 1, 1) (P2).
+ */
+export function nextAttempt(current: RegisterValue, seen: { epoch: number; attempt: number }, me: string, attemptsMax: number, maker: Maker): Proposed {
+  if (current.paused !== null) return refuse(`paused by ${current.paused.by}: ${current.paused.reason}`);
+  if (current.epoch !== seen.epoch || current.attempt !== seen.attempt) return refuse('another attempt has begun');
+  if (current.state !== 'failing-over' && current.state !== 'failed') return refuse(`state is '${current.state}'`);
+  return step(current, attemptEvent(current, attemptsMax), maker, reserve(current, me, current.successor === null ? 1 : current.attempt + 1));
+}
+
+function attemptEvent(current: RegisterValue, attemptsMax: number): TransitionEvent {
+  return current.state === 'failing-over' && current.attemptsSpent >= attemptsMax ? 'attempts-spent' : 'attempt-dead';
+}
+
+/** Take the lease: exactly the value that was read when the clock had run out, or that says released. */
+export function takeLease(current: RegisterValue, seen: RegisterValue, me: string, renewal: string): Proposed {
+  if (!isSameValue(current, seen)) return refuse('the register changed meanwhile');
+  if (current.successor !== me) return refuse(`the successor is ${current.successor ?? 'nobody'}, not ${me}`);
+  const lost = current.holder === me ? {} : { [current.holder]: { ...current.regions[current.holder], reconciled: false } };
+  return {
+    kind: 'set',
+    value: { ...current, holder: me, epoch: current.epoch + 1, renewal, renewable: true, released: false, successor: null, regions: { ...current.regions, ...lost } },
+  };
+}
+
+/** Release, after every row of the region is closed for good. */
+export function release(current: RegisterValue, me: string, epoch: number): Proposed {
+  if (current.holder !== me || current.epoch !== epoch) return refuse(`${current.holder} holds epoch ${current.epoch}`);
+  if (current.renewable) return refuse('not revoked');
+  if (current.released) return refuse('released already');
+  return { kind: 'set', value: { ...current, released: true } };
+}
+
+function isHeld(current: RegisterValue, me: string, epoch: number, attempt: number): boolean {
+  return current.holder === me && current.epoch === epoch && current.attempt === attempt && current.renewable;
+}
+
+export function gateOpened(current: RegisterValue, me: string, epoch: number, attempt: number, maker: Maker): Proposed {
+  if (!isHeld(current, me, epoch, attempt)) return refuse(`${current.holder} holds epoch ${current.epoch}, attempt ${current.attempt}`);
+  return step(current, 'gate-opened', maker, {});
+}
+
+export function serviceValidated(current: RegisterValue, me: string, epoch: number, attempt: number, maker: Maker): Proposed {
+  if (!isHeld(current, me, epoch, attempt)) return refuse(`${current.holder} holds epoch ${current.epoch}, attempt ${current.attempt}`);
+  return step(current, 'service-validated', maker, { attemptsSpent: 0 });
+}
+
+/**
+ * The target gives its attempt up before it opened. Before the take-over that is the next attempt; after it a revocation
+ * of its own epoch, which its governor then releases.
+ */
+export function rollBack(current: RegisterValue, me: string, epoch: number, attempt: number, successor: string, attemptsMax: number, maker: Maker): Proposed {
+  const isReserved = current.successor === me && current.epoch === epoch - 1 && current.attempt === attempt;
+  if (!isReserved && !isHeld(current, me, epoch, attempt)) return refuse(`epoch ${epoch}, attempt ${attempt} is over`);
+  if (current.state !== 'failing-over' && current.state !== 'failed') return refuse(`the gate was opened (state '${current.state}'): only forward from here`);
+  const isSpent = current.state === 'failing-over' && current.attemptsSpent >= attemptsMax;
+  return step(current, isSpent ? 'attempts-spent' : 'rolled-back', maker, reserve(current, successor, isReserved ? attempt + 1 : 1));
+}
+
+export function healthChanged(current: RegisterValue, on: 'health-dropped' | 'health-restored', maker: Maker): Proposed {
+  if (current.paused !== null) return refuse(`paused by ${current.paused.by}`);
+  return step(current, on, maker, {});
+}
+
+export function pause(current: RegisterValue, by: string, reason: string, atMs: number): Proposed {
+  if (current.paused !== null) return refuse(`paused already by ${current.paused.by}: ${current.paused.reason}`);
+  return { kind: 'set', value: { ...current, paused: { by, reason, atMs } } };
+}
+
+export function resume(current: RegisterValue): Proposed {
+  if (current.paused === null) return refuse('not paused');
+  return { kind: 'set', value: { ...current, paused: null } };
+}
+
+/** What a person may ask for is checked against the value that stands, so that nothing changes on a refusal. */
+export function operatorFailover(current: RegisterValue, target: string, policy: Pick<Policy, 'voters'>, maker: Maker): Proposed {
+  const voter = policy.voters.find((v) => v.region === target);
+  const candidates = policy.voters.filter((v) => v.role === 'candidate').map((v) => v.region);
+  if (voter === undefined) return refuse(`'${target}' is not a region of this group: it may be ${candidates.join(' or ')}`);
+  if (voter.role === 'witness') return refuse(`${target} is a witness: it votes only; the target may be ${candidates.join(' or ')}`);
+  if (current.holder === target && current.renewable) return refuse(`${target} holds the lease already (epoch ${current.epoch})`);
+  if (current.regions[target]?.reconciled !== true) return refuse(`${target} is not reconciled: it has writes that no other region has; see its divergence report in 'holdfast status'`);
+  return revoke(current, { epoch: current.epoch }, 'operator-failover', target, maker);
+}

@@ -1,0 +1,66 @@
+// From what the regions saw to a verdict on each candidate: k of n at each vantage point, then a majority of the voters'
+// vantage points. A vantage point that does not tick, or cannot be read, is unknown: it counts for neither side.
+import type { Policy, Trigger } from '../policy.ts';
+import { candidatesOf, majorityOf } from '../policy.ts';
+import type { Outcome, Vantage } from './vantage.ts';
+
+export type Judgement = { readonly kind: 'healthy' | 'failing' | 'unknown'; readonly because: string };
+
+export type CandidateVerdict = {
+  readonly region: string;
+  readonly liveness: Judgement;
+  readonly readiness: Judgement;
+  /** Median of the vantage points' scores; null when none is known. */
+  readonly health: number | null;
+  readonly latencyMs: number | null;
+  readonly dataAgeMs: number | null;
+};
+
+/** How many good probes in a row make a candidate healthy again (FEATURES, Health). */
+export const healthyAfter = 2;
+/** A vantage row whose count stood still this many ticks is stale. */
+export const staleAfterTicks = 3;
+
+export function judgeWindow(outcomes: readonly Outcome[], trigger: Trigger): Judgement['kind'] {
+  const failed = outcomes.slice(-trigger.of).filter((o) => o === 'failed').length;
+  if (failed >= trigger.failures) return 'failing';
+  const last = outcomes.slice(-healthyAfter);
+  return last.length === healthyAfter && last.every((o) => o === 'ok') ? 'healthy' : 'unknown';
+}
+
+/** The vantage rows that are fresh by the reader's own clock. `mine` is what the reader saw itself, this tick included. */
+export function freshVantages(mine: Vantage, others: readonly Vantage[], nowMs: number, tickMs: number): Vantage[] {
+  const fresh = others.filter((v) => {
+    const seen = mine.peers[v.region];
+    return v.region !== mine.region && seen !== undefined && nowMs - seen.sinceMs <= staleAfterTicks * tickMs;
+  });
+  return [mine, ...fresh];
+}
+
+function byMajority(kinds: readonly Judgement['kind'][], policy: Policy, what: string): Judgement {
+  const need = majorityOf(policy);
+  const tally = (kind: Judgement['kind']) => kinds.filter((k) => k === kind).length;
+  const because = `${what}: ${tally('healthy')} of ${policy.voters.length} vantage points say healthy, ${tally('failing')} failing`;
+  if (tally('failing') >= need) return { kind: 'failing', because };
+  if (tally('healthy') >= need) return { kind: 'healthy', because };
+  return { kind: 'unknown', because };
+}
+
+function median(numbers: readonly number[]): number | null {
+  const sorted = numbers.toSorted((a, b) => a - b);
+  return sorted[Math.floor((sorted.length - 1) / 2)] ?? null;
+}
+
+export function judgeCandidates(vantages: readonly Vantage[], policy: Policy): CandidateVerdict[] {
+  return candidatesOf(policy).map((region) => {
+    const windows = vantages.flatMap((v) => v.candidates[region] ?? []);
+    return {
+      region,
+      liveness: byMajority(windows.map((w) => judgeWindow(w.liveness, policy.policy.liveness)), policy, `liveness of ${region}`),
+      readiness: byMajority(windows.map((w) => judgeWindow(w.readiness, policy.policy.readiness)), policy, `readiness of ${region}`),
+      health: median(windows.map((w) => w.score)),
+      latencyMs: median(windows.flatMap((w) => w.latencyMs ?? [])),
+      dataAgeMs: vantages.find((v) => v.region === region)?.dataAgeMs ?? null,
+    };
+  });
+}

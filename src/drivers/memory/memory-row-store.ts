@@ -1,0 +1,45 @@
+// Rows of one region in memory, with the same conditions as DynamoDB: for tests and the simulation.
+import { holds, type Row, type RowChange, type RowCheck, type RowKey } from '../../core/rows/row.ts';
+import type { ChangeAnswer, RowStore } from '../../ports/row-store.ts';
+
+function nameOf(key: RowKey): string {
+  return `${key.table}|${key.pk}|${key.sk ?? ''}`;
+}
+
+export class MemoryRowStore implements RowStore {
+  readonly region: string;
+  readonly #rows = new Map<string, Row>();
+
+  constructor(region: string, first: readonly { readonly key: RowKey; readonly row: Row }[] = []) {
+    this.region = region;
+    for (const { key, row } of first) this.#rows.set(nameOf(key), row);
+  }
+
+  async get(key: RowKey): Promise<Row | undefined> {
+    return this.#rows.get(nameOf(key));
+  }
+
+  async change(change: RowChange): Promise<ChangeAnswer> {
+    const before = this.#rows.get(nameOf(change.key));
+    if (!isAllowed(change, before)) return { kind: 'refused', row: before };
+    const row = { ...before, ...change.set };
+    this.#rows.set(nameOf(change.key), row);
+    return { kind: 'done', row };
+  }
+
+  async changeTogether(changes: readonly RowChange[], checks: readonly RowCheck[]): Promise<'done' | 'refused'> {
+    const isEach = changes.every((c) => isAllowed(c, this.#rows.get(nameOf(c.key))));
+    const isChecked = checks.every((c) => {
+      const row = this.#rows.get(nameOf(c.key));
+      return row !== undefined && c.when.every((condition) => holds(condition, row));
+    });
+    if (!isEach || !isChecked) return 'refused';
+    for (const change of changes) this.#rows.set(nameOf(change.key), { ...this.#rows.get(nameOf(change.key)), ...change.set });
+    return 'done';
+  }
+}
+
+function isAllowed(change: RowChange, row: Row | undefined): boolean {
+  if (row === undefined) return change.mayCreate;
+  return change.when.every((condition) => holds(condition, row));
+}

@@ -1,0 +1,32 @@
+// AbandonAttempt: gives an attempt up before the gate was opened, so that the next one begins now and not after the limit.
+import { NoQuorumError } from '../core/errors.ts';
+import { bestTarget } from '../core/failover/decide.ts';
+import { rollBack } from '../core/failover/register-changes.ts';
+import type { RunbookInput } from '../core/failover/runbook.ts';
+import { beginStep, lookForStep } from './current-lease.ts';
+import { makerOf, registerOf, tell, type Governor } from './governor.ts';
+import { changeRegister, seenBallotOf } from './register.ts';
+import { readVerdicts } from './watch.ts';
+
+export type Abandoned = { readonly outcome: 'rolled-back' | 'superseded' | 'needs-operator'; readonly because: string };
+
+export async function abandonAttemptStep(governor: Governor, input: RunbookInput, because: string): Promise<Abandoned> {
+  await beginStep(governor, input, 'AbandonAttempt');
+  const [sighting, verdicts] = await Promise.all([lookForStep(governor), readVerdicts(governor)]);
+  const others = verdicts.filter((v) => v.region !== governor.me);
+  const maker = makerOf(governor, `${governor.me} gave up epoch ${input.epoch}, attempt ${input.attempt}: ${because}`, { because, verdicts });
+  const outcome = await changeRegister(registerOf(governor), seenBallotOf(sighting), (current) => {
+    // Nobody better: this region tries again itself, in the next attempt.
+    const successor = bestTarget({ verdicts: others }, current) ?? governor.me;
+    return rollBack(current, governor.me, input.epoch, input.attempt, successor, governor.policy.policy.attemptsMax, maker);
+  });
+  if (outcome.kind === 'unknown') throw new NoQuorumError(`The attempt was not given up for certain: ${outcome.because}. It is looked at again.`);
+  if (outcome.kind === 'refused') return { outcome: 'superseded', because: outcome.because };
+  const isFailed = outcome.value.state === 'failed';
+  await tell(governor, {
+    severity: isFailed ? 'critical' : 'warning',
+    subject: `${input.group}: attempt ${input.attempt} at ${input.target} was given up`,
+    text: `${because}. Next: ${outcome.value.successor ?? 'nobody'}, state ${outcome.value.state}.`,
+  });
+  return { outcome: isFailed ? 'needs-operator' : 'rolled-back', because };
+}

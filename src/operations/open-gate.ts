@@ -1,0 +1,42 @@
+// OpenGate: the only thing that opens fence rows and gate, once the data is there. Repeated until both stand; a row that is
+// open already counts as done (R2).
+import { StepNotReadyError, SupersededError } from '../core/errors.ts';
+import { gateOpened } from '../core/failover/register-changes.ts';
+import { stillAt, type RunbookInput } from '../core/failover/runbook.ts';
+import { isFenceOpen, isLeaseOpen, openFence, openLease } from '../core/lease/lease-rows.ts';
+import { beginStep, requireHeld } from './current-lease.ts';
+import { makerOf, registerOf, type Governor } from './governor.ts';
+import { readOwnRows } from './keep-lease.ts';
+import { changeRegister, seenBallotOf } from './register.ts';
+
+export async function openGateStep(governor: Governor, input: RunbookInput): Promise<{ readonly openedAtMs: number }> {
+  await beginStep(governor, input, 'OpenGate');
+  const sighting = await requireHeld(governor, input);
+  await requireReadiness(governor);
+  const { lease, fences } = await readOwnRows(governor);
+  if (lease.epoch < input.epoch || fences.some((f) => f.epoch < input.epoch)) throw new StepNotReadyError(`The rows of ${governor.me} do not carry epoch ${input.epoch} yet: its next tick repeats TakeLease's writes.`);
+  const nowMs = governor.clock.nowMs();
+  if (lease.untilAtMs <= nowMs + governor.policy.timing.effectMs) throw new StepNotReadyError(`The lease of epoch ${input.epoch} waits for its next renewal (until ${lease.untilAtMs}, now ${nowMs}).`);
+  const check = stillAt(input, 'OpenGate');
+  const shut = fences.flatMap((row, k) => (isFenceOpen(row) ? [] : [openFence(k, input.epoch, lease.untilAtMs)]));
+  if (shut.length > 0 && (await governor.own.changeTogether(shut, [check])) === 'refused') {
+    throw new StepNotReadyError(`The fence rows of ${governor.me} could not be opened for epoch ${input.epoch}; they are looked at again.`);
+  }
+  if (!isLeaseOpen(lease) && (await governor.own.changeTogether([openLease(input.epoch)], [check])) === 'refused') {
+    throw new SupersededError(`The lease row of ${governor.me} was closed for good or raised beyond epoch ${input.epoch}: the gate stays shut.`);
+  }
+  const openedAtMs = Math.round(governor.clock.nowMs());
+  if (sighting.value.state === 'failing-over' || sighting.value.state === 'failed') {
+    const maker = makerOf(governor, `${governor.me} opened its gate in epoch ${input.epoch}`, { lease, fences });
+    const outcome = await changeRegister(registerOf(governor), seenBallotOf(sighting), (current) => gateOpened(current, governor.me, input.epoch, input.attempt, maker));
+    if (outcome.kind !== 'chosen') throw new StepNotReadyError(`The gate is open, but the register does not say so yet: ${outcome.because}.`);
+  }
+  return { openedAtMs };
+}
+
+/** Readiness is needed to open after a take-over; once open, only lease, release or revocation shuts the gate (H9). */
+async function requireReadiness(governor: Governor): Promise<void> {
+  if (governor.serviceUrl === null) throw new StepNotReadyError(`${governor.me} has no service endpoint configured: HOLDFAST_SERVICE_URL.`);
+  const readiness = await governor.probe.probe(governor.me, governor.serviceUrl, 'readiness');
+  if (readiness.outcome === 'failed') throw new StepNotReadyError(`The service in ${governor.me} is not ready (${readiness.because}): the gate stays shut.`);
+}

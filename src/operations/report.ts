@@ -1,0 +1,30 @@
+// Report: writes down what was measured, and says in the register that the group is normal again if the service was validated.
+import { NoQuorumError } from '../core/errors.ts';
+import { serviceValidated } from '../core/failover/register-changes.ts';
+import type { RunbookInput } from '../core/failover/runbook.ts';
+import { beginStep, requireHeld } from './current-lease.ts';
+import { makerOf, registerOf, tell, type Governor } from './governor.ts';
+import { changeRegister, seenBallotOf } from './register.ts';
+
+/** What the steps before put out, as the machine passes it on; null for a step that did not succeed. */
+export type StepOutputs = { readonly takeLease: unknown; readonly synchronise: unknown; readonly openGate: unknown; readonly awaitDns: unknown; readonly validateService: unknown };
+
+export function reportKey(epoch: number) {
+  return { table: 'region', pk: 'REPORT', sk: String(epoch).padStart(8, '0') } as const;
+}
+
+export async function reportStep(governor: Governor, input: RunbookInput, outputs: StepOutputs): Promise<{ readonly outcome: 'failed-over' | 'needs-operator' }> {
+  await beginStep(governor, input, 'Report');
+  const sighting = await requireHeld(governor, input);
+  const isValidated = outputs.validateService !== null && outputs.validateService !== undefined;
+  const decided = sighting.value.transitions.findLast((t) => t.to === 'failing-over' && t.epoch === input.epoch);
+  const report = { ...input, isValidated, decidedBecause: decided?.because ?? sighting.value.because, decidedBy: decided?.by ?? 'deployment', outputs, reportedAtMs: Math.round(governor.clock.nowMs()) };
+  await governor.own.change({ key: reportKey(input.epoch), set: { report: JSON.stringify(report) }, when: [], mayCreate: true });
+  if (isValidated && sighting.value.state === 'recovery') {
+    const maker = makerOf(governor, `the service was validated in ${governor.me}`, report);
+    const outcome = await changeRegister(registerOf(governor), seenBallotOf(sighting), (current) => serviceValidated(current, governor.me, input.epoch, input.attempt, maker));
+    if (outcome.kind !== 'chosen') throw new NoQuorumError(`The report is written, but the register does not say normal yet: ${outcome.because}.`);
+  }
+  if (!isValidated) await tell(governor, { severity: 'critical', subject: `${input.group}: ${input.target} serves, but was not validated`, text: `Look at the service's log in ${input.target} and at 'holdfast status'; the state stays 'recovery'.` });
+  return { outcome: isValidated ? 'failed-over' : 'needs-operator' };
+}

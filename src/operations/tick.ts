@@ -1,0 +1,143 @@
+// The governor's tick: look, decide, act. The same work every time.
+import { checkClock } from '../core/clock/clock-check.ts';
+import { declareLapse, healthChanged, nextAttempt, revoke, type Proposed } from '../core/failover/register-changes.ts';
+import { decide, type Decision, type View } from '../core/failover/decide.ts';
+import { executionName } from '../core/failover/runbook.ts';
+import { freshVantages, judgeCandidates } from '../core/health/verdict.ts';
+import { advanceLook, lookChange, lookKey, parseLook, type Look } from '../core/lease/look.ts';
+import { reservedEpoch, type RegisterValue } from '../core/register/value.ts';
+import type { Sighting } from '../core/register/sighting.ts';
+import type { RowChange } from '../core/rows/row.ts';
+import { isCandidate, makerOf, registerOf, startStopwatch, tell, type Governor, type Stopwatch } from './governor.ts';
+import { keepLease, readOwnRows } from './keep-lease.ts';
+import { changeRegister, lookAtRegister, seenBallotOf, type ChangeOutcome } from './register.ts';
+import { vantageChange, watch, type Watched } from './watch.ts';
+
+export type TickReport =
+  | { readonly kind: 'not-mine' | 'late'; readonly slot: number }
+  | { readonly kind: 'ticked'; readonly slot: number; readonly sighting: string; readonly lease: string; readonly decision: Decision; readonly outcome: string; readonly problems: readonly string[] };
+
+/** How late a slot may come and still be worth ticking, in ticks; later ones are dropped. */
+const lateTicksMax = 1;
+
+export function slotOf(atMs: number, tickMs: number): number {
+  return Math.floor(atMs / tickMs);
+}
+
+/** One conditional write claims the slot; whoever loses leaves at once (schedulers and queues deliver twice). */
+function claim(slot: number, nowMs: number): RowChange {
+  return { key: { table: 'region', pk: 'TICK', sk: '#' }, set: { slot, claimedAtMs: nowMs }, when: [{ attribute: 'slot', is: '<', value: slot }], mayCreate: false };
+}
+
+export async function tick(governor: Governor, slot: number, dataAgeMs: () => Promise<number | null>): Promise<TickReport> {
+  const { own, clock, policy } = governor;
+  const lateMs = clock.nowMs() - (slot + 1) * policy.timing.tickMs;
+  if (lateMs > lateTicksMax * policy.timing.tickMs) return { kind: 'late', slot };
+  if ((await own.change(claim(slot, clock.nowMs()))).kind === 'refused') return { kind: 'not-mine', slot };
+  const stopwatch = startStopwatch(clock);
+  const watching = dataAgeMs().then((age) => watch(governor, age));
+  const [sighting, rows, lookRow] = await Promise.all([lookAtRegister(registerOf(governor)), isCandidate(governor) ? readOwnRows(governor) : undefined, own.get(lookKey)]);
+  const look = await keepLook(governor, parseLook(lookRow), sighting);
+  const clockVerdict = checkClock(governor.clockSamples.recent(), policy.timing.clockSkewMs);
+  const [kept, watched] = await Promise.all([
+    rows === undefined ? undefined : keepLease(governor, sighting, rows, clockVerdict.kind !== 'disagree').catch((error: unknown) => ({ outcome: `not kept: ${String(error)}` })),
+    watching,
+  ]);
+  if (clockVerdict.kind === 'disagree') await tell(governor, { severity: 'critical', subject: `${policy.group}: the clocks of ${governor.me} disagree`, text: clockVerdict.because });
+  const problems = [...watched.problems];
+  await ensureRunbook(governor, sighting).catch((error: unknown) => problems.push(`the runbook was not started, the next tick tries again: ${String(error)}`));
+  const { decision, outcome } = await decideAndAct(governor, stopwatch, sighting, look, watched);
+  await own.change(vantageChange(policy.group, watched.mine));
+  return { kind: 'ticked', slot, sighting: sighting.because, lease: kept?.outcome ?? 'witness', decision, outcome, problems };
+}
+
+async function keepLook(governor: Governor, look: Look, sighting: Sighting): Promise<Look> {
+  const next = advanceLook(look, sighting, Math.ceil(governor.clock.nowMs()));
+  if (next === look) return look;
+  const answer = await governor.own.change(lookChange(next));
+  return answer.kind === 'done' ? next : parseLook(answer.row);
+}
+
+async function decideAndAct(governor: Governor, stopwatch: Stopwatch, firstSighting: Sighting, firstLook: Look, watched: Watched) {
+  let view = viewOf(governor, stopwatch, firstSighting, firstLook, watched);
+  let decision = decide(view, governor.policy);
+  if (decision.kind === 'look-again') {
+    // D + ε falls due before the next tick: act when it does, on a fresh look.
+    await governor.clock.wait(decision.inMs);
+    const sighting = await lookAtRegister(registerOf(governor));
+    view = viewOf(governor, stopwatch, sighting, await keepLook(governor, view.look, sighting), watched);
+    decision = decide(view, governor.policy);
+  }
+  return { decision, outcome: await act(governor, view, decision) };
+}
+
+function viewOf(governor: Governor, stopwatch: Stopwatch, sighting: Sighting, look: Look, watched: Watched): View {
+  const { policy, clock } = governor;
+  const vantages = freshVantages(watched.mine, watched.others, clock.nowMs(), policy.timing.tickMs);
+  return {
+    me: governor.me,
+    nowMs: stopwatch.challengerNowMs(),
+    sighting,
+    look,
+    verdicts: judgeCandidates(vantages, policy),
+    clock: checkClock(governor.clockSamples.recent(), policy.timing.clockSkewMs),
+  };
+}
+
+async function act(governor: Governor, view: View, decision: Decision): Promise<string> {
+  if (decision.kind === 'nothing' || decision.kind === 'look-again' || view.sighting.kind === 'nothing') return '';
+  const { value } = view.sighting;
+  const isTransition = decision.kind === 'declare-lapse' || decision.kind === 'revoke' || decision.kind === 'next-attempt';
+  if (isTransition && (governor.policy.mode === 'observe' || governor.policy.mode === 'advise')) return shadow(governor, value, decision);
+  const maker = makerOf(governor, decision.because, { decision, view: { ...view, look: view.look } });
+  const outcome = await changeRegister(registerOf(governor), seenBallotOf(view.sighting), (current) => proposalFor(governor, current, value, decision, maker));
+  return conclude(governor, decision, outcome);
+}
+
+type Actionable = Exclude<Decision, { kind: 'nothing' | 'look-again' }>;
+
+function proposalFor(governor: Governor, current: RegisterValue, seen: RegisterValue, decision: Actionable, maker: ReturnType<typeof makerOf>): Proposed {
+  switch (decision.kind) {
+    case 'declare-lapse':
+      return declareLapse(current, seen, decision.target, maker);
+    case 'revoke':
+      return revoke(current, seen, 'region-sick', decision.target, maker);
+    case 'next-attempt':
+      return nextAttempt(current, seen, governor.me, governor.policy.policy.attemptsMax, maker);
+    case 'health-dropped':
+    case 'health-restored':
+      return current.state === seen.state ? healthChanged(current, decision.kind, maker) : { kind: 'refuse', because: `state is '${current.state}' now` };
+  }
+}
+
+async function conclude(governor: Governor, decision: Actionable, outcome: ChangeOutcome): Promise<string> {
+  if (outcome.kind !== 'chosen') return `${decision.kind} ${outcome.kind}: ${outcome.because}`;
+  const { value } = outcome;
+  await Promise.all([
+    ensureRunbook(governor, { kind: 'chosen', value, ballot: '', highestPromise: '', because: '' }),
+    tell(governor, {
+      severity: value.state === 'failed' ? 'critical' : 'warning',
+      subject: `${value.group}: ${decision.kind} by ${governor.me}`,
+      text: `${decision.because}. State ${value.state}, epoch ${reservedEpoch(value)}, attempt ${value.attempt}, target ${value.successor ?? value.holder}.`,
+    }),
+  ]);
+  return `${decision.kind}: state ${value.state}, target ${value.successor ?? value.holder}`;
+}
+
+/** Every tick of the target asks for the execution again while the register says so: the CAS may have been the last act of whoever made it (H7). */
+async function ensureRunbook(governor: Governor, sighting: Sighting): Promise<void> {
+  if (sighting.kind !== 'chosen') return;
+  const { value } = sighting;
+  const target = value.successor ?? value.holder;
+  if ((value.state !== 'failing-over' && value.state !== 'failed') || target !== governor.me || value.paused !== null) return;
+  const epoch = reservedEpoch(value);
+  await governor.runbook.start(executionName(epoch, value.attempt), { group: value.group, epoch, attempt: value.attempt, target });
+}
+
+async function shadow(governor: Governor, value: RegisterValue, decision: Actionable): Promise<string> {
+  const text = `mode '${governor.policy.mode}': would ${decision.kind} (${decision.because})`;
+  const change = { state: value.state, epoch: value.epoch, decision: JSON.stringify(decision), atMs: governor.clock.nowMs() };
+  await governor.own.change({ key: { table: 'region', pk: 'SHADOW', sk: '#' }, set: change, when: [], mayCreate: true });
+  if (governor.policy.mode === 'advise') await tell(governor, { severity: 'critical', subject: `${governor.policy.group}: a person should act`, text });
+  return text;
+}
