@@ -1,5 +1,5 @@
 // Why: a region that does not exist is only noticed by AWS after the other regions were deployed; here it is noticed while one types it.
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** The regions of AWS, by partition (docs.aws.amazon.com/global-infrastructure/latest/regions). One opened since: add it here. */
 const REGIONS_BY_PARTITION: Readonly<Record<string, readonly string[]>> = {
@@ -39,4 +39,12 @@ function commonLetters(a: string, b: string): number {
   let suffix = 0
   while (suffix < a.length - prefix && suffix < b.length - prefix && a[a.length - 1 - suffix] === b[b.length - 1 - suffix]) suffix += 1
   return prefix + suffix
+}
+
+/** `us-east-1` → `UsEast1`, for names that may be letters and digits only. */
+export function regionIdPart(region: string): string {
+  return region
+    .split('-')
+    .map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`)
+    .join('');
 }

@@ -1,5 +1,5 @@
 // Why: a wrong setting is the owner's to correct, so its error must say which field, what it is and what it may be, in one line each.
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { InvalidConfigError } from '../core/errors.ts';
 
 /** Turns what zod found into one error: a line a field, each with the field's path. */

@@ -1,6 +1,6 @@
 // Why: what an owner writes in holdfast.config.ts: typed while it is typed, judged when the app is synthesised, so that a setting which
 // could let two regions act never reaches a region.
-import { z } from 'zod'
+import * as z from 'zod'
 import { type TimeBudget, refusals, timeBudget } from '../core/budget/time-budget.ts'
 import { partitionOf, regionSchema } from './aws-regions.ts'
 import { configError } from './config-error.ts'

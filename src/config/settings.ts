@@ -1,5 +1,5 @@
 // Why: timing, DNS and policy are the same settings for the owner (with defaults) and for a Lambda (complete); this file has the one schema of each.
-import { z } from 'zod'
+import * as z from 'zod'
 
 const whole = (from: number, to: number, what: string) =>
   z.int({ error: `must be a whole number ${what}` }).min(from, { error: `must be at least ${from} ${what}` }).max(to, { error: `must be at most ${to} ${what}` })

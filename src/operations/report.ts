@@ -6,8 +6,18 @@ import { beginStep, requireHeld } from './current-lease.ts';
 import { makerOf, registerOf, tell, type Governor } from './governor.ts';
 import { changeRegister, seenBallotOf } from './register.ts';
 
-/** What the steps before put out, as the machine passes it on; null for a step that did not succeed. */
-export type StepOutputs = { readonly takeLease: unknown; readonly synchronise: unknown; readonly openGate: unknown; readonly awaitDns: unknown; readonly validateService: unknown };
+/** What the steps before put out, as the machine passes it on; null where a step did not succeed, or nothing failed. */
+export type StepOutputs = {
+  readonly takenAtMs: unknown;
+  readonly openedAtMs: unknown;
+  readonly applied: unknown;
+  readonly loss: unknown;
+  readonly approval: unknown;
+  readonly dns: unknown;
+  readonly dnsFailure: unknown;
+  readonly validation: unknown;
+  readonly failure: unknown;
+};
 
 export function reportKey(epoch: number) {
   return { table: 'region', pk: 'REPORT', sk: String(epoch).padStart(8, '0') } as const;
@@ -16,9 +26,9 @@ export function reportKey(epoch: number) {
 export async function reportStep(governor: Governor, input: RunbookInput, outputs: StepOutputs): Promise<{ readonly outcome: 'failed-over' | 'needs-operator' }> {
   await beginStep(governor, input, 'Report');
   const sighting = await requireHeld(governor, input);
-  const isValidated = outputs.validateService !== null && outputs.validateService !== undefined;
+  const isValidated = isGiven(outputs.validation) && !isGiven(outputs.failure);
   const decided = sighting.value.transitions.findLast((t) => t.to === 'failing-over' && t.epoch === input.epoch);
-  const report = { ...input, isValidated, decidedBecause: decided?.because ?? sighting.value.because, decidedBy: decided?.by ?? 'deployment', outputs, reportedAtMs: Math.round(governor.clock.nowMs()) };
+  const report = { ...input, isValidated, decidedBecause: decided?.because ?? sighting.value.because, decidedBy: decided?.by ?? 'deployment', ...outputs, reportedAtMs: Math.round(governor.clock.nowMs()) };
   await governor.own.change({ key: reportKey(input.epoch), set: { report: JSON.stringify(report) }, when: [], mayCreate: true });
   if (isValidated && sighting.value.state === 'recovery') {
     const maker = makerOf(governor, `the service was validated in ${governor.me}`, report);
@@ -27,4 +37,8 @@ export async function reportStep(governor: Governor, input: RunbookInput, output
   }
   if (!isValidated) await tell(governor, { severity: 'critical', subject: `${input.group}: ${input.target} serves, but was not validated`, text: `Look at the service's log in ${input.target} and at 'holdfast status'; the state stays 'recovery'.` });
   return { outcome: isValidated ? 'failed-over' : 'needs-operator' };
+}
+
+function isGiven(output: unknown): boolean {
+  return output !== null && output !== undefined;
 }

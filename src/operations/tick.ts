@@ -20,10 +20,6 @@ export type TickReport =
 /** How late a slot may come and still be worth ticking, in ticks; later ones are dropped. */
 const lateTicksMax = 1;
 
-export function slotOf(atMs: number, tickMs: number): number {
-  return Math.floor(atMs / tickMs);
-}
-
 /** One conditional write claims the slot; whoever loses leaves at once (schedulers and queues deliver twice). */
 function claim(slot: number, nowMs: number): RowChange {
   return { key: { table: 'region', pk: 'TICK', sk: '#' }, set: { slot, claimedAtMs: nowMs }, when: [{ attribute: 'slot', is: '<', value: slot }], mayCreate: false };

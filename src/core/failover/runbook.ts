@@ -1,6 +1,7 @@
 // The failover runbook's identity and progress. Progress is one number that only rises, (epoch, attempt, step) in this
 // order, so that one comparison refuses a zombie of an older step, attempt or epoch (H8).
 import { MalformedError } from '../errors.ts';
+import { fieldOf } from './event-field.ts';
 import type { RowChange, RowCheck, RowKey } from '../rows/row.ts';
 
 export const steps = ['TakeLease', 'Synchronise', 'AwaitApproval', 'OpenGate', 'AwaitDns', 'ValidateService', 'Report', 'AbandonAttempt'] as const;
@@ -20,9 +21,7 @@ export function executionName(epoch: number, attempt: number): string {
 /** @throws MalformedError naming the field. */
 export function parseRunbookInput(raw: unknown): RunbookInput {
   const wrong = (field: string, what: string) => new MalformedError(`The runbook's input has no ${field} (${what}): it is started by the governor with {group, epoch, attempt, target}, never by hand.`);
-  if (typeof raw !== 'object' || raw === null) throw wrong('fields', 'an object');
-  const field = (name: string): unknown => Object.entries(raw).find(([n]) => n === name)?.[1];
-  const [group, epoch, attempt, target] = [field('group'), field('epoch'), field('attempt'), field('target')];
+  const [group, epoch, attempt, target] = ['group', 'epoch', 'attempt', 'target'].map((name) => fieldOf(raw, name));
   if (typeof group !== 'string') throw wrong("'group'", 'text');
   if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 1) throw wrong("'epoch'", 'a whole number from 1');
   if (typeof attempt !== 'number' || !Number.isSafeInteger(attempt) || attempt < 1 || attempt >= attemptsPerEpoch) throw wrong("'attempt'", `a whole number from 1 to ${attemptsPerEpoch - 1}`);

@@ -1,0 +1,33 @@
+// The governor's tick: from the queue of slots, and from the gate when the last tick is too long ago.
+import { connectApplier, connectGovernor } from '../src/client/connect.ts';
+import { readEnvironment } from '../src/config/environment.ts';
+import { parseSlots } from '../src/core/clock/slot.ts';
+import { candidatesOf } from '../src/core/policy.ts';
+import { measureLag } from '../src/operations/apply-log.ts';
+import { isCandidate } from '../src/operations/governor.ts';
+import { tick } from '../src/operations/tick.ts';
+
+export async function handler(event: unknown): Promise<void> {
+  for (const slot of parseSlots(event)) {
+    const report = await tick(governor, slot, dataAgeMs);
+    if (report.kind === 'ticked' && report.decision.kind !== 'nothing') console.warn(JSON.stringify(report));
+    else console.debug(JSON.stringify(report));
+  }
+}
+
+const environment = readEnvironment();
+const governor = connectGovernor(environment);
+const applier = isCandidate(governor) ? connectApplier(environment) : undefined;
+
+/** How far this region's data is behind what it received, the worst of all origins; null where that cannot be told. */
+async function dataAgeMs(): Promise<number | null> {
+  if (applier === undefined) return null;
+  const { own, log, clock } = applier;
+  const origins = candidatesOf(environment.config).filter((r) => r !== environment.region);
+  try {
+    const lags = await Promise.all(origins.map(async (origin) => measureLag(own, log, origin, clock.nowMs())));
+    return Math.max(0, ...lags.map((lag) => lag.ageMs));
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,72 @@
+// Connects the operations to AWS: which table of which region, which endpoint, which clock. Lambdas and CLI start here.
+import { createDynamoDb, DateHeaderSamples } from '../drivers/aws/dynamodb-client.ts';
+import { DynamoDbDataStore } from '../drivers/aws/dynamodb-data-store.ts';
+import { DynamoDbDivergenceStore } from '../drivers/aws/dynamodb-divergence-store.ts';
+import { DynamoDbLogStore } from '../drivers/aws/dynamodb-log-store.ts';
+import { DynamoDbRowStore } from '../drivers/aws/dynamodb-row-store.ts';
+import { HttpServiceProbe } from '../drivers/aws/http-service-probe.ts';
+import { SfnRunbookStarter } from '../drivers/aws/sfn-runbook-starter.ts';
+import { SnsNotifier } from '../drivers/aws/sns-notifier.ts';
+import { sha256, systemChance, systemClock } from '../drivers/aws/system-environment.ts';
+import type { Environment } from '../config/environment.ts';
+import { InvalidConfigError } from '../core/errors.ts';
+import type { RuntimeConfig } from '../config/runtime-config.ts';
+import type { LogApplier } from '../operations/apply-log.ts';
+import type { Governor } from '../operations/governor.ts';
+import type { RowStore } from '../ports/row-store.ts';
+
+/** The SDK finds its own region's endpoint by itself; another region's is given where it is overridden. */
+export function dynamoDbOf(region: string, environment: Pick<Environment, 'endpoints'> & { readonly region?: string }) {
+  return createDynamoDb(region, region === environment.region ? undefined : environment.endpoints[region]);
+}
+
+export function rowStoreOf(config: RuntimeConfig, region: string, client: ReturnType<typeof createDynamoDb>): DynamoDbRowStore {
+  const voter = config.voters.find((v) => v.region === region);
+  if (voter === undefined) throw new InvalidConfigError(`'${region}' is not a region of group ${config.group}: it may be ${config.voters.map((v) => v.region).join(', ')}`);
+  return new DynamoDbRowStore(region, client, { register: voter.registerTable, region: config.tables.region, fence: config.tables.fence });
+}
+
+export function connectGovernor(environment: Environment): Governor {
+  const { region, config } = environment;
+  const samples = new DateHeaderSamples();
+  const client = dynamoDbOf(region, environment);
+  samples.watch(client);
+  const own = rowStoreOf(config, region, client);
+  const voters: RowStore[] = config.voters.map((v) => (v.region === region ? own : rowStoreOf(config, v.region, dynamoDbOf(v.region, environment))));
+  return {
+    me: region,
+    policy: config,
+    own,
+    voters,
+    clock: systemClock,
+    chance: systemChance,
+    digest: sha256,
+    clockSamples: samples,
+    probe: new HttpServiceProbe({ endpoints: environment.endpoints, ...config.service, timeoutMs: config.policy.probeTimeoutMs }),
+    runbook: environment.stateMachineArn === undefined ? { start: async () => 'exists' } : new SfnRunbookStarter(region, environment.stateMachineArn),
+    notifier: environment.topicArn === undefined ? { notify: async () => undefined } : new SnsNotifier(region, environment.topicArn),
+    serviceUrl: environment.serviceUrl ?? null,
+  };
+}
+
+export function logStoreOf(environment: Environment, region: string): DynamoDbLogStore {
+  return new DynamoDbLogStore(region, dynamoDbOf(region, environment), environment.config.tables.log);
+}
+
+/** The logs that the other regions keep. */
+export function otherLogsOf(environment: Environment): DynamoDbLogStore[] {
+  return environment.config.voters.filter((v) => v.region !== environment.region).map((v) => logStoreOf(environment, v.region));
+}
+
+export function connectApplier(environment: Environment): LogApplier {
+  const { region, config } = environment;
+  const client = dynamoDbOf(region, environment);
+  return {
+    own: rowStoreOf(config, region, client),
+    log: new DynamoDbLogStore(region, client, config.tables.log),
+    data: new DynamoDbDataStore(client, { data: config.tables.data, dataKey: config.dataKey, fence: config.tables.fence, region: config.tables.region, fenceShards: config.fenceShards }),
+    divergence: new DynamoDbDivergenceStore(client, config.tables.region),
+    clock: systemClock,
+    digest: sha256,
+  };
+}

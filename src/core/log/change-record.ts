@@ -1,0 +1,60 @@
+// The change log: what a data table's stream said, as records in hash-chained segments, one chain for each origin region. The origin
+// numbers it; every region that keeps it keeps the same chain.
+
+/** An item as DynamoDB's JSON has it. Opaque here. */
+export type Image = Readonly<Record<string, unknown>>;
+
+export type ChangeRecord = {
+  /** The value of the data table's partition key. */
+  readonly key: string;
+  /** null: the item was deleted. */
+  readonly image: Image | null;
+  /** Of the write, from the item itself (its last image where it was deleted); 0 where it carries none. */
+  readonly epoch: number;
+  /** Approximate creation time in the origin's stream. */
+  readonly atMs: number;
+  /** The stream's own number, padded to one length so that it compares as text. For one item it only rises. */
+  readonly sequenceNumber: string;
+};
+
+/** The marks that Holdfast sets on an item, and their DynamoDB form. */
+export const marks = { epoch: 'holdfastEpoch', origin: 'holdfastOrigin', sequence: 'holdfastSequence', removing: 'holdfastRemoving' } as const;
+
+const sequenceNumberLength = 40;
+
+export function padSequenceNumber(text: string): string {
+  return text.padStart(sequenceNumberLength, '0');
+}
+
+/** One record of a DynamoDB stream, with the images as DynamoDB's JSON has them. */
+export type StreamEntry = {
+  readonly key: string;
+  readonly newImage: Image | null;
+  readonly oldImage: Image | null;
+  readonly atMs: number;
+  readonly sequenceNumber: string;
+};
+
+function textMark(image: Image | null, name: string): string | undefined {
+  return attribute(image, name, 'S');
+}
+
+function attribute(image: Image | null, name: string, type: 'S' | 'N'): string | undefined {
+  const value = image?.[name];
+  if (typeof value !== 'object' || value === null) return undefined;
+  const found = Object.entries(value).find(([t]) => t === type)?.[1];
+  return typeof found === 'string' ? found : undefined;
+}
+
+/**
+ * What is shipped from `origin`: its own writes. An item that was applied here from another region's log carries that
+ * region's name and is an echo; so is a removal that was applied here (it is marked first, then removed).
+ */
+export function toChangeRecord(entry: StreamEntry, origin: string): ChangeRecord | undefined {
+  const last = entry.newImage ?? entry.oldImage;
+  const isApplied = entry.newImage !== null && (textMark(entry.newImage, marks.origin) ?? origin) !== origin;
+  const isAppliedRemoval = entry.newImage === null && textMark(entry.oldImage, marks.removing) !== undefined;
+  if (isApplied || isAppliedRemoval) return undefined;
+  const epoch = Number(attribute(last, marks.epoch, 'N') ?? '0');
+  return { key: entry.key, image: entry.newImage, epoch, atMs: entry.atMs, sequenceNumber: padSequenceNumber(entry.sequenceNumber) };
+}

@@ -1,0 +1,126 @@
+// Applies another region's log to this region's table, in order, while this region is not open in a newer epoch. What
+// arrives after that is divergent: it is listed, never applied (invariants 2 and 5).
+import { SupersededError } from '../core/errors.ts';
+import { requireChain, type Segment } from '../core/log/segment.ts';
+import type { RowCheck, RowKey } from '../core/rows/row.ts';
+import type { ChangeRecord } from '../core/log/change-record.ts';
+import type { DataStore } from '../ports/data-store.ts';
+import type { DivergenceStore } from '../ports/divergence-store.ts';
+import type { Clock, Digest } from '../ports/environment.ts';
+import type { LogStore } from '../ports/log-store.ts';
+import type { RowStore } from '../ports/row-store.ts';
+
+export type LogApplier = {
+  readonly own: RowStore;
+  readonly log: LogStore;
+  readonly data: DataStore;
+  readonly divergence: DivergenceStore;
+  readonly clock: Clock;
+  readonly digest: Digest;
+};
+
+export type Applied = {
+  readonly origin: string;
+  readonly applied: number;
+  readonly stale: number;
+  readonly divergent: number;
+  /** Number of the last record of the chain that was dealt with. */
+  readonly sequence: number;
+  readonly isComplete: boolean;
+  /** When the last record that was dealt with was made, by the origin's stream; null before the first. */
+  readonly lastAtMs: number | null;
+};
+
+const segmentsPerPage = 20;
+/** A DynamoDB transaction takes 4 MB; the images are counted by their JSON, which is longer. */
+const batchCharactersMax = 3_000_000;
+
+function positionKey(origin: string): RowKey {
+  return { table: 'region', pk: 'LOG', sk: origin };
+}
+
+type Position = { readonly sequence: number; readonly lastAtMs: number | null };
+
+async function readPosition(own: RowStore, origin: string): Promise<Position> {
+  const row = await own.get(positionKey(origin));
+  const lastAtMs = row?.['lastAtMs'];
+  return { sequence: Number(row?.['sequence'] ?? 0), lastAtMs: typeof lastAtMs === 'number' ? lastAtMs : null };
+}
+
+/**
+ * @param pagesMax bounds one call; `isComplete` false says that more is there.
+ * @param checks what must hold with every change (a runbook's step); empty for the continuous apply.
+ */
+export async function applyLog(applier: LogApplier, origin: string, pagesMax: number, checks: readonly RowCheck[]): Promise<Applied> {
+  let position = await readPosition(applier.own, origin);
+  const total = { applied: 0, stale: 0, divergent: 0 };
+  for (let page = 0; page < pagesMax; page += 1) {
+    const segments = await applier.log.read(origin, position.sequence, segmentsPerPage);
+    if (segments.length === 0) return { origin, ...total, ...position, isComplete: true };
+    requireChain(undefined, segments, applier.digest);
+    for (const batch of batchesOf(segments, position.sequence, applier.data.batchMax)) {
+      const done = await applyBatch(applier, origin, batch, checks);
+      total.applied += done.applied;
+      total.stale += done.stale;
+      total.divergent += done.divergent;
+    }
+    const last = segments.at(-1);
+    position = { sequence: last?.sequence ?? position.sequence, lastAtMs: last?.records.at(-1)?.atMs ?? position.lastAtMs };
+    await advance(applier, origin, position);
+  }
+  return { origin, ...total, ...position, isComplete: false };
+}
+
+/** Consecutive records of one epoch, no key twice: what one transaction takes. */
+export function batchesOf(segments: readonly Segment[], after: number, batchMax: number): ChangeRecord[][] {
+  const batches: ChangeRecord[][] = [];
+  let current: ChangeRecord[] = [];
+  let characters = 0;
+  for (const segment of segments) {
+    segment.records.forEach((record, index) => {
+      const sequence = segment.sequence - segment.records.length + 1 + index;
+      if (sequence <= after) return;
+      characters += JSON.stringify(record).length;
+      const fits = current.length < batchMax && characters <= batchCharactersMax && (current[0]?.epoch ?? record.epoch) === record.epoch && !current.some((r) => r.key === record.key);
+      if (!fits) {
+        if (current.length > 0) batches.push(current);
+        current = [];
+        characters = JSON.stringify(record).length;
+      }
+      current.push(record);
+    });
+  }
+  return current.length === 0 ? batches : [...batches, current];
+}
+
+async function applyBatch(applier: LogApplier, origin: string, batch: readonly ChangeRecord[], checks: readonly RowCheck[]) {
+  const epoch = batch[0]?.epoch ?? 0;
+  const answer = await applier.data.apply(origin, epoch, batch, checks);
+  if (answer.kind === 'superseded') throw new SupersededError(`Applying ${origin}'s log at record ${batch[0]?.sequenceNumber} is over: the runbook's step is no longer current. Nothing of it was written.`);
+  if (answer.kind === 'done') return { applied: answer.applied, stale: answer.stale, divergent: 0 };
+  const foundAtMs = Math.round(applier.clock.nowMs());
+  await applier.divergence.add(await Promise.all(batch.map(async (record) => ({ origin, record, ours: await applier.data.get(record.key), foundAtMs }))));
+  return { applied: 0, stale: 0, divergent: batch.length };
+}
+
+async function advance(applier: LogApplier, origin: string, position: Position): Promise<void> {
+  const { sequence, lastAtMs } = position;
+  await applier.own.change({
+    key: positionKey(origin),
+    set: { sequence, ...(lastAtMs === null ? {} : { lastAtMs }), atMs: Math.round(applier.clock.nowMs()) },
+    when: [{ attribute: 'sequence', is: '<', value: sequence }],
+    mayCreate: true,
+  });
+}
+
+export type Lag = { readonly origin: string; readonly items: number; readonly ageMs: number };
+
+/** What was received and not applied yet: how many records, and how old the oldest of them is. */
+export async function measureLag(own: RowStore, log: LogStore, origin: string, nowMs: number): Promise<Lag> {
+  const [position, head] = await Promise.all([readPosition(own, origin), log.head(origin)]);
+  const items = Math.max(0, head.sequence - position.sequence);
+  if (items === 0) return { origin, items, ageMs: 0 };
+  const [next] = await log.read(origin, position.sequence, 1);
+  const oldest = next?.records[Math.max(0, position.sequence - (next.sequence - next.records.length))];
+  return { origin, items, ageMs: oldest === undefined ? 0 : Math.max(0, nowMs - oldest.atMs) };
+}

@@ -1,0 +1,80 @@
+// Ships a batch of the data table's stream. The origin numbers it first, in its own copy of its log; every other region then
+// gets the same segments in the same order, so that any copy can be continued from any other.
+import { NoQuorumError } from '../core/errors.ts';
+import type { ChangeRecord } from '../core/log/change-record.ts';
+import { headAfter, nextSegment, requireChain, segmentBytesMax, unseenRecords } from '../core/log/segment.ts';
+import type { Digest } from '../ports/environment.ts';
+import type { LogStore } from '../ports/log-store.ts';
+
+export type Shipped = { readonly region: string; readonly outcome: 'shipped' | 'failed'; readonly segments: number; readonly because: string };
+
+const appendTriesMax = 5;
+const segmentsPerPage = 20;
+/** So many of the last segments are searched for a batch that comes again. */
+const recentSegments = 5;
+
+/** @throws NoQuorumError when no other region has the batch: the stream must deliver it again. */
+export async function shipLog(own: LogStore, records: readonly ChangeRecord[], destinations: readonly LogStore[], digest: Digest): Promise<Shipped[]> {
+  const origin = own.region;
+  await appendOwn(own, records, digest);
+  const results = await Promise.all(
+    destinations.map(async (store): Promise<Shipped> => {
+      try {
+        return { region: store.region, outcome: 'shipped', segments: await catchUp(origin, own, store, digest), because: '' };
+      } catch (error) {
+        return { region: store.region, outcome: 'failed', segments: 0, because: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+      }
+    }),
+  );
+  if (results.every((r) => r.outcome === 'failed')) {
+    throw new NoQuorumError(`${records.length} changes of ${origin} were shipped to no region (${results.map((r) => `${r.region}: ${r.because}`).join('; ')}). The stream delivers them again.`);
+  }
+  return results;
+}
+
+/** What was appended already (a batch comes again, perhaps cut differently) is left out; what slips through is applied once all the same. */
+async function appendOwn(own: LogStore, records: readonly ChangeRecord[], digest: Digest): Promise<void> {
+  const recent = await own.readBack(own.region, Number.MAX_SAFE_INTEGER, recentSegments);
+  for (const part of partsOf(unseenRecords(recent, records))) await appendPart(own, part, digest);
+}
+
+/** Several shards of the stream append to one chain: whoever loses the race for its head reads it again. */
+async function appendPart(own: LogStore, part: readonly ChangeRecord[], digest: Digest): Promise<void> {
+  for (let round = 0; round < appendTriesMax; round += 1) {
+    const head = await own.head(own.region);
+    if ((await own.append(head, nextSegment(own.region, head, part, digest))) === 'done') return;
+  }
+  throw new NoQuorumError(`The own change log of ${own.region} was appended to by others ${appendTriesMax} times in a row. The stream delivers the batch again.`);
+}
+
+/** Parts that fit one segment each. */
+function partsOf(records: readonly ChangeRecord[]): ChangeRecord[][] {
+  const parts: ChangeRecord[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const record of records) {
+    const size = JSON.stringify(record).length;
+    bytes += size;
+    if (bytes > segmentBytesMax) {
+      parts.push([]);
+      bytes = size;
+    }
+    parts.at(-1)?.push(record);
+  }
+  return parts;
+}
+
+/** Copies to `to` what it lacks of `origin`'s log, in order. Another copier may be faster: then its segments are there. @returns segments copied */
+export async function catchUp(origin: string, from: LogStore, to: LogStore, digest: Digest): Promise<number> {
+  let copied = 0;
+  for (;;) {
+    let head = await to.head(origin);
+    const segments = await from.read(origin, head.sequence, segmentsPerPage);
+    if (segments.length === 0) return copied;
+    requireChain(head, segments, digest);
+    for (const segment of segments) {
+      if ((await to.append(head, segment)) === 'refused') break;
+      head = headAfter(segment);
+      copied += 1;
+    }
+  }
+}

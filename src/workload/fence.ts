@@ -1,0 +1,63 @@
+// For the service's own writes: which epoch this region may write in, until when, and the condition that makes DynamoDB
+// refuse a write of an old epoch in the write itself (H10: a condition on the item alone would not stop an insert).
+import { GetItemCommand, type AttributeValue, type DynamoDBClient, type TransactWriteItem } from '@aws-sdk/client-dynamodb';
+import { isActingAt, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
+import { shardOf } from '../core/lease/fence-shard.ts';
+import { marks } from '../core/log/change-record.ts';
+
+export type FenceSettings = {
+  readonly tables: { readonly region: string; readonly fence: string };
+  readonly fenceShards: number;
+  readonly timing: { readonly gateCacheMs: number };
+};
+
+/** The right to write in one epoch. `remainingMs` must still be positive when a request is signed, and bounds its time-out. */
+export type Permit = {
+  readonly kind: 'open';
+  readonly epoch: number;
+  readonly remainingMs: () => number;
+  /** Goes into the write's transaction; `key` is the partition key written. */
+  readonly check: (key: string) => TransactWriteItem;
+  /** Goes into each item written: the change log needs to know its epoch and origin. */
+  readonly stamp: Readonly<Record<string, AttributeValue>>;
+};
+
+export type Fence = { readonly read: () => Promise<Permit | { readonly kind: 'closed'; readonly because: string }> };
+
+/** Reads the region's lease row at most once each `gateCacheMs`; the clock is compared at every call. */
+export function createFence(client: DynamoDBClient, settings: FenceSettings, region: string): Fence {
+  let cached: { readonly row: LeaseRow; readonly askedAtMs: number } | undefined;
+  const leaseRow = async (): Promise<LeaseRow> => {
+    const askedAtMs = Date.now();
+    const ageMs = cached === undefined ? Number.POSITIVE_INFINITY : askedAtMs - cached.askedAtMs;
+    if (cached !== undefined && ageMs >= 0 && ageMs <= settings.timing.gateCacheMs) return cached.row;
+    const { Item } = await client.send(new GetItemCommand({ TableName: settings.tables.region, Key: { pk: { S: 'LEASE' }, sk: { S: '#' } }, ConsistentRead: true }));
+    const row = parseLeaseRow(Item === undefined ? undefined : Object.fromEntries(Object.entries(Item).flatMap(([name, { N }]) => (N === undefined ? [] : [[name, Number(N)]]))));
+    cached = { row, askedAtMs };
+    return row;
+  };
+  return {
+    read: async () => {
+      const row = await leaseRow();
+      if (!isActingAt(row, Date.now())) return { kind: 'closed', because: `${region} does not hold the lease (its epoch ${row.epoch} is over or not open)` };
+      return permitOf(row, settings, region);
+    },
+  };
+}
+
+function permitOf(row: LeaseRow, settings: FenceSettings, region: string): Permit {
+  return {
+    kind: 'open',
+    epoch: row.epoch,
+    remainingMs: () => row.untilAtMs - Date.now(),
+    check: (key) => ({
+      ConditionCheck: {
+        TableName: settings.tables.fence,
+        Key: { pk: { S: `FENCE#${shardOf(key, settings.fenceShards)}` } },
+        ConditionExpression: 'epoch = :epoch AND untilAtMs > closedThroughMs',
+        ExpressionAttributeValues: { ':epoch': { N: String(row.epoch) } },
+      },
+    }),
+    stamp: { [marks.epoch]: { N: String(row.epoch) }, [marks.origin]: { S: region } },
+  };
+}
