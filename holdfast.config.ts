@@ -1,5 +1,5 @@
 // Why: the sample's settings, and the file an owner edits: which regions vote, which may act, and how far Holdfast may go.
-import { defineConfig } from './src/config/holdfast-config.ts'
+import { defineConfig } from './src/config/holdfast-config.ts';
 
 export const config = defineConfig({
   group: 'orders',
@@ -14,4 +14,4 @@ export const config = defineConfig({
   mode: 'automatic',
   isFenced: true,
   fenceShards: 2,
-})
+});

@@ -36,7 +36,10 @@ async function createRows(): Promise<void> {
   const created = await Promise.all(names.map(async (name) => ({ name, at: await createdAt(client, name) })));
   for (const { name, at } of created) {
     const ageMs = Date.now() - at.getTime();
-    if (ageMs > newTableAgeMsMax) throw new RefusedError(`Table ${name} in ${region} is ${Math.round(ageMs / 60_000)} minutes old: its first rows are written only when it is created. Give this region's acceptor a new incarnation instead.`);
+    if (ageMs > newTableAgeMsMax)
+      throw new RefusedError(
+        `Table ${name} in ${region} is ${Math.round(ageMs / 60_000)} minutes old: its first rows are written only when it is created. Give this region's acceptor a new incarnation instead.`,
+      );
   }
   await Promise.all(rows.map(async (row) => putFirst(row)));
 }
@@ -66,7 +69,14 @@ async function putFirst(first: FirstRow): Promise<void> {
 
 async function respond(event: ResourceEvent, failure: string | undefined): Promise<void> {
   const { StackId, RequestId, LogicalResourceId } = event;
-  const body = { Status: failure === undefined ? 'SUCCESS' : 'FAILED', Reason: failure ?? '', PhysicalResourceId: event.PhysicalResourceId ?? `first-rows-${environment.config.group}`, StackId, RequestId, LogicalResourceId };
+  const body = {
+    Status: failure === undefined ? 'SUCCESS' : 'FAILED',
+    Reason: failure ?? '',
+    PhysicalResourceId: event.PhysicalResourceId ?? `first-rows-${environment.config.group}`,
+    StackId,
+    RequestId,
+    LogicalResourceId,
+  };
   const answer = await fetch(event.ResponseURL, { method: 'PUT', body: JSON.stringify(body), headers: { 'content-type': '' } });
   if (!answer.ok) throw new Error(`CloudFormation did not take the answer (${answer.status}): the stack waits until its time-out`);
 }

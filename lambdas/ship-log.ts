@@ -32,7 +32,9 @@ function toEntry(record: StreamRecord): StreamEntry {
   const { Keys, NewImage, OldImage, ApproximateCreationDateTime, SequenceNumber } = record.dynamodb ?? {};
   const key = Keys?.[environment.config.dataKey]?.S;
   if (key === undefined || SequenceNumber === undefined) {
-    throw new MalformedError(`A stream record of ${environment.config.tables.data} has no text key '${environment.config.dataKey}' or no sequence number: 'table.partitionKey' in holdfast.config.ts must name the table's partition key, of type String.`);
+    throw new MalformedError(
+      `A stream record of ${environment.config.tables.data} has no text key '${environment.config.dataKey}' or no sequence number: 'table.partitionKey' in holdfast.config.ts must name the table's partition key, of type String.`,
+    );
   }
   return { key, newImage: NewImage ?? null, oldImage: OldImage ?? null, atMs: (ApproximateCreationDateTime ?? 0) * 1000, sequenceNumber: SequenceNumber };
 }

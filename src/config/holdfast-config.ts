@@ -1,23 +1,23 @@
 // Why: what an owner writes in holdfast.config.ts: typed while it is typed, judged when the app is synthesised, so that a setting which
 // could let two regions act never reaches a region.
-import * as z from 'zod'
-import { type TimeBudget, refusals, timeBudget } from '../core/budget/time-budget.ts'
-import { partitionOf, regionSchema } from './aws-regions.ts'
-import { configError } from './config-error.ts'
-import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema } from './settings.ts'
+import * as z from 'zod';
+import { type TimeBudget, refusals, timeBudget } from '../core/budget/time-budget.ts';
+import { partitionOf, regionSchema } from './aws-regions.ts';
+import { configError } from './config-error.ts';
+import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema } from './settings.ts';
 
 const memberSchema = z.strictObject({
   region: regionSchema,
   role: z.enum(['candidate', 'witness'], { error: "must be 'candidate' (may become active) or 'witness' (votes only)" }),
   /** Part of the register table's name. A register table that was lost never comes back under its name: it is a new voter with the next number (H3). */
   registerIncarnation: z.int().min(1, { error: 'must be at least 1' }).max(9999, { error: 'must be at most 9999' }).default(1),
-})
+});
 
 const tableSchema = z.strictObject({
   name: z.string().regex(/^[a-zA-Z0-9_.-]{3,255}$/, { error: 'must be the name of a DynamoDB table: 3 to 255 letters, digits, _ . and -' }),
   /** The partition key's attribute; it is a string, and the table has no sort key. */
   partitionKey: z.string().min(1, { error: 'must be the name of the partition key' }).max(255).default('id'),
-})
+});
 
 const configSchema = z
   .strictObject({
@@ -40,73 +40,74 @@ const configSchema = z
     policy: policySchema,
   })
   .superRefine((config, context) => {
-    const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message })
-    refuseMembers(config, refuse)
+    const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
+    refuseMembers(config, refuse);
     if (config.quorumLost === 'hold-open') {
-      refuse(['quorumLost'], "'hold-open' (keep serving without a majority) is not built yet; use 'stop': a region that cannot reach a majority closes by itself")
+      refuse(['quorumLost'], "'hold-open' (keep serving without a majority) is not built yet; use 'stop': a region that cannot reach a majority closes by itself");
     }
-    for (const finding of refusals(budgetOf(config))) refuse([fieldGroup(finding.field), finding.field], finding.because)
-  })
+    for (const finding of refusals(budgetOf(config))) refuse([fieldGroup(finding.field), finding.field], finding.because);
+  });
 
-export type HoldfastConfig = z.output<typeof configSchema>
-export type HoldfastConfigInput = z.input<typeof configSchema>
-export type RegionMember = HoldfastConfig['regions'][number]
+export type HoldfastConfig = z.output<typeof configSchema>;
+export type HoldfastConfigInput = z.input<typeof configSchema>;
+export type RegionMember = HoldfastConfig['regions'][number];
 
 /** Checks what the owner wrote and fills in the defaults. Throws an InvalidConfigError that names each field which is wrong and what it may be. */
 export function defineConfig(input: HoldfastConfigInput): HoldfastConfig {
-  const parsed = configSchema.safeParse(input)
-  if (!parsed.success) throw configError('holdfast.config.ts', parsed.error)
-  return parsed.data
+  const parsed = configSchema.safeParse(input);
+  if (!parsed.success) throw configError('holdfast.config.ts', parsed.error);
+  return parsed.data;
 }
 
 /** The time relations and the computed figures of a configuration. */
 export function budgetOf(config: Pick<HoldfastConfig, 'timing' | 'dns'>): TimeBudget {
-  return timeBudget({ ...config.timing, ...config.dns })
+  return timeBudget({ ...config.timing, ...config.dns });
 }
 
 /** The budget in the lines that synth and the CLI print. */
 export function describeBudget(config: Pick<HoldfastConfig, 'timing' | 'dns'>): string[] {
-  const budget = budgetOf(config)
-  const seconds = (ms: number) => (ms / 1000).toFixed(1)
+  const budget = budgetOf(config);
+  const seconds = (ms: number) => (ms / 1000).toFixed(1);
   return [
     `T ${seconds(config.timing.tickMs)} s · D ${seconds(config.timing.leaseMs)} s · ε ${seconds(config.timing.skewAllowanceMs)} s · checks each ${config.dns.checkIntervalSeconds} s, threshold ${config.dns.checkFailures} · TTL ${config.dns.ttlSeconds} s`,
     `region killed → decided ${seconds(budget.killedToDecided.p50Ms)} s (p50), ${seconds(budget.killedToDecided.p99Ms)} s (p99); → answered elsewhere ${seconds(budget.killedToAnsweredElsewhere.p50Ms)} s, ${seconds(budget.killedToAnsweredElsewhere.p99Ms)} s (computed)`,
     ...budget.findings.filter((finding) => finding.kind === 'thin').map((finding) => `thin: ${finding.field}: ${finding.because}`),
-  ]
+  ];
 }
 
-const VOTERS_LEAST = 3
-const CANDIDATES_LEAST = 2
+const VOTERS_LEAST = 3;
+const CANDIDATES_LEAST = 2;
 
-type Members = { readonly initialRegion: string; readonly regions: readonly { readonly region: string; readonly role: string }[] }
+type Members = { readonly initialRegion: string; readonly regions: readonly { readonly region: string; readonly role: string }[] };
 
 function refuseMembers(config: Members, refuse: (path: PropertyKey[], message: string) => void): void {
-  const { regions } = config
-  const names = regions.map((member) => member.region)
-  const candidates = regions.filter((member) => member.role === 'candidate').map((member) => member.region)
+  const { regions } = config;
+  const names = regions.map((member) => member.region);
+  const candidates = regions.filter((member) => member.role === 'candidate').map((member) => member.region);
   if (regions.length < VOTERS_LEAST) {
-    refuse(['regions'], `lists ${count(regions.length, 'voter')}; a majority that survives a lost region needs at least ${VOTERS_LEAST}, an odd number: add candidates or a witness`)
+    refuse(['regions'], `lists ${count(regions.length, 'voter')}; a majority that survives a lost region needs at least ${VOTERS_LEAST}, an odd number: add candidates or a witness`);
   } else if (regions.length % 2 === 0) {
-    refuse(['regions'], `lists ${regions.length} voters; an even number can split in halves, and the last one adds no safety: use ${regions.length - 1} or ${regions.length + 1}`)
+    refuse(['regions'], `lists ${regions.length} voters; an even number can split in halves, and the last one adds no safety: use ${regions.length - 1} or ${regions.length + 1}`);
   }
   if (candidates.length < CANDIDATES_LEAST) {
-    refuse(['regions'], `has ${count(candidates.length, 'candidate')}; at least ${CANDIDATES_LEAST} are needed, or there is nowhere to fail over to: give another region the role 'candidate'`)
+    refuse(['regions'], `has ${count(candidates.length, 'candidate')}; at least ${CANDIDATES_LEAST} are needed, or there is nowhere to fail over to: give another region the role 'candidate'`);
   }
   names.forEach((name, index) => {
-    if (names.indexOf(name) !== index) refuse(['regions', index, 'region'], `'${name}' is listed twice; each region votes once`)
-    const first = names[0]
-    if (first !== undefined && partitionOf(name) !== partitionOf(first)) refuse(['regions', index, 'region'], `'${name}' is in another AWS partition than '${first}'; the regions of a group must share one`)
-  })
+    if (names.indexOf(name) !== index) refuse(['regions', index, 'region'], `'${name}' is listed twice; each region votes once`);
+    const first = names[0];
+    if (first !== undefined && partitionOf(name) !== partitionOf(first))
+      refuse(['regions', index, 'region'], `'${name}' is in another AWS partition than '${first}'; the regions of a group must share one`);
+  });
   if (!candidates.includes(config.initialRegion)) {
-    const why = names.includes(config.initialRegion) ? 'is a witness, which never becomes active' : 'is not among the regions'
-    refuse(['initialRegion'], `'${config.initialRegion}' ${why}; it may be ${candidates.map((name) => `'${name}'`).join(' or ') || 'a candidate, of which there is none'}`)
+    const why = names.includes(config.initialRegion) ? 'is a witness, which never becomes active' : 'is not among the regions';
+    refuse(['initialRegion'], `'${config.initialRegion}' ${why}; it may be ${candidates.map((name) => `'${name}'`).join(' or ') || 'a candidate, of which there is none'}`);
   }
 }
 
 function count(number: number, what: string): string {
-  return number === 1 ? `1 ${what}` : `${number} ${what}s`
+  return number === 1 ? `1 ${what}` : `${number} ${what}s`;
 }
 
 function fieldGroup(field: string): 'timing' | 'dns' {
-  return ['ttlSeconds', 'checkIntervalSeconds', 'checkFailures'].includes(field) ? 'dns' : 'timing'
+  return ['ttlSeconds', 'checkIntervalSeconds', 'checkFailures'].includes(field) ? 'dns' : 'timing';
 }

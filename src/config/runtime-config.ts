@@ -1,14 +1,14 @@
 // Why: what a Lambda is told in HOLDFAST_CONFIG: the part of the configuration that code needs while it runs, with every name spelled out,
 // so that no function derives a table's name by itself. (`* as z`: a bundler then leaves out what zod says in forty other languages.)
-import { createHash } from 'node:crypto'
-import * as z from 'zod'
-import { regionSchema } from './aws-regions.ts'
-import { InvalidConfigError } from '../core/errors.ts'
-import { configError } from './config-error.ts'
-import type { HoldfastConfig } from './holdfast-config.ts'
-import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema } from './settings.ts'
+import { createHash } from 'node:crypto';
+import * as z from 'zod';
+import { regionSchema } from './aws-regions.ts';
+import { InvalidConfigError } from '../core/errors.ts';
+import { configError } from './config-error.ts';
+import type { HoldfastConfig } from './holdfast-config.ts';
+import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema } from './settings.ts';
 
-const voterSchema = z.strictObject({ region: regionSchema, role: z.enum(['candidate', 'witness']), registerTable: z.string().min(3) })
+const voterSchema = z.strictObject({ region: regionSchema, role: z.enum(['candidate', 'witness']), registerTable: z.string().min(3) });
 
 export const runtimeConfigSchema = z
   .strictObject({
@@ -29,23 +29,23 @@ export const runtimeConfigSchema = z
     policy: policySchema,
   })
   .superRefine((config, context) => {
-    const id = configIdOf(config.voters)
-    if (config.configId !== id) context.addIssue({ code: 'custom', path: ['configId'], message: `is not the id of these voters (${id}); deploy again rather than editing it` })
-  })
+    const id = configIdOf(config.voters);
+    if (config.configId !== id) context.addIssue({ code: 'custom', path: ['configId'], message: `is not the id of these voters (${id}); deploy again rather than editing it` });
+  });
 
-export type RuntimeConfig = z.output<typeof runtimeConfigSchema>
-export type Voter = RuntimeConfig['voters'][number]
+export type RuntimeConfig = z.output<typeof runtimeConfigSchema>;
+export type Voter = RuntimeConfig['voters'][number];
 
 /** Reads HOLDFAST_CONFIG's text. Throws an InvalidConfigError that names what is wrong in it. */
 export function parseRuntimeConfig(json: string): RuntimeConfig {
-  const parsed = runtimeConfigSchema.safeParse(parseJson(json))
-  if (!parsed.success) throw configError('HOLDFAST_CONFIG', parsed.error)
-  return parsed.data
+  const parsed = runtimeConfigSchema.safeParse(parseJson(json));
+  if (!parsed.success) throw configError('HOLDFAST_CONFIG', parsed.error);
+  return parsed.data;
 }
 
 /** The physical names of a group's tables; the same in every region. */
 export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
-  const voters = config.regions.map(({ region, role, registerIncarnation }) => ({ region, role, registerTable: `holdfast-${config.group}-register-${registerIncarnation}` }))
+  const voters = config.regions.map(({ region, role, registerIncarnation }) => ({ region, role, registerTable: `holdfast-${config.group}-register-${registerIncarnation}` }));
   return {
     group: config.group,
     initialRegion: config.initialRegion,
@@ -60,19 +60,19 @@ export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
     timing: config.timing,
     dns: config.dns,
     policy: config.policy,
-  }
+  };
 }
 
 /** Names the set of acceptors: the same for the same regions and tables, in whatever order they are listed. Roles do not vote, so they do not count. */
 export function configIdOf(voters: readonly Pick<Voter, 'region' | 'registerTable'>[]): string {
-  const lines = voters.map((voter) => `${voter.region}=${voter.registerTable}`).sort()
-  return createHash('sha256').update(lines.join('\n')).digest('hex')
+  const lines = voters.map((voter) => `${voter.region}=${voter.registerTable}`).sort();
+  return createHash('sha256').update(lines.join('\n')).digest('hex');
 }
 
 function parseJson(json: string): unknown {
   try {
-    return JSON.parse(json)
+    return JSON.parse(json);
   } catch (error) {
-    throw new InvalidConfigError(`HOLDFAST_CONFIG is not JSON (${error instanceof Error ? error.message : String(error)}); the stack writes it, so deploy again`)
+    throw new InvalidConfigError(`HOLDFAST_CONFIG is not JSON (${error instanceof Error ? error.message : String(error)}); the stack writes it, so deploy again`);
   }
 }

@@ -1,18 +1,21 @@
 // Why: timing, DNS and policy are the same settings for the owner (with defaults) and for a Lambda (complete); this file has the one schema of each.
-import * as z from 'zod'
+import * as z from 'zod';
 
 const whole = (from: number, to: number, what: string) =>
-  z.int({ error: `must be a whole number ${what}` }).min(from, { error: `must be at least ${from} ${what}` }).max(to, { error: `must be at most ${to} ${what}` })
-const ratio = () => z.number({ error: 'must be a number from 0 to 1' }).min(0, { error: 'must be at least 0' }).max(1, { error: 'must be at most 1' })
+  z
+    .int({ error: `must be a whole number ${what}` })
+    .min(from, { error: `must be at least ${from} ${what}` })
+    .max(to, { error: `must be at most ${to} ${what}` });
+const ratio = () => z.number({ error: 'must be a number from 0 to 1' }).min(0, { error: 'must be at least 0' }).max(1, { error: 'must be at most 1' });
 
 /** k bad answers of the last n. */
 const kOfN = (failures: number, of: number) =>
   z
     .strictObject({ failures: whole(1, 100, 'answers').default(failures), of: whole(1, 100, 'answers').default(of) })
     .superRefine((rule, context) => {
-      if (rule.failures > rule.of) context.addIssue({ code: 'custom', path: ['failures'], message: `is ${rule.failures}, more than the ${rule.of} answers looked at; it may be 1 to ${rule.of}` })
+      if (rule.failures > rule.of) context.addIssue({ code: 'custom', path: ['failures'], message: `is ${rule.failures}, more than the ${rule.of} answers looked at; it may be 1 to ${rule.of}` });
     })
-    .prefault({})
+    .prefault({});
 
 export const timingSchema = z
   .strictObject({
@@ -30,7 +33,7 @@ export const timingSchema = z
     gateCacheMs: whole(0, 1000, 'milliseconds').default(1000),
     releaseWaitEffectMs: whole(0, 60_000, 'milliseconds').default(2000),
   })
-  .prefault({})
+  .prefault({});
 
 export const dnsSchema = z
   .strictObject({
@@ -38,7 +41,7 @@ export const dnsSchema = z
     checkIntervalSeconds: z.union([z.literal(10), z.literal(30)], { error: 'must be 10 or 30 seconds: Route 53 knows no other interval' }).default(10),
     checkFailures: whole(1, 10, 'checks').default(1),
   })
-  .prefault({})
+  .prefault({});
 
 export const policySchema = z
   .strictObject({
@@ -54,22 +57,26 @@ export const policySchema = z
   })
   .superRefine((policy, context) => {
     if (policy.scoreDegradedBelow > policy.scoreHealthyAbove) {
-      context.addIssue({ code: 'custom', path: ['scoreDegradedBelow'], message: `is ${policy.scoreDegradedBelow}, above scoreHealthyAbove (${policy.scoreHealthyAbove}): a region would be healthy and degraded at once` })
+      context.addIssue({
+        code: 'custom',
+        path: ['scoreDegradedBelow'],
+        message: `is ${policy.scoreDegradedBelow}, above scoreHealthyAbove (${policy.scoreHealthyAbove}): a region would be healthy and degraded at once`,
+      });
     }
   })
-  .prefault({})
+  .prefault({});
 
-export const modeSchema = z.enum(['observe', 'advise', 'approve', 'automatic'], { error: "must be 'observe' (looks and writes down what it would do), 'advise' (tells a person), 'approve' (a person allows each failover) or 'automatic'" })
+export const modeSchema = z.enum(['observe', 'advise', 'approve', 'automatic'], {
+  error: "must be 'observe' (looks and writes down what it would do), 'advise' (tells a person), 'approve' (a person allows each failover) or 'automatic'",
+});
 
-export const fenceShardsSchema = whole(1, 64, 'fence rows')
+export const fenceShardsSchema = whole(1, 64, 'fence rows');
 
 /** Names become parts of table, function and stack names in every region. */
 export const groupSchema = z
   .string({ error: 'must be the name of the recovery group' })
-  .regex(/^[a-z][a-z0-9-]{0,22}[a-z0-9]$/, { error: 'must be 2 to 24 lower-case letters, digits and hyphens, beginning with a letter: it is part of every physical name' })
+  .regex(/^[a-z][a-z0-9-]{0,22}[a-z0-9]$/, { error: 'must be 2 to 24 lower-case letters, digits and hyphens, beginning with a letter: it is part of every physical name' });
 
-export const hostNameSchema = z
-  .string({ error: 'must be the host name that clients use, like api.orders.example' })
-  .regex(/^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){2,}[a-z]{2,}$/, {
-    error: 'must be a lower-case host name below a zone, like api.orders.example (a zone apex cannot be a CNAME)',
-  })
+export const hostNameSchema = z.string({ error: 'must be the host name that clients use, like api.orders.example' }).regex(/^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){2,}[a-z]{2,}$/, {
+  error: 'must be a lower-case host name below a zone, like api.orders.example (a zone apex cannot be a CNAME)',
+});

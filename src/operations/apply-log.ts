@@ -96,7 +96,8 @@ export function batchesOf(segments: readonly Segment[], after: number, batchMax:
 async function applyBatch(applier: LogApplier, origin: string, batch: readonly ChangeRecord[], checks: readonly RowCheck[]) {
   const epoch = batch[0]?.epoch ?? 0;
   const answer = await applier.data.apply(origin, epoch, batch, checks);
-  if (answer.kind === 'superseded') throw new SupersededError(`Applying ${origin}'s log at record ${batch[0]?.sequenceNumber} is over: the runbook's step is no longer current. Nothing of it was written.`);
+  if (answer.kind === 'superseded')
+    throw new SupersededError(`Applying ${origin}'s log at record ${batch[0]?.sequenceNumber} is over: the runbook's step is no longer current. Nothing of it was written.`);
   if (answer.kind === 'done') return { applied: answer.applied, stale: answer.stale, divergent: 0 };
   const foundAtMs = Math.round(applier.clock.nowMs());
   await applier.divergence.add(await Promise.all(batch.map(async (record) => ({ origin, record, ours: await applier.data.get(record.key), foundAtMs }))));

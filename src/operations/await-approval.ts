@@ -17,5 +17,9 @@ export async function awaitApprovalStep(governor: Governor, input: RunbookInput,
     when: [],
     mayCreate: true,
   });
-  await tell(governor, { severity: 'critical', subject: `${input.group}: failover to ${input.target} waits for approval`, text: `'holdfast approve' opens ${input.target} in epoch ${input.epoch}. Known of the loss: ${text}` });
+  await tell(governor, {
+    severity: 'critical',
+    subject: `${input.group}: failover to ${input.target} waits for approval`,
+    text: `'holdfast approve' opens ${input.target} in epoch ${input.epoch}. Known of the loss: ${text}`,
+  });
 }

@@ -38,5 +38,7 @@ export async function requireHeld(governor: Governor, input: RunbookInput): Prom
     throw new NoQuorumError(`Epoch ${input.epoch} is not seen at a majority yet (${sighting.because}). It is tried again.`);
   }
   if (sighting.kind !== 'chosen') throw new NoQuorumError(`The register is in between (${sighting.because}). It is tried again.`);
-  throw new SupersededError(`Epoch ${input.epoch}, attempt ${input.attempt} is over: ${sighting.value.holder} holds epoch ${sighting.value.epoch}, attempt ${sighting.value.attempt} (${sighting.value.because}). Nothing was changed.`);
+  throw new SupersededError(
+    `Epoch ${input.epoch}, attempt ${input.attempt} is over: ${sighting.value.holder} holds epoch ${sighting.value.epoch}, attempt ${sighting.value.attempt} (${sighting.value.because}). Nothing was changed.`,
+  );
 }

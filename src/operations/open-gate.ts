@@ -14,7 +14,8 @@ export async function openGateStep(governor: Governor, input: RunbookInput): Pro
   const sighting = await requireHeld(governor, input);
   await requireReadiness(governor);
   const { lease, fences } = await readOwnRows(governor);
-  if (lease.epoch < input.epoch || fences.some((f) => f.epoch < input.epoch)) throw new StepNotReadyError(`The rows of ${governor.me} do not carry epoch ${input.epoch} yet: its next tick repeats TakeLease's writes.`);
+  if (lease.epoch < input.epoch || fences.some((f) => f.epoch < input.epoch))
+    throw new StepNotReadyError(`The rows of ${governor.me} do not carry epoch ${input.epoch} yet: its next tick repeats TakeLease's writes.`);
   const nowMs = governor.clock.nowMs();
   if (lease.untilAtMs <= nowMs + governor.policy.timing.effectMs) throw new StepNotReadyError(`The lease of epoch ${input.epoch} waits for its next renewal (until ${lease.untilAtMs}, now ${nowMs}).`);
   const check = stillAt(input, 'OpenGate');

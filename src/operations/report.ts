@@ -28,14 +28,26 @@ export async function reportStep(governor: Governor, input: RunbookInput, output
   const sighting = await requireHeld(governor, input);
   const isValidated = isGiven(outputs.validation) && !isGiven(outputs.failure);
   const decided = sighting.value.transitions.findLast((t) => t.to === 'failing-over' && t.epoch === input.epoch);
-  const report = { ...input, isValidated, decidedBecause: decided?.because ?? sighting.value.because, decidedBy: decided?.by ?? 'deployment', ...outputs, reportedAtMs: Math.round(governor.clock.nowMs()) };
+  const report = {
+    ...input,
+    isValidated,
+    decidedBecause: decided?.because ?? sighting.value.because,
+    decidedBy: decided?.by ?? 'deployment',
+    ...outputs,
+    reportedAtMs: Math.round(governor.clock.nowMs()),
+  };
   await governor.own.change({ key: reportKey(input.epoch), set: { report: JSON.stringify(report) }, when: [], mayCreate: true });
   if (isValidated && sighting.value.state === 'recovery') {
     const maker = makerOf(governor, `the service was validated in ${governor.me}`, report);
     const outcome = await changeRegister(registerOf(governor), seenBallotOf(sighting), (current) => serviceValidated(current, governor.me, input.epoch, input.attempt, maker));
     if (outcome.kind !== 'chosen') throw new NoQuorumError(`The report is written, but the register does not say normal yet: ${outcome.because}.`);
   }
-  if (!isValidated) await tell(governor, { severity: 'critical', subject: `${input.group}: ${input.target} serves, but was not validated`, text: `Look at the service's log in ${input.target} and at 'holdfast status'; the state stays 'recovery'.` });
+  if (!isValidated)
+    await tell(governor, {
+      severity: 'critical',
+      subject: `${input.group}: ${input.target} serves, but was not validated`,
+      text: `Look at the service's log in ${input.target} and at 'holdfast status'; the state stays 'recovery'.`,
+    });
   return { outcome: isValidated ? 'failed-over' : 'needs-operator' };
 }
 

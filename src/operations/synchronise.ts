@@ -28,7 +28,11 @@ export async function synchroniseStep(governor: Governor, input: RunbookInput, a
   const origins = candidatesOf(governor.policy).filter((region) => region !== governor.me);
   const results = await Promise.all(
     origins.map(async (origin) => {
-      const unread = await gather(origin, applier, peers.filter((p) => p.region !== origin));
+      const unread = await gather(
+        origin,
+        applier,
+        peers.filter((p) => p.region !== origin),
+      );
       return { applied: await applyLog(applier, origin, pagesPerCall, [stillAt(input, 'Synchronise')]), unread };
     }),
   );

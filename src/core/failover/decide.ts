@@ -45,9 +45,9 @@ function onLapse(view: View, value: RegisterValue, policy: Policy): Decision | u
   if (seenForMs === undefined) return undefined;
   if (seenForMs < dueMs) {
     const inMs = dueMs - seenForMs;
-    return inMs <= policy.timing.tickMs ? { kind: 'look-again', inMs, because: `${value.holder} has not renewed for ${seenForMs} ms` } : undefined;
+    return inMs <= policy.timing.tickMs ? { kind: 'look-again', inMs, because: `${value.holder} has not renewed for ${Math.round(seenForMs)} ms` } : undefined;
   }
-  const because = `${value.holder} has not renewed epoch ${value.epoch} for ${seenForMs} ms (D + ε = ${dueMs} ms)`;
+  const because = `${value.holder} has not renewed epoch ${value.epoch} for ${Math.round(seenForMs)} ms (D + ε = ${dueMs} ms)`;
   const target = bestTarget(view, value);
   return target === undefined ? nothing(`${because}, but no candidate may take over: ${whyNone(view, value)}`) : { kind: 'declare-lapse', target, because };
 }
@@ -59,7 +59,7 @@ function onDeadAttempt(view: View, value: RegisterValue, policy: Policy): Decisi
   const isCandidate = policy.voters.some((v) => v.region === view.me && v.role === 'candidate');
   const isEligible = isCandidate && (value.regions[view.me]?.reconciled === true || value.holder === view.me);
   if (seenForMs === undefined || seenForMs < limitMs || !isEligible) return nothing(`failing over to ${value.successor ?? value.holder}, attempt ${value.attempt}`);
-  return { kind: 'next-attempt', because: `attempt ${value.attempt} at ${value.successor ?? value.holder} was seen for ${seenForMs} ms (limit ${limitMs} ms): it is dead` };
+  return { kind: 'next-attempt', because: `attempt ${value.attempt} at ${value.successor ?? value.holder} was seen for ${Math.round(seenForMs)} ms (limit ${limitMs} ms): it is dead` };
 }
 
 function onSickHolder(view: View, value: RegisterValue, policy: Policy): Decision | undefined {
@@ -68,7 +68,8 @@ function onSickHolder(view: View, value: RegisterValue, policy: Policy): Decisio
   const failing = [holder?.liveness, holder?.readiness].find((j) => j?.kind === 'failing');
   if (failing === undefined) return undefined;
   const coolForMs = attemptSeenForMs(view.look, value, view.nowMs) ?? 0;
-  if (value.epoch > 1 && coolForMs < policy.policy.cooldownMs) return nothing(`${failing.because}, but the last failover was ${coolForMs} ms ago (cool-down ${policy.policy.cooldownMs} ms)`);
+  if (value.epoch > 1 && coolForMs < policy.policy.cooldownMs)
+    return nothing(`${failing.because}, but the last failover was ${Math.round(coolForMs)} ms ago (cool-down ${policy.policy.cooldownMs} ms)`);
   const target = bestTarget(view, value);
   return target === undefined ? nothing(`${failing.because}, but no candidate may take over: ${whyNone(view, value)}`) : { kind: 'revoke', target, because: failing.because };
 }

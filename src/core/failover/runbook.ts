@@ -20,7 +20,8 @@ export function executionName(epoch: number, attempt: number): string {
 
 /** @throws MalformedError naming the field. */
 export function parseRunbookInput(raw: unknown): RunbookInput {
-  const wrong = (field: string, what: string) => new MalformedError(`The runbook's input has no ${field} (${what}): it is started by the governor with {group, epoch, attempt, target}, never by hand.`);
+  const wrong = (field: string, what: string) =>
+    new MalformedError(`The runbook's input has no ${field} (${what}): it is started by the governor with {group, epoch, attempt, target}, never by hand.`);
   const [group, epoch, attempt, target] = ['group', 'epoch', 'attempt', 'target'].map((name) => fieldOf(raw, name));
   if (typeof group !== 'string') throw wrong("'group'", 'text');
   if (typeof epoch !== 'number' || !Number.isSafeInteger(epoch) || epoch < 1) throw wrong("'epoch'", 'a whole number from 1');

@@ -56,8 +56,16 @@ export function judgeCandidates(vantages: readonly Vantage[], policy: Policy): C
     const windows = vantages.flatMap((v) => v.candidates[region] ?? []);
     return {
       region,
-      liveness: byMajority(windows.map((w) => judgeWindow(w.liveness, policy.policy.liveness)), policy, `liveness of ${region}`),
-      readiness: byMajority(windows.map((w) => judgeWindow(w.readiness, policy.policy.readiness)), policy, `readiness of ${region}`),
+      liveness: byMajority(
+        windows.map((w) => judgeWindow(w.liveness, policy.policy.liveness)),
+        policy,
+        `liveness of ${region}`,
+      ),
+      readiness: byMajority(
+        windows.map((w) => judgeWindow(w.readiness, policy.policy.readiness)),
+        policy,
+        `readiness of ${region}`,
+      ),
       health: median(windows.map((w) => w.score)),
       latencyMs: median(windows.flatMap((w) => w.latencyMs ?? [])),
       dataAgeMs: vantages.find((v) => v.region === region)?.dataAgeMs ?? null,

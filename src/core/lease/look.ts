@@ -4,6 +4,7 @@ import { MalformedError } from '../errors.ts';
 import type { Row, RowChange, RowKey } from '../rows/row.ts';
 import type { Sighting } from '../register/sighting.ts';
 import { genesisBallot } from '../register/ballot.ts';
+import { reservedEpoch, type RegisterValue } from '../register/value.ts';
 
 export type Look = {
   /** Raised by one at each write, so that of two invocations only one advances the row. */
@@ -21,7 +22,8 @@ export const lookKey: RowKey = { table: 'region', pk: 'LOOK', sk: '#' };
 export const firstLook: Look = { version: 0, ballot: genesisBallot, epoch: 0, renewal: '', sinceMs: 0, attemptEpoch: 0, attempt: 0, attemptSinceMs: 0 };
 
 export function parseLook(row: Row | undefined): Look {
-  if (row === undefined) throw new MalformedError('The look row is missing: this region cannot judge how long a lease was not renewed. It was written when the tables were created; never create it by hand.');
+  if (row === undefined)
+    throw new MalformedError('The look row is missing: this region cannot judge how long a lease was not renewed. It was written when the tables were created; never create it by hand.');
   const number = (name: string): number => {
     const value = row[name];
     if (typeof value !== 'number') throw new MalformedError(`The look row has no number '${name}': it is damaged; this region does not challenge.`);
@@ -52,14 +54,14 @@ export function advanceLook(look: Look, sighting: Sighting, answeredAtMs: number
   if (sighting.kind === 'nothing' || sighting.ballot < look.ballot) return look;
   const { value, ballot } = sighting;
   const isSameRenewal = look.epoch === value.epoch && look.renewal === value.renewal && look.sinceMs <= answeredAtMs;
-  const isSameAttempt = look.attemptEpoch === value.epoch && look.attempt === value.attempt && look.attemptSinceMs <= answeredAtMs;
+  const isSameAttempt = look.attemptEpoch === reservedEpoch(value) && look.attempt === value.attempt && look.attemptSinceMs <= answeredAtMs;
   return {
     version: look.version + 1,
     ballot,
     epoch: value.epoch,
     renewal: value.renewal,
     sinceMs: isSameRenewal ? look.sinceMs : answeredAtMs,
-    attemptEpoch: value.epoch,
+    attemptEpoch: reservedEpoch(value),
     attempt: value.attempt,
     attemptSinceMs: isSameAttempt ? look.attemptSinceMs : answeredAtMs,
   };
@@ -74,6 +76,10 @@ export function renewalSeenForMs(look: Look, value: { readonly epoch: number; re
   return look.epoch === value.epoch && look.renewal === value.renewal && look.sinceMs <= nowMs ? nowMs - look.sinceMs : undefined;
 }
 
-export function attemptSeenForMs(look: Look, value: { readonly epoch: number; readonly attempt: number }, nowMs: number): number | undefined {
-  return look.attemptEpoch === value.epoch && look.attempt === value.attempt && look.attemptSinceMs <= nowMs ? nowMs - look.attemptSinceMs : undefined;
+/**
+ * How long this attempt has been seen, from its reservation through its take-over. An attempt belongs to the epoch that it
+ * reaches for: by the epoch that stands, the first attempt of a new failover would look as old as the last one.
+ */
+export function attemptSeenForMs(look: Look, value: Pick<RegisterValue, 'epoch' | 'successor' | 'attempt'>, nowMs: number): number | undefined {
+  return look.attemptEpoch === reservedEpoch(value) && look.attempt === value.attempt && look.attemptSinceMs <= nowMs ? nowMs - look.attemptSinceMs : undefined;
 }

@@ -19,7 +19,8 @@ function isChangeRecord(v: unknown): v is ChangeRecord {
 /** @throws MalformedError */
 export function parseChangeRecords(json: string): ChangeRecord[] {
   const raw = parse(json);
-  if (!Array.isArray(raw) || !raw.every(isChangeRecord)) throw new MalformedError('The records of a change log cannot be read: they were altered. Nothing of them was applied; compare them with the same log in another region.');
+  if (!Array.isArray(raw) || !raw.every(isChangeRecord))
+    throw new MalformedError('The records of a change log cannot be read: they were altered. Nothing of them was applied; compare them with the same log in another region.');
   return raw;
 }
 

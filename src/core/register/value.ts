@@ -59,17 +59,13 @@ export function parseRegisterValue(json: string): RegisterValue {
   }
   if (!isRegisterValue(raw)) throw malformed(`field '${firstWrong(raw)}' is missing or of the wrong type`, json);
   if (raw.minReaderVersion > readerVersion) {
-    throw new MalformedError(
-      `The register value asks for reader version ${raw.minReaderVersion}, this is ${readerVersion}: deploy the newer version of Holdfast in this region.`,
-    );
+    throw new MalformedError(`The register value asks for reader version ${raw.minReaderVersion}, this is ${readerVersion}: deploy the newer version of Holdfast in this region.`);
   }
   return raw;
 }
 
 function malformed(what: string, json: string): MalformedError {
-  return new MalformedError(
-    `The register value ${what} (it begins ${JSON.stringify(json.slice(0, 60))}): do not edit the register table; look at the other regions' rows and call a person.`,
-  );
+  return new MalformedError(`The register value ${what} (it begins ${JSON.stringify(json.slice(0, 60))}): do not edit the register table; look at the other regions' rows and call a person.`);
 }
 
 type Check = (value: unknown) => boolean;
@@ -96,7 +92,20 @@ const fields: Readonly<Record<keyof RegisterValue, Check>> = {
   evidence: isString,
   paused: (v) => v === null || (isObject(v) && isString(v['by']) && isString(v['reason']) && isCount(v['atMs'])),
   regions: (v) => isObject(v) && Object.values(v).every((r) => isObject(r) && isBoolean(r['reconciled'])),
-  transitions: (v) => Array.isArray(v) && v.every((t) => isObject(t) && isString(t['from']) && isString(t['to']) && isString(t['on']) && isString(t['because']) && isCount(t['epoch']) && isCount(t['attempt']) && isString(t['by']) && isCount(t['atMs'])),
+  transitions: (v) =>
+    Array.isArray(v) &&
+    v.every(
+      (t) =>
+        isObject(t) &&
+        isString(t['from']) &&
+        isString(t['to']) &&
+        isString(t['on']) &&
+        isString(t['because']) &&
+        isCount(t['epoch']) &&
+        isCount(t['attempt']) &&
+        isString(t['by']) &&
+        isCount(t['atMs']),
+    ),
   auditHead: isString,
 };
 
@@ -123,6 +132,6 @@ export function isSameValue(a: unknown, b: unknown): boolean {
 }
 
 /** The epoch that the failover under way is reaching for: it names the execution together with the attempt. */
-export function reservedEpoch(value: RegisterValue): number {
+export function reservedEpoch(value: Pick<RegisterValue, 'epoch' | 'successor'>): number {
   return value.successor === null ? value.epoch : value.epoch + 1;
 }

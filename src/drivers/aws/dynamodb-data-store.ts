@@ -1,13 +1,5 @@
 // The protected table of this region, written by the log's apply: one transaction a batch, under the fence rows' condition.
-import {
-  GetItemCommand,
-  TransactionCanceledException,
-  TransactWriteItemsCommand,
-  type AttributeValue,
-  type CancellationReason,
-  type DynamoDBClient,
-  type TransactWriteItem,
-} from '@aws-sdk/client-dynamodb';
+import { GetItemCommand, TransactionCanceledException, TransactWriteItemsCommand, type CancellationReason, type DynamoDBClient, type TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { marks, type ChangeRecord, type Image } from '../../core/log/change-record.ts';
 import { shardOf } from '../../core/lease/fence-shard.ts';
 import type { RowCheck } from '../../core/rows/row.ts';
@@ -125,4 +117,3 @@ function failedActions(error: unknown): number[] {
   const isOpen = reasons.some((r) => r.Code !== undefined && r.Code !== 'None' && r.Code !== 'ConditionalCheckFailed');
   return isOpen ? [] : reasons.flatMap((r, index) => (r.Code === 'ConditionalCheckFailed' ? [index] : []));
 }
-

@@ -38,7 +38,9 @@ export class DynamoDbLogStore implements LogStore {
                 TableName: this.#table,
                 Item: { pk: { S: `HEAD#${segment.origin}` }, sk: { N: '0' }, sequence: { N: String(after.sequence) }, hash: { S: after.hash } },
                 ConditionExpression: isFirst ? 'attribute_not_exists(pk)' : '#sequence = :sequence AND #hash = :hash',
-                ...(isFirst ? {} : { ExpressionAttributeNames: { '#sequence': 'sequence', '#hash': 'hash' }, ExpressionAttributeValues: { ':sequence': { N: String(head.sequence) }, ':hash': { S: head.hash } } }),
+                ...(isFirst
+                  ? {}
+                  : { ExpressionAttributeNames: { '#sequence': 'sequence', '#hash': 'hash' }, ExpressionAttributeValues: { ':sequence': { N: String(head.sequence) }, ':hash': { S: head.hash } } }),
               },
             },
           ],

@@ -26,6 +26,9 @@ export class MemoryLogStore implements LogStore {
   }
 
   async readBack(origin: string, before: number, limit: number): Promise<Segment[]> {
-    return (this.#chains.get(origin)?.segments ?? []).filter((s) => s.sequence < before).toReversed().slice(0, limit);
+    return (this.#chains.get(origin)?.segments ?? [])
+      .filter((s) => s.sequence < before)
+      .toReversed()
+      .slice(0, limit);
   }
 }

@@ -1,0 +1,98 @@
+// Why: the service that Holdfast protects in the demo, and what you would read to put it into your own. It differs from an ordinary
+// service in three places, each marked with (1), (2), (3).
+import { ConditionalCheckFailedException, DynamoDBClient, GetItemCommand, TransactWriteItemsCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import { readEnvironment } from '../../src/config/environment.ts';
+import { createFence } from '../../src/workload/fence.ts';
+
+const { region, config } = readEnvironment();
+const { data: TableName } = config.tables;
+
+/** No attempt outlives this, nor the lease: what was not answered by then is unknown, and the client asks again. */
+const WRITE_LIMIT_MS = 1000;
+const RETRY_AFTER_SECONDS = 2;
+const BODY_BYTES_MAX = 100_000;
+
+// One attempt: (2) is checked just before it, and a retry inside the SDK would go past it.
+const dynamoDb = new DynamoDBClient({ maxAttempts: 1, requestHandler: new NodeHttpHandler({ connectionTimeout: 300, requestTimeout: WRITE_LIMIT_MS, throwOnRequestTimeout: true }) });
+const fence = createFence(dynamoDb, config, region);
+
+export async function handler(event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> {
+  const { method, path } = event.requestContext.http;
+  if (path === config.service.livenessPath) return answer(200, { region });
+  if (path === config.service.readinessPath) return ready();
+  const id = /^\/orders\/([A-Za-z0-9_-]{1,64})$/.exec(path)?.[1];
+  if (id === undefined) return answer(404, { error: 'it is /orders/{id}, the id 1 to 64 letters, digits, _ or -' });
+  try {
+    if (method === 'PUT') return await put(id, event);
+    if (method === 'GET') return await get(id);
+  } catch (error) {
+    console.error(`${method} ${path} in ${region}: ${String(error)}`);
+    return unavailable('the outcome is unknown');
+  }
+  return answer(405, { error: 'an order is written with PUT and read with GET' });
+}
+
+async function put(id: string, event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> {
+  const body = (event.isBase64Encoded ? Buffer.from(event.body ?? '', 'base64').toString() : event.body) ?? '';
+  if (body.length > BODY_BYTES_MAX || !isJsonObject(body)) return answer(400, { error: `the body must be a JSON object of at most ${BODY_BYTES_MAX} bytes` });
+
+  // (1) May this region write at all, and until when?
+  const permit = await fence.read();
+  if (permit.kind === 'closed') return unavailable(permit.because);
+
+  // (2) The write is a transaction with the fence's condition: the database itself refuses it once the epoch is over.
+  const Item = { [config.dataKey]: { S: id }, body: { S: body }, ...permit.stamp };
+  const remainingMs = permit.remainingMs();
+  if (remainingMs <= 0) return unavailable('the lease is over');
+  const write = new TransactWriteItemsCommand({ TransactItems: [permit.check(id), { Put: { TableName, Item } }] });
+  await dynamoDb.send(write, { abortSignal: AbortSignal.timeout(Math.min(remainingMs, WRITE_LIMIT_MS)) });
+  return answer(200, { id, region, epoch: permit.epoch });
+}
+
+async function get(id: string): Promise<APIGatewayProxyStructuredResultV2> {
+  const permit = await fence.read();
+  if (permit.kind === 'closed') return unavailable(permit.because);
+  const { Item } = await dynamoDb.send(new GetItemCommand({ TableName, Key: { [config.dataKey]: { S: id } }, ConsistentRead: true }));
+  if (Item === undefined) return answer(404, { error: `there is no order ${id}` });
+  return answer(200, { id, region, epoch: permit.epoch, order: JSON.parse(Item['body']?.S ?? 'null') });
+}
+
+/** (3) Ready means that the table takes writes: this one can never succeed, and only a table that works says why. */
+async function ready(): Promise<APIGatewayProxyStructuredResultV2> {
+  const Key = { [config.dataKey]: { S: 'no#order' } };
+  const write = {
+    TableName,
+    Key,
+    UpdateExpression: 'SET body = :b',
+    ConditionExpression: 'attribute_exists(#k)',
+    ExpressionAttributeNames: { '#k': config.dataKey },
+    ExpressionAttributeValues: { ':b': { S: '' } },
+  };
+  try {
+    await dynamoDb.send(new UpdateItemCommand(write));
+    return unavailable("the order 'no#order' exists, though no id may contain '#': remove it");
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return answer(200, { region });
+    return unavailable(`the table takes no writes: ${String(error)}`);
+  }
+}
+
+function unavailable(because: string): APIGatewayProxyStructuredResultV2 {
+  const { statusCode, headers, body } = answer(503, { error: because, region });
+  return { statusCode, headers: { ...headers, 'retry-after': String(RETRY_AFTER_SECONDS) }, body };
+}
+
+function answer(statusCode: number, body: object) {
+  return { statusCode, headers: { 'content-type': 'application/json', 'cache-control': 'no-store' }, body: JSON.stringify(body) };
+}
+
+function isJsonObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,122 @@
+// Why: what each function may do is one table that a reviewer reads in a minute; the constructs turn it into policies with exact
+// actions on exact tables. A function that is not in it does not exist.
+import type { RegionMember } from '../../src/config/holdfast-config.ts';
+
+export type TableKind = 'register' | 'region' | 'fence' | 'log' | 'data';
+
+/** `own`: this region's table · `others`: the same table in every other region of the group that has it · `all`: both. */
+export type Where = 'own' | 'others' | 'all';
+
+export type TableGrant = { readonly table: TableKind; readonly where: Where; readonly may: readonly Action[] };
+
+type Action = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query' | 'ConditionCheckItem' | 'DescribeTable';
+
+export type FunctionSpec = {
+  readonly does: string;
+  readonly in: readonly RegionMember['role'][];
+  readonly timeoutSeconds: number;
+  readonly memoryMb: number;
+  /** Absent: the function shares the account's concurrency. */
+  readonly reservedConcurrency?: number;
+  readonly tables: readonly TableGrant[];
+};
+
+const EVERYWHERE = ['candidate', 'witness'] as const;
+const CANDIDATES = ['candidate'] as const;
+
+/** A step runs once at a time; the second place is for its retry after a time-out. */
+const STEP = { in: CANDIDATES, memoryMb: 512, reservedConcurrency: 2 } as const;
+
+const grant = (table: TableKind, where: Where, ...may: Action[]): TableGrant => ({ table, where, may });
+
+const LOOK = grant('register', 'all', 'GetItem');
+const VOTE = grant('register', 'all', 'GetItem', 'UpdateItem');
+const OWN_ROWS = grant('region', 'own', 'GetItem', 'UpdateItem');
+const OWN_FENCE = grant('fence', 'own', 'GetItem', 'UpdateItem');
+/** The step's row is checked in the same transaction as what the step changes. */
+const CHECKED = grant('region', 'own', 'ConditionCheckItem');
+const APPLY = [
+  grant('log', 'own', 'GetItem', 'Query'),
+  grant('data', 'own', 'GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'),
+  grant('fence', 'own', 'ConditionCheckItem'),
+  // A change that came too late is put into a DIVERGENCE row.
+  grant('region', 'own', 'GetItem', 'UpdateItem', 'PutItem', 'ConditionCheckItem'),
+] as const;
+
+export const FUNCTIONS = {
+  'schedule-slots': {
+    does: 'Puts a slot each T seconds, two minutes ahead, on the tick queue',
+    in: EVERYWHERE,
+    timeoutSeconds: 30,
+    memoryMb: 256,
+    reservedConcurrency: 2,
+    tables: [],
+  },
+  tick: {
+    does: 'The governor: looks, decides, acts',
+    in: EVERYWHERE,
+    timeoutSeconds: 15,
+    memoryMb: 512,
+    reservedConcurrency: 4,
+    tables: [VOTE, OWN_ROWS, OWN_FENCE, grant('log', 'own', 'GetItem', 'Query')],
+  },
+  gate: {
+    does: 'Says 200 to the health checkers only while this region holds the lease and has opened',
+    in: CANDIDATES,
+    timeoutSeconds: 3,
+    memoryMb: 256,
+    reservedConcurrency: 4,
+    tables: [grant('region', 'own', 'GetItem')],
+  },
+  'create-rows': {
+    does: 'Writes the first rows when the tables are created, never again',
+    in: EVERYWHERE,
+    timeoutSeconds: 60,
+    memoryMb: 256,
+    tables: [grant('register', 'own', 'PutItem', 'DescribeTable'), grant('region', 'own', 'PutItem', 'DescribeTable'), grant('fence', 'own', 'PutItem', 'DescribeTable')],
+  },
+  'take-lease': { ...STEP, does: 'Takes epoch + 1 for this region, then writes its fence rows and its lease row', timeoutSeconds: 15, tables: [VOTE, OWN_ROWS, OWN_FENCE] },
+  synchronise: {
+    ...STEP,
+    does: 'Applies what the old region had shipped, to its end',
+    timeoutSeconds: 60,
+    memoryMb: 1024,
+    tables: [LOOK, ...APPLY, grant('log', 'own', 'PutItem'), grant('log', 'others', 'GetItem', 'Query')],
+  },
+  'await-approval': { ...STEP, does: 'Keeps the task token and the measured loss for the person who decides', timeoutSeconds: 15, tables: [LOOK, OWN_ROWS] },
+  'open-gate': { ...STEP, does: 'Opens the fence rows, then the lease row', timeoutSeconds: 15, tables: [VOTE, OWN_ROWS, OWN_FENCE, CHECKED] },
+  'await-dns': { ...STEP, does: "Asks the resolvers whether the service's name answers with this region", timeoutSeconds: 10, tables: [LOOK, OWN_ROWS] },
+  'validate-service': { ...STEP, does: 'Uses the service through its own endpoint', timeoutSeconds: 20, tables: [LOOK, OWN_ROWS] },
+  report: { ...STEP, does: 'Writes down what this failover measured', timeoutSeconds: 15, tables: [VOTE, OWN_ROWS] },
+  'abandon-attempt': { ...STEP, does: 'Gives an attempt up before its gate was opened', timeoutSeconds: 15, tables: [VOTE, OWN_ROWS] },
+  notify: { ...STEP, does: 'Publishes a message to the topic that people subscribe to', timeoutSeconds: 10, memoryMb: 256, tables: [] },
+  'ship-log': {
+    does: "Turns the data table's stream into segments in every other region",
+    in: CANDIDATES,
+    timeoutSeconds: 30,
+    memoryMb: 512,
+    // One batch at a time: the shards of the stream share one position.
+    reservedConcurrency: 1,
+    tables: [grant('log', 'others', 'GetItem', 'PutItem', 'Query'), OWN_ROWS],
+  },
+  'apply-log': { in: CANDIDATES, does: 'Applies segments to the data table while this region is not open', timeoutSeconds: 60, memoryMb: 512, reservedConcurrency: 4, tables: APPLY },
+  maintenance: { does: 'Answers 503 with Retry-After while no region is active', in: ['witness'], timeoutSeconds: 3, memoryMb: 128, reservedConcurrency: 4, tables: [] },
+} as const satisfies Readonly<Record<string, FunctionSpec>>;
+
+export type FunctionName = keyof typeof FUNCTIONS;
+
+/** The steps of statemachines/failover.asl.json, in its order. */
+export const FAILOVER_STEPS = [
+  'take-lease',
+  'synchronise',
+  'await-approval',
+  'open-gate',
+  'await-dns',
+  'validate-service',
+  'report',
+  'abandon-attempt',
+  'notify',
+] as const satisfies readonly FunctionName[];
+
+/** What a service needs to write through the fence; its own table is its own affair. */
+export const FENCED_WRITER: readonly TableGrant[] = [grant('fence', 'own', 'ConditionCheckItem'), grant('region', 'own', 'GetItem')];

@@ -1,0 +1,32 @@
+// Why: a policy names its tables one by one, in this region and in the others, without asking any other stack: names are equal
+// everywhere, so an ARN needs only the region.
+import { Aws } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
+import type { TableGrant, TableKind } from './permissions.ts';
+
+/** One statement a grant; none where no region has such a table. */
+export function tableStatements(config: RuntimeConfig, region: string, grants: readonly TableGrant[]): PolicyStatement[] {
+  return grants
+    .map((grant) => ({ grant, resources: regionsWith(config, region, grant).map((where) => tableArn(config, where, grant.table)) }))
+    .filter(({ resources }) => resources.length > 0)
+    .map(({ grant, resources }) => new PolicyStatement({ actions: grant.may.map((action) => `dynamodb:${action}`), resources }));
+}
+
+export function tableName(config: RuntimeConfig, region: string, kind: TableKind): string {
+  if (kind !== 'register') return config.tables[kind];
+  const voter = config.voters.find((candidate) => candidate.region === region);
+  if (voter === undefined) throw new Error(`${region} is no region of group ${config.group}; use one of ${config.voters.map((each) => each.region).join(', ')}`);
+  return voter.registerTable;
+}
+
+function tableArn(config: RuntimeConfig, region: string, kind: TableKind): string {
+  return `arn:${Aws.PARTITION}:dynamodb:${region}:${Aws.ACCOUNT_ID}:table/${tableName(config, region, kind)}`;
+}
+
+function regionsWith(config: RuntimeConfig, region: string, grant: TableGrant): string[] {
+  return config.voters
+    .filter((voter) => voter.role === 'candidate' || !['fence', 'data'].includes(grant.table))
+    .map((voter) => voter.region)
+    .filter((name) => grant.where === 'all' || (grant.where === 'own') === (name === region));
+}

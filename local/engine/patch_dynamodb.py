@@ -1,0 +1,231 @@
+"""What a DynamoDB table must do here as on AWS: keep what it acknowledged, also through SIGKILL.
+
+The emulator writes its state only when it ends in an orderly way. Here every request that changes items appends one frame to a log before
+its answer leaves; snapshot.py writes the whole state every few seconds and then removes the frames that it contains. No fsync: what is to be
+survived is the death of the process, not of the machine.
+
+One request is one frame, so that a transaction is on disk wholly or not at all. A frame that was cut off by the kill was never
+acknowledged, and is dropped.
+"""
+
+import logging
+import os
+import pickle
+import struct
+import threading
+import zlib
+
+from patching import wrap
+
+log = logging.getLogger("holdfast.durability")
+
+HEADER = struct.Struct("<II")  # length and CRC-32 of what follows
+
+# Held by the thread that carries out a DynamoDB request, and by the snapshot while it forks: no snapshot may contain half a transaction.
+request_lock = threading.RLock()
+
+
+class WriteLog:
+    """The frames written since the last complete snapshot, in numbered segments `wal.N`."""
+
+    def __init__(self, directory):
+        self._directory = directory
+        self._descriptor = None
+        self._file_lock = threading.Lock()  # innermost: nothing else is ever locked while it is held
+        self._request = threading.local()
+
+    def segments(self):
+        names = (name for name in os.listdir(self._directory) if name.startswith("wal."))
+        return sorted(int(name[len("wal."):]) for name in names)
+
+    def _path(self, number):
+        return os.path.join(self._directory, f"wal.{number}")
+
+    def rotate(self):
+        """Starts a new segment; returns the numbers of the segments before it."""
+        before = self.segments()
+        number = before[-1] + 1 if before else 1
+        fresh = os.open(self._path(number), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with self._file_lock:
+            stale, self._descriptor = self._descriptor, fresh
+        if stale is not None:
+            os.close(stale)
+        return before
+
+    def remove(self, numbers):
+        for number in numbers:
+            os.remove(self._path(number))
+
+    def begin_request(self):
+        self._request.changes = []
+
+    def end_request(self):
+        changes, self._request.changes = self._request.changes, None
+        if changes:
+            self._append(changes)
+
+    def record(self, change):
+        """Notes a change: with the request of this thread if there is one, else (the TTL sweep) by itself."""
+        changes = getattr(self._request, "changes", None)
+        if changes is None:
+            self._append([change])
+        else:
+            changes.append(change)
+
+    def _append(self, changes):
+        payload = pickle.dumps(changes, pickle.HIGHEST_PROTOCOL)
+        frame = memoryview(HEADER.pack(len(payload), zlib.crc32(payload)) + payload)
+        with self._file_lock:
+            if self._descriptor is None:
+                return  # nothing is served before the log is open: these are changes of the replay itself
+            while frame:
+                frame = frame[os.write(self._descriptor, frame):]
+
+    def frames(self):
+        for number in self.segments():
+            with open(self._path(number), "rb") as segment:
+                content = segment.read()
+            offset = 0
+            while offset + HEADER.size <= len(content):
+                length, checksum = HEADER.unpack_from(content, offset)
+                payload = content[offset + HEADER.size:offset + HEADER.size + length]
+                if len(payload) < length or zlib.crc32(payload) != checksum:
+                    log.warning("the last frame of %s was cut off: its request was never acknowledged", self._path(number))
+                    break
+                yield pickle.loads(payload)
+                offset += HEADER.size + length
+
+
+def _identity(table):
+    """What names a table, also against one of the same name that was deleted before."""
+    _, _, _, region, account, _ = table["TableArn"].split(":", 5)
+    return account, region, table["TableName"], table.get("TableId")
+
+
+def log_item_changes(dynamodb, write_log):
+    """Every change of an item goes through these three functions, whichever API call makes it."""
+
+    def logged_set(set_item):
+        def logged(table, partition, sort, item):
+            before = set_item(table, partition, sort, item)
+            write_log.record(("set", _identity(table), partition, sort, item))
+            return before
+        return logged
+
+    def logged_remove(remove_item):
+        def logged(table, partition, sort):
+            before = remove_item(table, partition, sort)
+            write_log.record(("remove", _identity(table), partition, sort, None))
+            return before
+        return logged
+
+    def logged_replace(items_replaced):
+        def logged(table):
+            items_replaced(table)
+            write_log.record(("replace", _identity(table), None, None, {key: dict(bucket) for key, bucket in table["items"].items()}))
+        return logged
+
+    wrap(dynamodb, "_set_item", logged_set, relies_on=['table["items"].setdefault(pk_val, {})[sk_val] = item'])
+    wrap(dynamodb, "_remove_item", logged_remove, relies_on=["sk_map.pop(sk_val, None)"])
+    wrap(dynamodb, "_items_replaced", logged_replace, relies_on=["_update_counts(table)"])
+
+
+def log_stream_records(dynamodb, write_log):
+    """Stream records are in no state that the emulator saves; a consumer would miss what was written before a restart."""
+
+    def newest(table_name):
+        records = dynamodb._stream_records.get(table_name)
+        return records[-1] if records else None
+
+    def logged_emit(emit):
+        def logged(table_name, *arguments, **options):
+            before = newest(table_name)
+            emit(table_name, *arguments, **options)
+            after = newest(table_name)
+            table = dynamodb._tables.get(table_name)
+            if table and after is not None and after is not before:
+                write_log.record(("stream", _identity(table), None, None, after))
+        return logged
+
+    def with_streams(get_state):
+        def state():
+            return {
+                **get_state(),
+                "holdfast_streams": {"records": dynamodb._stream_records, "trimmed": dynamodb._stream_trimmed, "counter": dynamodb._stream_seq_counter},
+            }
+        return state
+
+    def load_streams(load):
+        def loaded(data):
+            load(data)
+            streams = (data or {}).get("holdfast_streams")
+            if streams:
+                dynamodb._stream_records._data.update(streams["records"]._data)
+                dynamodb._stream_trimmed._data.update(streams["trimmed"]._data)
+                dynamodb._stream_seq_counter = streams["counter"]
+        return loaded
+
+    wrap(dynamodb, "_emit_stream_event", logged_emit, relies_on=["_stream_records[table_name].append(record)"])
+    wrap(dynamodb, "get_state", with_streams, relies_on=['"tables": tables'])
+    wrap(dynamodb, "load_persisted_state", load_streams, relies_on=["_restore_state(data)"])
+
+
+def one_frame_a_request(dynamodb, write_log):
+    """The handler runs from beginning to end on the event loop without awaiting anything, so a thread-bound request is enough."""
+
+    def framed(handle_request):
+        async def handled(*arguments):
+            with request_lock:
+                write_log.begin_request()
+                try:
+                    return await handle_request(*arguments)
+                finally:
+                    write_log.end_request()
+        return handled
+
+    wrap(dynamodb, "handle_request", framed, relies_on=["status, resp_headers, resp_body = handler(data)"])
+
+
+def replay(dynamodb, write_log):
+    """Carries the frames out again over the loaded snapshot. A frame that the snapshot has already changes nothing: the last write wins."""
+    known = {}  # table → sequence numbers of its stream
+    count = 0
+    for changes in write_log.frames():
+        for kind, (account, region, name, table_id), partition, sort, value in changes:
+            table = dynamodb._tables.get_scoped(account, region, name)
+            if table is None or table.get("TableId") != table_id:
+                continue  # deleted since, or made anew under the same name
+            count += 1
+            if kind == "set":
+                dynamodb._set_item(table, partition, sort, value)
+            elif kind == "remove":
+                dynamodb._remove_item(table, partition, sort)
+            elif kind == "replace":
+                table["items"].clear()
+                table["items"].update(value)
+                dynamodb._items_replaced(table)
+            else:
+                _replay_stream_record(dynamodb, known, (account, region, name), value)
+    for table in dynamodb._tables.all_values():
+        dynamodb._items_replaced(table)  # the snapshot may have been taken between an item and its count
+    log.info("%d changes replayed from the write log", count)
+
+
+def _replay_stream_record(dynamodb, known, key, record):
+    records = dynamodb._stream_records.get_scoped(*key)
+    if records is None:
+        records = []
+        dynamodb._stream_records.set_scoped(*key, records)
+    sequences = known.setdefault(key, {entry["dynamodb"]["SequenceNumber"] for entry in records})
+    sequence = record["dynamodb"]["SequenceNumber"]
+    if sequence not in sequences:
+        sequences.add(sequence)
+        records.append(record)
+    # The last ten digits are the process-wide counter: it must not give a number twice.
+    dynamodb._stream_seq_counter = max(dynamodb._stream_seq_counter, int(sequence[-10:]))
+
+
+def apply(dynamodb, write_log):
+    log_item_changes(dynamodb, write_log)
+    log_stream_records(dynamodb, write_log)
+    one_frame_a_request(dynamodb, write_log)

@@ -1,0 +1,73 @@
+// What can be broken and healed on request: the language of the control server, and what each word does to the proxies.
+import { z } from 'zod';
+import { CUT, HEALED, type LinkState } from './proxy/link.ts';
+import type { DynamoDbProxy } from './proxy/dynamodb-proxy.ts';
+import type { Network } from './proxy/network.ts';
+
+const pair = { from: z.string(), to: z.string() };
+
+export const controlRequest = z.discriminatedUnion('kind', [
+  /** Start a region that has ended; answered when it is ready. */
+  z.strictObject({ kind: z.literal('start'), region: z.string() }),
+  /** The region reaches clients and itself, but no other region, and none reaches it. */
+  z.strictObject({ kind: z.literal('isolate'), region: z.string() }),
+  /** Nothing passes between the two on connections that `from` makes to `to`. */
+  z.strictObject({ kind: z.literal('cut'), ...pair }),
+  /** Requests of `from` to `to` are lost, or they are carried out and their answers are lost. */
+  z.strictObject({ kind: z.literal('one-way'), ...pair, lost: z.enum(['requests', 'answers']) }),
+  z.strictObject({ kind: z.literal('delay'), ...pair, delayMs: z.number().int().min(0).max(60_000) }),
+  /** Every write of the region's functions that names the table is refused as throttled. */
+  z.strictObject({ kind: z.literal('throttle'), region: z.string(), table: z.string().min(3) }),
+  /** Every link and table is well again. */
+  z.strictObject({ kind: z.literal('heal') }),
+]);
+export type ControlRequest = z.output<typeof controlRequest>;
+export type FaultRequest = Exclude<ControlRequest, { kind: 'start' }>;
+
+export class UnknownRegionError extends Error {
+  override readonly name = 'UnknownRegionError';
+}
+
+export type Faults = { apply(fault: FaultRequest): void; state(): object };
+
+export function faults(network: Network, tables: ReadonlyMap<string, DynamoDbProxy>): Faults {
+  const known = (region: string): string => {
+    if (!tables.has(region)) throw new UnknownRegionError(`there is no region ${region}; there are ${[...tables.keys()].join(', ')}`);
+    return region;
+  };
+  const setLink = (from: string, to: string, next: (state: LinkState) => LinkState): void => {
+    const link = network.link(known(from), known(to));
+    link.set(next(link.state()));
+  };
+  return {
+    apply(fault) {
+      switch (fault.kind) {
+        case 'isolate':
+          network.isolate(known(fault.region));
+          break;
+        case 'cut':
+          setLink(fault.from, fault.to, () => CUT);
+          break;
+        case 'one-way':
+          setLink(fault.from, fault.to, () => ({ ...HEALED, requestsLost: fault.lost === 'requests', answersLost: fault.lost === 'answers' }));
+          break;
+        case 'delay':
+          setLink(fault.from, fault.to, (state) => ({ ...state, delayMs: fault.delayMs }));
+          break;
+        case 'throttle':
+          tables.get(known(fault.region))?.setThrottled(fault.table);
+          break;
+        case 'heal':
+          network.heal();
+          for (const proxy of tables.values()) proxy.setThrottled(null);
+          break;
+      }
+    },
+    state() {
+      const regions = [...tables.keys()];
+      const links = regions.flatMap((from) => regions.filter((to) => to !== from).map((to) => ({ from, to, ...network.link(from, to).state() })));
+      const throttled = [...tables].map(([region, proxy]) => ({ region, table: proxy.throttled(), refusals: proxy.refusals() }));
+      return { links, throttled };
+    },
+  };
+}

@@ -1,0 +1,87 @@
+// Every check and test, in one command that ends with one line. `--fast` leaves out what needs local regions or minutes.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+type Tally = { passed: number; failed: number };
+type Job = { readonly name: string; readonly run: () => Promise<Tally> };
+
+const root = join(import.meta.dirname, '..');
+const isFast = process.argv.includes('--fast');
+/** Folders whose tests start local regions or take minutes. */
+const slowTests = ['test/local/**', 'test/contract/local-aws*', 'test/simulation/**', 'test/core/mutants*'];
+
+async function runCommand(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<number> {
+  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...environment } });
+  const stop = (signal: NodeJS.Signals) => child.kill(signal);
+  process.on('SIGINT', stop).on('SIGTERM', stop);
+  return new Promise((resolve) => {
+    child.on('error', () => resolve(127));
+    child.on('exit', (code) => {
+      process.off('SIGINT', stop).off('SIGTERM', stop);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+function check(name: string, command: string, ...args: string[]): Job {
+  return {
+    name,
+    run: async () => {
+      const code = await runCommand(command, args);
+      return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
+    },
+  };
+}
+
+/** Vitest over `paths`; each of its tests counts. A run that ends without a count is a failure. */
+function vitest(name: string, ...args: string[]): Job {
+  return {
+    name,
+    run: async () => {
+      const directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+      const file = join(directory, 'results.json');
+      try {
+        const code = await runCommand('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args]);
+        const results: unknown = JSON.parse(readFileSync(file, 'utf8'));
+        const count = (field: string): number => {
+          const value = typeof results === 'object' && results !== null ? Object.entries(results).find(([n]) => n === field)?.[1] : undefined;
+          return typeof value === 'number' ? value : 0;
+        };
+        const failed = count('numFailedTests');
+        return { passed: count('numPassedTests'), failed: failed === 0 && code !== 0 ? 1 : failed };
+      } catch {
+        return { passed: 0, failed: 1 };
+      } finally {
+        rmSync(directory, { recursive: true, force: true });
+      }
+    },
+  };
+}
+
+const jobs: Job[] = [
+  check('types', 'tsc', '--noEmit', '-p', '.'),
+  check('types of core alone', 'tsc', '--noEmit', '-p', 'src/core'),
+  check('lint', 'oxlint', '--type-aware', '--deny-warnings', '.'),
+  check('format', 'biome', 'format', '.'),
+  check('who imports whom', 'depcruise', '--config', '.dependency-cruiser.mjs', 'src', 'lambdas', 'infra', 'local', 'scripts', 'examples', 'test', 'holdfast.config.ts'),
+  check('nothing unused', 'knip'),
+  check('functions build', 'node', 'scripts/build-lambdas.ts'),
+  vitest(isFast ? 'unit tests and templates' : 'tests', ...(isFast ? slowTests.map((glob) => `--exclude=${glob}`) : [])),
+  ...(isFast ? [] : [check('a region hangs, measured from outside', 'node', 'local/demo.ts', '--fault', 'hang')]),
+];
+
+const total: Tally = { passed: 0, failed: 0 };
+const lines: string[] = [];
+const startedAt = Date.now();
+for (const [index, job] of jobs.entries()) {
+  process.stdout.write(`\n[${index + 1}/${jobs.length}] ${job.name}\n`);
+  const jobStartedAt = Date.now();
+  const tally = await job.run();
+  total.passed += tally.passed;
+  total.failed += tally.failed;
+  lines.push(`${tally.failed === 0 ? 'ok    ' : 'FAILED'} ${job.name} (${((Date.now() - jobStartedAt) / 1000).toFixed(1)} s)`);
+}
+process.stdout.write(`\n${lines.join('\n')}\n${((Date.now() - startedAt) / 1000).toFixed(0)} s in all\n${total.passed} passed, ${total.failed} failed\n`);
+process.exit(total.failed === 0 ? 0 : 1);

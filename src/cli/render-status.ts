@@ -1,0 +1,164 @@
+// The group's picture as text for a person in a hurry: who is active first, then what is wrong, then the rest.
+import { fieldOf, describeFailure } from '../core/failover/event-field.ts';
+import type { GroupStatus, HealthStatus, LastFailover } from '../client/group-status.ts';
+import type { DivergenceItem, RegionStatus } from '../client/region-status.ts';
+
+/** Longer lists are in `--json`. */
+const divergenceShown = 10;
+const transitionsShown = 3;
+const itemCharactersMax = 120;
+
+export function renderStatus(status: GroupStatus): string {
+  return [head(status), approval(status), regions(status), health(status), lag(status), last(status), divergence(status), history(status)]
+    .filter((part) => part !== '')
+    .map((part) => `${part}\n`)
+    .join('\n');
+}
+
+function head({ group, mode, isFenced, value, register, leaseLeftSeconds }: GroupStatus): string {
+  const title = `${group}: mode ${mode}, writes ${isFenced ? 'fenced' : 'not fenced'}`;
+  if (value === null) return `${title}\nNO REGION ANSWERED, so nothing is known.`;
+  const left = leaseLeftSeconds === null ? 'its lease row is not known' : leaseLeftSeconds > 0 ? `${leaseLeftSeconds} s left` : `over since ${-leaseLeftSeconds} s`;
+  const holding = value.released ? `${value.holder} has released epoch ${value.epoch}` : `${value.holder} holds epoch ${value.epoch} (${left}${value.renewable ? '' : ', revoked'})`;
+  const lines = [
+    `${title}, state ${value.state.toUpperCase()}`,
+    `lease      ${holding}`,
+    ...(value.execution === null ? [] : [`failover   ${value.execution} to ${value.successor ?? value.holder}, ${value.attemptsSpent} attempts so far`]),
+    ...(value.paused === null ? [] : [`PAUSED     by ${value.paused.by}: ${value.paused.reason}; nothing fails over until 'holdfast resume'`]),
+    `because    ${value.because}`,
+    `register   ${register.answered.length} of ${register.answered.length + register.silent.length} acceptors answered${certainty(register)}`,
+  ];
+  return lines.join('\n');
+}
+
+function certainty({ certainty: kind, silent, behind }: GroupStatus['register']): string {
+  const notes = [
+    ...(silent.length > 0 ? [`silent: ${silent.join(', ')}`] : []),
+    ...(behind.length > 0 ? [`behind: ${behind.join(', ')}`] : []),
+    ...(kind === 'minority' ? ['NO QUORUM: what is shown may be old, and nothing can be changed'] : []),
+    ...(kind === 'newest' ? ['a change is in progress: what is shown may not be chosen'] : []),
+  ];
+  return notes.length === 0 ? '' : ` (${notes.join('; ')})`;
+}
+
+function approval({ approval: waiting }: GroupStatus): string {
+  if (waiting === null) return '';
+  return `APPROVAL NEEDED  fo-${waiting.epoch}-${waiting.attempt} in ${waiting.region} waits since ${waiting.askedSecondsAgo} s: 'holdfast approve', or 'holdfast approve --deny --reason …'\n${renderLoss(waiting.loss).trimEnd()}`;
+}
+
+/** What a failover's target knows of what it may lack, a line an origin. */
+export function renderLoss(loss: unknown): string {
+  if (!Array.isArray(loss) || loss.length === 0) return '  nothing is known of the loss\n';
+  return loss
+    .map((one: unknown) => {
+      const [age, unread] = [fieldOf(one, 'newestAgeMs'), fieldOf(one, 'unread')];
+      const newest = typeof age === 'number' ? `the newest change that is here was ${(age / 1000).toFixed(1)} s old; what ${String(fieldOf(one, 'origin'))} accepted after it is not here` : 'no change of it was ever received';
+      const missing = Array.isArray(unread) && unread.length > 0 ? `; could not be asked: ${unread.map(String).join(', ')}` : '';
+      return `  from ${String(fieldOf(one, 'origin'))}: ${newest} (${String(fieldOf(one, 'records'))} changes in all${missing})\n`;
+    })
+    .join('');
+}
+
+function regions({ regions: all, value }: GroupStatus): string {
+  return table(
+    ['region', 'role', 'gate', 'epoch', 'lease left', 'last tick', ''],
+    all.map((region) => {
+      const notes = [...notesOf(region), ...(value?.regions[region.region]?.reconciled === false ? ['NOT RECONCILED: it may not take over'] : [])];
+      if (!region.isReachable) return [region.region, region.role, 'unreachable', '', '', '', notes.join('; ')];
+      const { lease } = region;
+      return [
+        region.region,
+        region.role,
+        region.role === 'witness' ? '-' : (lease?.gate ?? 'unknown'),
+        region.role === 'witness' ? '-' : String(lease?.epoch ?? 'unknown'),
+        lease === null ? (region.role === 'witness' ? '-' : 'unknown') : lease.leftSeconds > 0 ? `${lease.leftSeconds} s` : 'over',
+        region.lastTickSecondsAgo === null ? 'never' : `${region.lastTickSecondsAgo} s ago`,
+        notes.join('; '),
+      ];
+    }),
+  );
+}
+
+function notesOf({ problems, runbook, shadow, role }: RegionStatus): string[] {
+  return [
+    ...problems,
+    ...(role === 'candidate' && runbook !== null ? [`runbook ${runbook.execution} at ${runbook.step}`] : []),
+    ...(shadow === null ? [] : [`would have: ${String(fieldOf(shadow.decision, 'kind'))} (${String(fieldOf(shadow.decision, 'because'))}) ${shadow.secondsAgo} s ago`]),
+  ];
+}
+
+function health({ health: all }: GroupStatus): string {
+  return table(
+    ['health', 'seen from', 'liveness', 'readiness', 'score', 'latency', ''],
+    all.flatMap((candidate: HealthStatus) => [
+      [candidate.region, 'majority', candidate.liveness.kind, candidate.readiness.kind, '', '', ''],
+      ...candidate.seenFrom.map((v) => ['', v.region, v.liveness, v.readiness, v.score.toFixed(2), v.latencyMs === null ? '-' : `${Math.round(v.latencyMs)} ms`, v.isStale ? 'stale: it counts for nobody' : v.because]),
+    ]),
+  );
+}
+
+function lag({ regions: all }: GroupStatus): string {
+  const rows = all.filter((r) => r.isReachable).flatMap((r) =>
+    r.lag.map((l) => [
+      r.region,
+      l.origin,
+      r.role === 'witness' ? '-' : known(l.notAppliedItems, ' items'),
+      r.role === 'witness' ? '-' : known(l.notAppliedSeconds, ' s'),
+      known(l.notReceivedItems, ' items'),
+    ]),
+  );
+  return table(['lag of', 'behind', 'not applied', 'oldest', 'not received'], rows);
+}
+
+function known(value: number | null, unit: string): string {
+  return value === null ? 'unknown' : `${value}${unit}`;
+}
+
+function last({ lastFailover }: GroupStatus): string {
+  if (lastFailover === null) return '';
+  const { execution, target, decidedBy, decidedBecause, isValidated, takenToOpenedSeconds, openedToDnsSeconds, appliedItems, loss, failure, dnsFailure }: LastFailover = lastFailover;
+  return [
+    `last failover  ${execution} to ${target}, ${isValidated ? 'validated' : 'NOT VALIDATED'}; decided by ${decidedBy}: ${decidedBecause}`,
+    `  lease taken → opened ${known(takenToOpenedSeconds, ' s')}, opened → DNS answers with it ${known(openedToDnsSeconds, ' s')}, changes applied meanwhile ${known(appliedItems, '')}`,
+    ...(loss === null ? [] : [renderLoss(loss).trimEnd()]),
+    ...[failure, dnsFailure].filter((f) => f !== null).map((f) => `  ${describeFailure(f)}`),
+  ].join('\n');
+}
+
+function divergence({ regions: all }: GroupStatus): string {
+  const found = all.filter((r) => r.divergence.items.length > 0);
+  return found
+    .map(({ region, divergence: { items, isComplete } }) => {
+      const more = items.length > divergenceShown || !isComplete ? [`  … ${isComplete ? `${items.length} in all` : `more than ${items.length}`}; 'holdfast status --json' lists them`] : [];
+      return [`DIVERGENCE in ${region}: ${isComplete ? items.length : `more than ${items.length}`} writes of an epoch that was over; none was applied`, ...items.slice(0, divergenceShown).map(divergent), ...more].join('\n');
+    })
+    .join('\n');
+}
+
+function divergent(item: DivergenceItem): string {
+  return [
+    `  ${item.key}  written in ${item.origin}, epoch ${item.epoch}, at ${iso(item.theirsAtMs)}; found at ${iso(item.foundAtMs)}`,
+    `    theirs  ${item.theirs === null ? 'deleted' : short(item.theirs)}`,
+    `    ours    ${item.ours === null ? 'none' : short(item.ours)}`,
+  ].join('\n');
+}
+
+function history({ value }: GroupStatus): string {
+  if (value === null || value.transitions.length === 0) return '';
+  return ['latest transitions', ...value.transitions.slice(-transitionsShown).toReversed().map((t) => `  ${iso(t.atMs)}  ${t.from} → ${t.to}  epoch ${t.epoch}, by ${t.by}: ${t.because}`)].join('\n');
+}
+
+function iso(atMs: number): string {
+  return Number.isFinite(atMs) ? new Date(atMs).toISOString() : 'an unknown time';
+}
+
+function short(item: unknown): string {
+  const text = JSON.stringify(item);
+  return text.length <= itemCharactersMax ? text : `${text.slice(0, itemCharactersMax)}…`;
+}
+
+function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return '';
+  const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => (column === titles.length - 1 ? 0 : (row[column] ?? '').length))));
+  return [titles, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+}

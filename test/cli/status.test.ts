@@ -1,0 +1,193 @@
+// What `status` shows, as text and as JSON, with every region there and with some of them silent.
+import { describe, expect, it } from 'vitest';
+import type { GroupStatus } from '../../src/client/group-status.ts';
+import { regionNowMs } from '../../src/client/region-status.ts';
+import { emptyVantage, emptyWindow } from '../../src/core/health/vantage.ts';
+import { nextSegment } from '../../src/core/log/segment.ts';
+import { emptyHead } from '../../src/core/log/segment.ts';
+import { sha256 } from '../../src/drivers/aws/system-environment.ts';
+import { holdfast } from './command-line.ts';
+import { memoryGroup, nowMs, type Group } from './group-fixture.ts';
+
+const region = (pk: string) => ({ table: 'region', pk, sk: '#' }) as const;
+
+/** us-west-2 took over from us-east-1, which is back with a write that nobody else has. */
+async function afterFailover(): Promise<Group> {
+  const group = memoryGroup();
+  const transition = { from: 'normal', to: 'failing-over', on: 'lease-lapsed', because: 'us-east-1 has not renewed', epoch: 2, attempt: 1, by: 'us-west-2', atMs: nowMs - 60_000 } as const;
+  await group.choose({ state: 'normal', holder: 'us-west-2', epoch: 2, paused: null, because: 'the service was validated in us-west-2', regions: { 'us-east-1': { reconciled: false }, 'us-west-2': { reconciled: true } }, transitions: [transition] });
+  await group.put('us-west-2', region('LEASE'), { epoch: 2, openEpoch: 2, closedEpoch: 0, untilAtMs: nowMs + 14_200 });
+  await group.put('us-east-1', region('LEASE'), { epoch: 1, openEpoch: 1, closedEpoch: 1, untilAtMs: nowMs - 70_000 });
+  for (const name of ['us-east-1', 'us-west-2', 'eu-west-1']) {
+    await group.put(name, region('TICK'), { slot: 1, claimedAtMs: nowMs - (name === 'us-east-1' ? 40_000 : 2000) });
+    const seen = (outcome: 'ok' | 'failed', because: string) => ({ ...emptyWindow(), liveness: [outcome, outcome, outcome], readiness: [outcome, outcome, outcome], score: outcome === 'ok' ? 1 : 0.73, latencyMs: 41.6, because });
+    const vantage = { ...emptyVantage(name), count: 9, candidates: { 'us-east-1': seen('failed', '/ready of us-east-1 answered 503'), 'us-west-2': seen('ok', '') } };
+    await group.put(name, { table: 'register', pk: 'VANTAGE#orders' }, { count: 9, vantage: JSON.stringify(vantage) });
+  }
+  const record = (n: number) => ({ key: `o${n}`, image: { id: { S: `o${n}` } }, epoch: 2, atMs: nowMs - 3000, sequenceNumber: String(n).padStart(40, '0') });
+  const segment = nextSegment('us-west-2', emptyHead, [record(1), record(2), record(3)], sha256);
+  await group.of('us-west-2').log.append(emptyHead, segment);
+  await group.of('us-east-1').log.append(emptyHead, segment);
+  await group.put('us-east-1', { table: 'region', pk: 'LOG', sk: 'us-west-2' }, { sequence: 1, atMs: nowMs });
+  const report = {
+    group: 'orders', epoch: 2, attempt: 1, target: 'us-west-2', isValidated: true, decidedBy: 'us-west-2', decidedBecause: 'us-east-1 has not renewed', takenAtMs: nowMs - 58_000, openedAtMs: nowMs - 56_400,
+    applied: 4, loss: [{ origin: 'us-east-1', newestAgeMs: 22_100, records: 900, unread: [] }], dns: { answeredAtMs: nowMs - 44_000 }, failure: null, dnsFailure: null,
+  };
+  group.of('us-west-2').lists.set('REPORT', [{ sk: '00000001', report: '{"epoch":1,"target":"us-east-1"}' }, { sk: '00000002', report: JSON.stringify(report) }]);
+  group.of('us-west-2').lists.set('DIVERGENCE', [
+    { sk: `us-east-1#1#${'7'.padStart(40, '0')}`, itemKey: 'o-77', theirs: '{"id":{"S":"o-77"},"body":{"S":"tea"}}', ours: '{"id":{"S":"o-77"},"body":{"S":"milk"}}', theirsAtMs: nowMs - 80_000, foundAtMs: nowMs - 5000 },
+    { sk: `us-east-1#1#${'8'.padStart(40, '0')}`, itemKey: 'o-78', theirsAtMs: nowMs - 79_000, foundAtMs: nowMs - 5000 },
+  ]);
+  return group;
+}
+
+describe('holdfast status', () => {
+  it('shows who is active, what is behind, and what happened last', async () => {
+    const { exit, out, err } = await holdfast(await afterFailover(), ['status']);
+    expect({ exit, err }).toEqual({ exit: 0, err: '' });
+    expect(out).toMatchInlineSnapshot(`
+      "orders: mode approve, writes fenced, state NORMAL
+      lease      us-west-2 holds epoch 2 (14.2 s left)
+      because    the service was validated in us-west-2
+      register   3 of 3 acceptors answered
+
+      region     role       gate  epoch  lease left  last tick
+      us-east-1  candidate  shut  1      over        40 s ago   NOT RECONCILED: it may not take over
+      us-west-2  candidate  open  2      14.2 s      2 s ago
+      eu-west-1  witness    -     -      -           2 s ago
+
+      health     seen from  liveness  readiness  score  latency
+      us-east-1  majority   failing   failing
+                 us-east-1  failing   failing    0.73   42 ms    stale: it counts for nobody
+                 us-west-2  failing   failing    0.73   42 ms    /ready of us-east-1 answered 503
+                 eu-west-1  failing   failing    0.73   42 ms    /ready of us-east-1 answered 503
+      us-west-2  majority   healthy   healthy
+                 us-east-1  healthy   healthy    1.00   42 ms    stale: it counts for nobody
+                 us-west-2  healthy   healthy    1.00   42 ms
+                 eu-west-1  healthy   healthy    1.00   42 ms
+
+      lag of     behind     not applied  oldest  not received
+      us-east-1  us-west-2  2 items      3 s     0 items
+      us-west-2  us-east-1  0 items      0 s     0 items
+      eu-west-1  us-east-1  -            -       0 items
+      eu-west-1  us-west-2  -            -       3 items
+
+      last failover  fo-2-1 to us-west-2, validated; decided by us-west-2: us-east-1 has not renewed
+        lease taken → opened 1.6 s, opened → DNS answers with it 12.4 s, changes applied meanwhile 4
+        from us-east-1: the newest change that is here was 22.1 s old; what us-east-1 accepted after it is not here (900 changes in all)
+
+      DIVERGENCE in us-west-2: 2 writes of an epoch that was over; none was applied
+        o-77  written in us-east-1, epoch 1, at 2027-01-15T07:58:40.000Z; found at 2027-01-15T07:59:55.000Z
+          theirs  {"id":{"S":"o-77"},"body":{"S":"tea"}}
+          ours    {"id":{"S":"o-77"},"body":{"S":"milk"}}
+        o-78  written in us-east-1, epoch 1, at 2027-01-15T07:58:41.000Z; found at 2027-01-15T07:59:55.000Z
+          theirs  deleted
+          ours    none
+
+      latest transitions
+        2027-01-15T07:59:00.000Z  normal → failing-over  epoch 2, by us-west-2: us-east-1 has not renewed
+      "
+    `);
+  });
+
+  it('gives the same as JSON, without the task token', async () => {
+    const group = await afterFailover();
+    const { out } = await holdfast(group, ['status', '--json']);
+    const status: GroupStatus = JSON.parse(out);
+    expect(status.value).toMatchObject({ state: 'normal', holder: 'us-west-2', epoch: 2, execution: null });
+    expect(status).toMatchObject({ leaseLeftSeconds: 14.2, register: { certainty: 'chosen', silent: [], behind: [] }, approval: null });
+    expect(status.lastFailover).toMatchObject({ execution: 'fo-2-1', takenToOpenedSeconds: 1.6, openedToDnsSeconds: 12.4, appliedItems: 4, isValidated: true });
+    expect(status.regions.find((r) => r.region === 'us-west-2')?.divergence.items).toHaveLength(2);
+    expect(status.regions.find((r) => r.region === 'us-east-1')?.lag).toEqual([{ origin: 'us-west-2', notAppliedItems: 2, notAppliedSeconds: 3, notReceivedItems: 0 }]);
+    expect(status.regions.find((r) => r.region === 'eu-west-1')?.lag).toContainEqual({ origin: 'us-west-2', notAppliedItems: null, notAppliedSeconds: null, notReceivedItems: 3 });
+  });
+
+  it('shows a silent region as unreachable, and goes by the others', async () => {
+    const group = await afterFailover();
+    group.of('us-east-1').rows.isAnswering = false;
+    const text = await holdfast(group, ['status']);
+    expect(text.exit).toBe(0);
+    expect(text.out).toMatch(/register {3}2 of 3 acceptors answered \(silent: us-east-1\)/);
+    expect(text.out).toMatch(/us-east-1 {2}candidate {2}unreachable .*TimeoutError: Connection timed out after 500 ms/);
+    expect(text.out).toContain('lease      us-west-2 holds epoch 2 (14.2 s left)');
+    const status: GroupStatus = JSON.parse((await holdfast(group, ['status', '--json'])).out);
+    expect(status.regions.find((r) => r.region === 'us-east-1')).toMatchObject({ isReachable: false, lease: null, lastTickSecondsAgo: null });
+  });
+
+  it('does not know the lease that a silent holder has left', async () => {
+    const group = await afterFailover();
+    group.of('us-west-2').rows.isAnswering = false;
+    const { out } = await holdfast(group, ['status']);
+    expect(out).toContain('us-west-2 holds epoch 2 (its lease row is not known)');
+  });
+
+  it('says that a minority may be old, and that nobody answered', async () => {
+    const group = await afterFailover();
+    group.of('us-east-1').rows.isAnswering = false;
+    group.of('us-west-2').rows.isAnswering = false;
+    expect((await holdfast(group, ['status'])).out).toContain('NO QUORUM: what is shown may be old, and nothing can be changed');
+    group.of('eu-west-1').rows.isAnswering = false;
+    const nobody = await holdfast(group, ['status']);
+    expect(nobody.exit).toBe(1);
+    expect(nobody.out).toContain('NO REGION ANSWERED');
+    expect(JSON.parse((await holdfast(group, ['status', '--json'])).out)).toMatchObject({ value: null, register: { certainty: 'nothing' } });
+  });
+
+  it('shows an acceptor that is behind', async () => {
+    const group = await afterFailover();
+    group.of('eu-west-1').rows.isAnswering = false;
+    await group.choose({ state: 'degraded' });
+    group.of('eu-west-1').rows.isAnswering = true;
+    const { out } = await holdfast(group, ['status']);
+    expect(out).toContain('state DEGRADED');
+    expect(out).toContain('3 of 3 acceptors answered (behind: eu-west-1)');
+  });
+
+  it('names a damaged row instead of failing', async () => {
+    const group = await afterFailover();
+    await group.put('us-east-1', { table: 'register', pk: 'REGISTER#orders' }, { acceptedValue: '{' });
+    await group.put('us-west-2', { table: 'register', pk: 'VANTAGE#orders' }, { vantage: 'x' });
+    const { exit, out } = await holdfast(group, ['status']);
+    expect(exit).toBe(0);
+    expect(out).toMatch(/us-east-1 .*The register value is not JSON/);
+    expect(out).toMatch(/us-west-2 .*The vantage row of us-west-2 is not an observation/);
+  });
+
+  it('shows a pause, a failover under way and the approval that it waits for', async () => {
+    const group = await afterFailover();
+    await group.choose({ state: 'failing-over', attemptsSpent: 1, paused: { by: 'grace', reason: 'look first', atMs: 1 } });
+    await group.put('us-west-2', region('FAILOVER'), { epoch: 2, attempt: 1, step: 'AwaitApproval', startedAtMs: nowMs - 9000 });
+    await group.put('us-west-2', region('APPROVAL'), { taskToken: 'secret', epoch: 2, attempt: 1, loss: '[]', askedAtMs: nowMs - 8000 });
+    const { out } = await holdfast(group, ['status']);
+    expect(out).toContain('failover   fo-2-1 to us-west-2, 1 attempts so far');
+    expect(out).toContain("PAUSED     by grace: look first; nothing fails over until 'holdfast resume'");
+    expect(out).toContain('APPROVAL NEEDED  fo-2-1 in us-west-2 waits since 8 s');
+    expect((await holdfast(group, ['status', '--json'])).out).not.toContain('secret');
+  });
+
+  it('--watch shows one picture after another, as JSON one a line', async () => {
+    const group = await afterFailover();
+    const { out } = await holdfast(group, ['status', '--watch', '--json'], 3, () => {
+      group.of('us-east-1').rows.isAnswering = false;
+    });
+    const pictures: GroupStatus[] = out.trim().split('\n').map((line) => JSON.parse(line));
+    expect(pictures.map((p) => p.register.silent)).toEqual([[], ['us-east-1'], ['us-east-1']]);
+  });
+});
+
+describe('the time of a region', () => {
+  const sample = (dateMs: number) => ({ dateMs, sentAtMs: nowMs - 50, receivedAtMs: nowMs });
+
+  it('is the caller’s where the answers allow it, else what the answers say', () => {
+    expect(regionNowMs([], nowMs)).toBe(nowMs);
+    expect(regionNowMs([sample(nowMs - 400)], nowMs)).toBe(nowMs);
+    expect(regionNowMs([sample(nowMs + 60_000)], nowMs)).toBe(nowMs + 60_525);
+  });
+
+  it('counts what a lease has left by the region’s own clock', async () => {
+    const group = await afterFailover();
+    group.of('us-west-2').clockSamples = [sample(nowMs - 30_000)];
+    const status: GroupStatus = JSON.parse((await holdfast(group, ['status', '--json'])).out);
+    expect(status.leaseLeftSeconds).toBeCloseTo(14.2 + 29.5, 0);
+  });
+});

@@ -1,0 +1,19 @@
+// The observer's own clock: monotonic, so that no adjustment of the machine's time can shorten an outage.
+
+export interface Clock {
+  /** Milliseconds since the observer started. */
+  readonly nowMs: () => number;
+  /** Wall time of the start, for people. */
+  readonly startedAt: string;
+}
+
+export function startClock(): Clock {
+  const origin = performance.now();
+  return { nowMs: () => performance.now() - origin, startedAt: new Date().toISOString() };
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms);
+  });
+}

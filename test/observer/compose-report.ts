@@ -1,0 +1,120 @@
+// What goes into report.json: the figures, what they mean, what they were judged to be, and enough of the journal to doubt them.
+import type { Clock } from './clock.ts';
+import { acknowledgedWrites, chosenReadings, countsAsVerdict, DEFINITIONS, divergentWritesFound, dualActiveSpans, epochOverAtMs, lostWrites } from './figures.ts';
+import type { Attempt, GateSample, Journal } from './journal.ts';
+import type { Played } from './play.ts';
+import { describeMachine, gitCommit } from './report.ts';
+import { type Bar, type Figures, type Invariant, sampledShares } from './verdicts.ts';
+
+const LISTED_WRITES_MAX = 200;
+
+export interface Judged {
+  readonly clock: Clock;
+  readonly played: Played;
+  readonly figures: Figures;
+  readonly bars: readonly Bar[];
+  readonly invariants: readonly Invariant[];
+}
+
+export function composeReport({ clock, played, figures, bars, invariants }: Judged): object {
+  const { watch, journal } = played;
+  const { attempts, readings, acceptors, fault, divergence } = journal;
+  const lost = journal.atOpening === null ? [] : lostWrites(attempts, fault.epoch, journal.atOpening);
+  const found = new Set(divergentWritesFound(lost, divergence).map((w) => w.id));
+  const acknowledgedIds = new Set(acknowledgedWrites(attempts).map((w) => w.id));
+  return {
+    version: 1,
+    fault: fault.kind,
+    startedAt: clock.startedAt,
+    commit: gitCommit(),
+    machine: describeMachine(),
+    ...figures,
+    dnsAnswers: watch.resolver.answers.map(({ atMs, answer }) => ({ atMs: Math.round(atMs), answer })),
+    lostRegion: fault.region,
+    newRegion: played.newRegion,
+    times: {
+      faultAtMs: fault.atMs,
+      epochOverAtMs: epochOverAtMs(readings, acceptors, attempts, fault.epoch),
+      openedAtMs: played.openedAtMs,
+      returnedAtMs: journal.returnedAtMs,
+      endedAtMs: played.endedAtMs,
+    },
+    invariants,
+    bars,
+    definitions: DEFINITIONS,
+    writes: countOutcomes(attempts),
+    lostWrites: lost.slice(0, LISTED_WRITES_MAX).map((w) => ({ id: w.id, answeredAtMs: w.answeredAtMs, isInDivergenceReport: found.has(w.id) })),
+    divergentWritesNeverAcknowledged: [...divergence.keys()].filter((id) => !acknowledgedIds.has(id)).length,
+    dualActiveSpans: dualActiveSpans(journal.gateSamples),
+    gates: describeGates(played),
+    dns: { lookups: watch.resolver.lookups, failures: watch.resolver.failures },
+    observer: { writesHeldBack: watch.writer.heldBack, timerDelayMs: watch.cpu.ownDelayMs(), registerReadsFailed: Object.fromEntries(watch.reader.failures) },
+    timeline: composeTimeline(played),
+    cpu: watch.cpu.looks,
+  };
+}
+
+function countOutcomes(attempts: readonly Attempt[]): Record<string, number> {
+  const counts: Record<string, number> = { sent: 0, acknowledged: 0, refused: 0, unknown: 0, reads: 0 };
+  for (const attempt of attempts) {
+    const names = attempt.kind === 'read' ? ['reads'] : ['sent', attempt.outcome];
+    for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  }
+  return counts;
+}
+
+function describeGates({ journal, watch, endedAtMs }: Played): Record<string, object> {
+  const shares = sampledShares(journal, endedAtMs);
+  return Object.fromEntries(
+    [...shares].map(([region, share]) => {
+      const own = journal.gateSamples.filter((s) => s.region === region);
+      const counted = own.filter(countsAsVerdict);
+      return [
+        region,
+        {
+          asked: own.length,
+          counted: counted.length,
+          open: counted.filter((s) => s.verdict === 'open').length,
+          openButLate: own.filter((s) => s.verdict === 'open' && !countsAsVerdict(s)).length,
+          heldBack: watch.sampler.heldBack.get(region) ?? 0,
+          sampledShare: Math.round(share * 100) / 100,
+        },
+      ];
+    }),
+  );
+}
+
+/** Everything that changed, in the order in which the observer saw it. */
+function composeTimeline({ journal, watch, events }: Played): { atMs: number; source: string; what: string }[] {
+  const entries = [
+    ...events.map(({ atMs, what }) => ({ atMs, source: 'observer', what })),
+    ...watch.resolver.answers.map(({ atMs, answer }) => ({ atMs, source: 'dns', what: answer })),
+    ...registerChanges(journal),
+    ...[...new Set(journal.gateSamples.map((s) => s.region))].flatMap((region) => gateChanges(region, journal.gateSamples)),
+  ];
+  return entries.sort((a, b) => a.atMs - b.atMs).map((entry) => ({ ...entry, atMs: Math.round(entry.atMs) }));
+}
+
+function registerChanges({ readings, acceptors }: Journal): { atMs: number; source: string; what: string }[] {
+  let last = '';
+  return chosenReadings(readings, acceptors).flatMap((r) => {
+    const successor = r.successor === null ? '' : `, successor ${r.successor}`;
+    const what = `${r.state}, holder ${r.holder}, epoch ${r.epoch}, attempt ${r.attempt}${successor}`;
+    if (what === last) return [];
+    last = what;
+    return [{ atMs: r.atMs, source: 'register', what }];
+  });
+}
+
+function gateChanges(region: string, samples: readonly GateSample[]): { atMs: number; source: string; what: string }[] {
+  let last = '';
+  return samples
+    .filter((s) => s.region === region)
+    .sort((a, b) => a.sentAtMs - b.sentAtMs)
+    .flatMap((s) => {
+      const what = countsAsVerdict(s) ? s.verdict : 'no verdict';
+      if (what === last) return [];
+      last = what;
+      return [{ atMs: s.sentAtMs, source: `gate ${region}`, what: s.status === null ? what : `${what} (${s.status})` }];
+    });
+}

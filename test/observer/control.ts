@@ -1,0 +1,23 @@
+// Asks the harness for the faults that no signal can make: its proxies cut links between regions and throttle a table. One POST of JSON to
+// `control.url` of regions.json; any answer but 2xx means that the fault is not in place, and the run must not go on as if it were.
+
+const CONTROL_TIMEOUT_MS = 5000;
+
+export type ControlRequest =
+  /** The region reaches clients and itself, but no other region, and none reaches it. */
+  | { readonly kind: 'isolate'; readonly region: string }
+  /** Every write to this table in this region is refused as throttled. */
+  | { readonly kind: 'throttle'; readonly region: string; readonly table: string }
+  /** Every link and table is well again. */
+  | { readonly kind: 'heal' };
+
+export async function askControl(url: string | undefined, request: ControlRequest): Promise<void> {
+  if (url === undefined) throw new Error(`regions.json has no control.url, so nobody can ${request.kind}: this harness can only play kill and hang`);
+  const answer = await fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(request),
+    signal: AbortSignal.timeout(CONTROL_TIMEOUT_MS),
+  });
+  if (!answer.ok) throw new Error(`the harness refused ${JSON.stringify(request)}: ${answer.status} ${(await answer.text()).slice(0, 300)}`);
+}

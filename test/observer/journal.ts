@@ -1,0 +1,103 @@
+// What the observer writes down while it watches. Kept apart from the programs that fill it, so that every figure can be computed
+// again from a journal alone, in a test or by somebody who doubts it. All times are milliseconds on the observer's own clock.
+
+/** A write or a read that was sent, and how it ended. `unknown`: it may have been done (time-out, broken connection, a 5xx answer). */
+export type Attempt = AcknowledgedWrite | UnacknowledgedWrite | ReadAttempt;
+
+/** A write that the service answered with 200, naming this id, its region and its epoch. */
+export interface AcknowledgedWrite {
+  readonly kind: 'write';
+  readonly outcome: 'acknowledged';
+  readonly id: string;
+  readonly text: string;
+  readonly address: string;
+  readonly sentAtMs: number;
+  readonly answeredAtMs: number;
+  readonly status: number;
+  readonly region: string;
+  readonly epoch: number;
+}
+
+export interface UnacknowledgedWrite {
+  readonly kind: 'write';
+  /** `refused`: certainly not done (no connection, or a 4xx answer). */
+  readonly outcome: 'refused' | 'unknown';
+  readonly id: string;
+  readonly text: string;
+  readonly address: string;
+  readonly sentAtMs: number;
+  /** When the answer came; null where none did. */
+  readonly answeredAtMs: number | null;
+  readonly status: number | null;
+  readonly because: string;
+}
+
+export interface ReadAttempt {
+  readonly kind: 'read';
+  readonly id: string;
+  readonly address: string;
+  readonly sentAtMs: number;
+  readonly answeredAtMs: number | null;
+  readonly status: number | null;
+}
+
+/**
+ * One question to one gate. `open`: it answered 200. `shut`: it answered something else, or nobody listened.
+ * `none`: no answer in time or a broken connection, which is no verdict either way.
+ */
+export interface GateSample {
+  readonly region: string;
+  readonly sentAtMs: number;
+  readonly answeredAtMs: number | null;
+  readonly status: number | null;
+  readonly verdict: 'open' | 'shut' | 'none';
+}
+
+/** The first time that the observer read this ballot in the register table of this region. */
+export interface RegisterReading {
+  readonly region: string;
+  readonly atMs: number;
+  readonly ballot: string;
+  readonly state: string;
+  readonly holder: string | null;
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly successor: string | null;
+}
+
+export interface DnsAnswer {
+  readonly atMs: number;
+  readonly answer: string;
+}
+
+/** What the fault was and when. */
+export interface FaultRecord {
+  readonly kind: 'kill' | 'hang' | 'partition' | 'sick';
+  readonly region: string;
+  /** Just before the first signal or control call was sent. */
+  readonly atMs: number;
+  /** The lease's epoch when the fault was put in: the lost region's own. */
+  readonly epoch: number;
+  /** The highest ballot that the observer had read in any register table before the fault. */
+  readonly ballot: string;
+}
+
+/** Which of this run's writes a table (or the divergence report) holds: id → its stored form as text. */
+export type StoredWrites = ReadonlyMap<string, string>;
+
+export interface Journal {
+  readonly attempts: readonly Attempt[];
+  readonly gateSamples: readonly GateSample[];
+  readonly readings: readonly RegisterReading[];
+  /** How many acceptors the register has: a majority of them makes a value chosen. */
+  readonly acceptors: number;
+  readonly fault: FaultRecord;
+  /** When the lost region was restarted, thawed, healed or relieved; null while it was not. */
+  readonly returnedAtMs: number | null;
+  /** The new region's table, read when it opened; null where it never opened. */
+  readonly atOpening: StoredWrites | null;
+  /** The new region's table at the end of the watch. */
+  readonly atEnd: StoredWrites | null;
+  /** The product's divergence report at the end of the watch: id → the lost region's version as the report shows it. */
+  readonly divergence: StoredWrites;
+}

@@ -1,0 +1,30 @@
+// How long a run waits for what. In one place, so that the rehearsal of the observer itself can play in seconds what a demo plays in minutes.
+
+export interface Timings {
+  /** Calm writing before the fault. */
+  readonly warmUpMs: number;
+  readonly calmLimitMs: number;
+  /** How long hang, partition and sick last. */
+  readonly heldMs: number;
+  readonly openingLimitMs: number;
+  readonly firstWriteLimitMs: number;
+  /** How long the new region serves before the lost one comes back. */
+  readonly serveBeforeReturnMs: number;
+  readonly returnLimitMs: number;
+  readonly watchAfterReturnMs: number;
+  readonly divergenceLimitMs: number;
+  readonly divergenceLookMs: number;
+}
+
+export const TIMINGS: Timings = {
+  warmUpMs: 10_000,
+  calmLimitMs: 90_000,
+  heldMs: 60_000,
+  openingLimitMs: 120_000,
+  firstWriteLimitMs: 60_000,
+  serveBeforeReturnMs: 5000,
+  returnLimitMs: 60_000,
+  watchAfterReturnMs: 20_000,
+  divergenceLimitMs: 40_000,
+  divergenceLookMs: 2000,
+};

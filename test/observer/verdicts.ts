@@ -1,0 +1,173 @@
+// What the figures are held against. An invariant that is broken fails the run, with the evidence; a bar that is missed is shown beside it,
+// because a slow machine can miss a bar but cannot break an invariant.
+import * as figures from './figures.ts';
+import type { AcknowledgedWrite, Journal } from './journal.ts';
+
+/**
+ * Below this share of the samples that were due, a `dualActiveMs` of zero means nothing. Low, for a slow machine must not fail a run: one
+ * sample in five still sees any overlap of half a second. The share itself is in the report.
+ */
+const SAMPLED_SHARE_MIN = 0.2;
+const EVIDENCE_MAX = 20;
+const LEASE_SECONDS = 20;
+
+export interface Figures {
+  readonly detectSeconds: number | null;
+  readonly detectFirstSightingSeconds: number | null;
+  readonly rtoSeconds: number | null;
+  readonly writesLost: number | null;
+  readonly rpoSeconds: number | null;
+  readonly divergentWritesFound: number | null;
+  readonly dualActiveMs: number;
+  readonly staleEpochWritesAccepted: number;
+  readonly writesUnaccounted: number | null;
+  readonly writesAcknowledged: number;
+}
+
+export interface Invariant {
+  readonly name: string;
+  readonly held: boolean;
+  readonly because: string;
+  readonly evidence: readonly string[];
+}
+
+export interface Bar {
+  readonly figure: keyof Figures;
+  readonly value: number | null;
+  readonly atMost: number;
+  readonly isMet: boolean;
+}
+
+export function computeFigures(journal: Journal): Figures {
+  const { attempts, readings, acceptors, fault, atOpening, atEnd, divergence } = journal;
+  const lost = atOpening === null ? null : figures.lostWrites(attempts, fault.epoch, atOpening);
+  const stale = figures.staleEpochWrites(readings, acceptors, attempts);
+  return {
+    detectSeconds: figures.detectSeconds(readings, acceptors, fault),
+    detectFirstSightingSeconds: figures.detectFirstSightingSeconds(readings, fault),
+    rtoSeconds: figures.rtoSeconds(attempts, fault.epoch),
+    writesLost: lost === null ? null : lost.length,
+    rpoSeconds: atOpening === null ? null : figures.rpoSeconds(attempts, fault.epoch, atOpening),
+    divergentWritesFound: lost === null ? null : figures.divergentWritesFound(lost, divergence).length,
+    dualActiveMs: figures.dualActiveMs(journal.gateSamples),
+    staleEpochWritesAccepted: stale.inFlight.length + stale.sentAfter.length,
+    writesUnaccounted: atEnd === null ? null : figures.unaccountedWrites(attempts, atEnd, divergence).length,
+    writesAcknowledged: figures.acknowledgedWrites(attempts).length,
+  };
+}
+
+/**
+ * @param endedAtMs when the watch ended
+ * @param watchAfterReturnMs how long the returned region had to be watched
+ */
+export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterReturnMs: number): Invariant[] {
+  const { attempts, readings, acceptors, fault, atOpening, atEnd, divergence } = journal;
+  const overAtMs = figures.epochOverAtMs(readings, acceptors, attempts, fault.epoch);
+  const stale = figures.staleEpochWrites(readings, acceptors, attempts);
+  const staleUnlisted = stale.inFlight.filter((w) => figures.divergentWritesFound([w], divergence).length === 0);
+  const lost = atOpening === null ? [] : figures.lostWrites(attempts, fault.epoch, atOpening);
+  const servedAgain = overAtMs === null ? [] : figures.gateOpenAfterEpochOver(journal.gateSamples, fault.region, overAtMs);
+  const acknowledgedAgain = stale.sentAfter.filter((w) => w.region === fault.region);
+  return [
+    invariant(
+      'one region at a time',
+      'no two gates said 200 at once',
+      'two gates said 200 at once',
+      figures.dualActiveSpans(journal.gateSamples).map((s) => `${s.regions.join(' and ')} from ${ms(s.fromMs)} to ${ms(s.toMs)}`),
+    ),
+    invariant(
+      'no write of an old epoch',
+      `${stale.inFlight.length} writes were in flight when their epoch ended, each is in the divergence report`,
+      'writes of an epoch that was over were acknowledged: sent after its end, or in flight and not in the divergence report',
+      [...stale.sentAfter, ...staleUnlisted].map(describeWrite),
+    ),
+    invariant(
+      'nothing acknowledged is lost in silence',
+      'every acknowledged write is in the new region or in the divergence report',
+      'acknowledged writes are in neither the new region nor the divergence report',
+      atEnd === null ? ['the tables were not read at the end'] : figures.unaccountedWrites(attempts, atEnd, divergence).map(describeWrite),
+    ),
+    invariant(
+      'nothing merges by itself',
+      'no lost write came into the new region after it had opened',
+      'writes of the old epoch came into the new region after it had opened',
+      atEnd === null ? [] : figures.writesMergedLater(lost, atEnd).map(describeWrite),
+    ),
+    invariant('the lost region stays out', `${fault.region} served nothing after its epoch was over`, `${fault.region} served again after its epoch was over`, [
+      ...servedAgain.map((s) => `its gate said 200 to a question sent at ${ms(s.sentAtMs)}, answered at ${ms(s.answeredAtMs)}`),
+      ...acknowledgedAgain.map(describeWrite),
+    ]),
+    invariant(
+      'only the holder writes',
+      'every write was acknowledged by the region that held its epoch',
+      'writes were acknowledged by a region that did not hold the epoch which it named',
+      figures.writesByNonHolder(readings, acceptors, attempts).map(describeWrite),
+    ),
+    invariant('the run measured what it claims', 'the fault, the take-over and the return were all watched', 'the run did not see all that it should', [
+      ...missingMeasurements(journal, overAtMs, endedAtMs, watchAfterReturnMs),
+    ]),
+  ];
+}
+
+/** What was not seen: a run that never failed over must not pass as one without losses. */
+function missingMeasurements(journal: Journal, overAtMs: number | null, endedAtMs: number, watchAfterReturnMs: number): string[] {
+  const missing: string[] = [];
+  if (overAtMs === null) missing.push('no later epoch was ever seen: there was no failover');
+  if (journal.atOpening === null) missing.push('the new region never opened within the limit');
+  if (figures.rtoSeconds(journal.attempts, journal.fault.epoch) === null) missing.push('no acknowledged write on both sides of the failover');
+  if (journal.returnedAtMs === null) missing.push('the lost region did not come back');
+  else if (endedAtMs - journal.returnedAtMs < watchAfterReturnMs) missing.push(`the returned region was watched for less than ${watchAfterReturnMs / 1000} s`);
+  for (const [region, share] of sampledShares(journal, endedAtMs)) {
+    if (share < SAMPLED_SHARE_MIN) missing.push(`the gate of ${region} gave a verdict for only ${Math.round(share * 100)} % of the samples due`);
+  }
+  return missing;
+}
+
+/**
+ * The share of due samples that brought a verdict, by region, while it could be expected to answer: not the lost one between fault and return.
+ * Of the first second after a return nothing is expected: there it still starts.
+ */
+export function sampledShares(journal: Journal, endedAtMs: number): Map<string, number> {
+  const first = journal.gateSamples.reduce((least, s) => Math.min(least, s.sentAtMs), endedAtMs);
+  const shares = new Map<string, number>();
+  for (const region of new Set(journal.gateSamples.map((s) => s.region))) {
+    const absent: [number, number] = region === journal.fault.region ? [journal.fault.atMs, Math.min(endedAtMs, (journal.returnedAtMs ?? endedAtMs) + 1000)] : [endedAtMs, endedAtMs];
+    const isExpected = (atMs: number) => atMs < absent[0] || atMs >= absent[1];
+    const counted = journal.gateSamples.filter((s) => s.region === region && isExpected(s.sentAtMs) && figures.countsAsVerdict(s)).length;
+    const expectedMs = endedAtMs - first - (absent[1] - absent[0]);
+    shares.set(region, expectedMs <= 0 ? 0 : counted / (expectedMs / figures.GATE_SAMPLE_INTERVAL_MS));
+  }
+  return shares;
+}
+
+export function judgeBars(kind: Journal['fault']['kind'], value: Figures): Bar[] {
+  const bar = (figure: keyof Figures, atMost: number): Bar => {
+    const measured = value[figure];
+    return { figure, value: measured, atMost, isMet: measured !== null && measured <= atMost };
+  };
+  return [
+    ...(kind === 'sick' ? [] : [bar('detectSeconds', 35)]),
+    bar('rtoSeconds', 80),
+    // A cut-off holder rightly acknowledges until its deadline, unshipped.
+    bar('rpoSeconds', kind === 'partition' ? LEASE_SECONDS + 5 : 10),
+  ];
+}
+
+function invariant(name: string, heldBecause: string, brokenBecause: string, evidence: readonly string[]): Invariant {
+  const held = evidence.length === 0;
+  const more = evidence.length - EVIDENCE_MAX;
+  return {
+    name,
+    held,
+    because: held ? heldBecause : `${brokenBecause} (${evidence.length})`,
+    evidence: more > 0 ? [...evidence.slice(0, EVIDENCE_MAX), `… and ${more} more`] : evidence,
+  };
+}
+
+function describeWrite(w: AcknowledgedWrite): string {
+  return `${w.id} by ${w.region} in epoch ${w.epoch}, sent at ${ms(w.sentAtMs)}, acknowledged at ${ms(w.answeredAtMs)}`;
+}
+
+function ms(value: number | null): string {
+  return value === null ? 'never' : `${Math.round(value)} ms`;
+}

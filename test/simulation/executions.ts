@@ -1,0 +1,134 @@
+// The part of Step Functions: one execution a name, each step invoked with its time limit and its retries, sometimes twice.
+// The states and retries are those of statemachines/failover.asl.json, without the data's own steps.
+import type { RunbookInput, Step } from '../../src/core/failover/runbook.ts';
+import type { Governor } from '../../src/operations/governor.ts';
+import { governorOf, type Ports } from './governor-ports.ts';
+import type { Product } from './product.ts';
+import type { Region } from './region.ts';
+
+type Execution = { readonly name: string; readonly input: RunbookInput; step: number; isOver: boolean };
+type StepRun = (governor: Governor) => Promise<unknown>;
+
+const stepLimitMs = 20_000;
+const neverRetried = ['SupersededError', 'TargetUnfitError', 'ClockSkewError', 'ValidationFailedError', 'RowMissingError', 'MalformedError', 'RefusedError', 'InvalidConfigError'];
+const retries: Readonly<Record<string, { readonly everyMs: number; readonly most: number; readonly backoff: number }>> = {
+  LeaseNotDueError: { everyMs: 1000, most: 60, backoff: 1 },
+  NoQuorumError: { everyMs: 1000, most: 30, backoff: 1 },
+  StepNotReadyError: { everyMs: 2000, most: 30, backoff: 1 },
+  other: { everyMs: 1000, most: 3, backoff: 2 },
+};
+const order = ['TakeLease', 'Synchronise', 'OpenGate', 'ValidateService', 'Report'] as const;
+
+export class Executions {
+  readonly #ports: Ports;
+  readonly #product: Product;
+  readonly #byRegion = new Map<string, Map<string, Execution>>();
+
+  constructor(ports: Omit<Ports, 'startRunbook'>, product: Product) {
+    this.#ports = { ...ports, startRunbook: (region, name, input) => this.start(region, name, input) };
+    this.#product = product;
+  }
+
+  get ports(): Ports {
+    return this.#ports;
+  }
+
+  start(region: Region, name: string, input: RunbookInput): 'started' | 'exists' {
+    const known = this.#byRegion.get(region.name) ?? new Map<string, Execution>();
+    this.#byRegion.set(region.name, known);
+    if (known.has(name)) return 'exists';
+    const execution: Execution = { name, input, step: 0, isOver: false };
+    known.set(name, execution);
+    this.#ports.world.note(region, () => `${name} starts`);
+    void this.#execute(region, execution);
+    return 'started';
+  }
+
+  /** After a crash: either the service carries its executions on, or they are gone and only their names are known. */
+  restarted(region: Region, executions: 'resume' | 'lost'): void {
+    if (executions === 'lost') return;
+    for (const execution of this.#byRegion.get(region.name)?.values() ?? []) {
+      if (!execution.isOver) void this.#execute(region, execution);
+    }
+  }
+
+  async #execute(region: Region, execution: Execution): Promise<void> {
+    const { input } = execution;
+    let validation: object | null = null;
+    const steps: Readonly<Record<(typeof order)[number], StepRun>> = {
+      TakeLease: (governor) => this.#product.takeLease.takeLeaseStep(governor, input),
+      Synchronise: async (governor) => {
+        await this.#product.currentLease.beginStep(governor, input, 'Synchronise');
+        await this.#product.currentLease.requireHeld(governor, input);
+        await governor.clock.wait(this.#ports.world.random.next() * 3000);
+      },
+      OpenGate: (governor) => this.#product.openGate.openGateStep(governor, input),
+      ValidateService: (governor) => this.#product.validateService.validateServiceStep(governor, input),
+      Report: (governor) => this.#product.report.reportStep(governor, input, { takenAtMs: null, openedAtMs: null, applied: null, loss: null, approval: null, dns: null, dnsFailure: null, validation, failure: null }),
+    };
+    for (; execution.step < order.length; execution.step += 1) {
+      const name = order[execution.step] ?? 'Report';
+      const ended = await this.#withRetries(region, name, steps[name]);
+      if (ended === 'ok' && name === 'ValidateService') validation = {};
+      if (ended === 'ok') continue;
+      if (ended === 'SupersededError') break;
+      if (name === 'ValidateService') continue;
+      if (name !== 'Report') await this.#withRetries(region, 'AbandonAttempt', (governor) => this.#product.abandonAttempt.abandonAttemptStep(governor, input, `${name}: ${ended}`));
+      break;
+    }
+    execution.isOver = true;
+    this.#ports.world.note(region, () => `${execution.name} ends at ${order[execution.step] ?? 'the end'}`);
+  }
+
+  async #withRetries(region: Region, step: Step, run: StepRun): Promise<string> {
+    const { world } = this.#ports;
+    const used = new Map<string, number>();
+    for (;;) {
+      const ended = await this.#once(region, step, run);
+      if (ended === 'ok' || neverRetried.includes(ended)) return ended;
+      const kind = retries[ended] === undefined ? 'other' : ended;
+      const retry = retries[kind];
+      const count = (used.get(kind) ?? 0) + 1;
+      if (retry === undefined || count > retry.most) return ended;
+      used.set(kind, count);
+      await this.#pause(region, retry.everyMs * retry.backoff ** (count - 1) + world.random.next() * 100);
+    }
+  }
+
+  /** The service of a dead region goes on after its restart only by `restarted`; that of a frozen one when it thaws. */
+  #pause(region: Region, ms: number): Promise<void> {
+    const { world } = this.#ports;
+    const { life } = region;
+    return new Promise((resolve) => {
+      const wake = () => {
+        if (life !== region.life) return;
+        if (region.storeFrozenUntilMs > world.nowMs) return world.queue.at(region.storeFrozenUntilMs, wake);
+        resolve();
+      };
+      world.queue.after(ms, wake);
+    });
+  }
+
+  async #once(region: Region, step: Step, run: StepRun): Promise<string> {
+    const { world } = this.#ports;
+    await this.#pause(region, 5 + world.random.next() * 30);
+    const limit = this.#pause(region, stepLimitMs).then(() => 'States.Timeout');
+    if (world.random.chance(world.weather.stepTwice)) world.queue.after(world.random.next() * 3000, () => void this.#invoke(region, step, run));
+    return Promise.race([this.#invoke(region, step, run), limit]);
+  }
+
+  /** An invocation whose time limit has passed runs on all the same: a zombie, which must not matter. */
+  async #invoke(region: Region, step: Step, run: StepRun): Promise<string> {
+    const { world } = this.#ports;
+    const invocation = world.invoke(region, step);
+    try {
+      await run(governorOf(this.#ports, invocation));
+      world.note(region, () => `${step} done`);
+      return 'ok';
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : new Error(String(error));
+      if (name !== 'LeaseNotDueError') world.note(region, () => `${step}: ${name}: ${message}`);
+      return name;
+    }
+  }
+}

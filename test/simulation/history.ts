@@ -1,0 +1,251 @@
+// One history: a recovery group under a plan of faults, until it is well again or its time is up.
+import type { Policy } from '../../src/core/policy.ts';
+import { Executions } from './executions.ts';
+import { armedMsMax, calm, drawPlan, type Fault, type Plan, type When } from './faults.ts';
+import { Invariants } from './invariants.ts';
+import { Operator } from './operator.ts';
+import { realProduct, type Product } from './product.ts';
+import { Random } from './random.ts';
+import { Region } from './region.ts';
+import { Service, soundGate, type GateRule } from './service.ts';
+import { Ticks } from './ticks.ts';
+import { World, type Note, type Violation } from './world.ts';
+
+export type HistoryOptions = {
+  readonly seed: number;
+  readonly regions?: 3 | 5;
+  /** Instead of the plan that the seed draws: what shrinking tries. */
+  readonly plan?: Plan;
+  readonly skewFactor?: number;
+  readonly isRecording?: boolean;
+  readonly product?: Product;
+  readonly gate?: GateRule;
+};
+
+export type HistoryResult = {
+  readonly seed: number;
+  readonly plan: Plan;
+  readonly violation: Violation | undefined;
+  /** `beyond the bound`: an assumption was broken on purpose; what follows proves nothing about the protocol. */
+  readonly label: 'within the bound' | 'beyond the bound';
+  readonly trace: string;
+  readonly endedAtMs: number;
+  readonly events: number;
+  readonly ticks: number;
+  readonly epochs: number;
+  readonly writesAccepted: number;
+  readonly gateAnswers: number;
+  readonly clockAlarms: number;
+  readonly notes: readonly Note[];
+  readonly names: readonly string[];
+};
+
+const names = ['us-east-1', 'us-west-2', 'eu-west-1', 'eu-central-1', 'ap-south-1'];
+/** The assumed bound of a clock's rate (ρ). */
+const driftMax = 200e-6;
+
+export function policyOf(plan: Pick<Plan, 'regions' | 'fenceShards'>): Policy {
+  const candidates = plan.regions === 3 ? [0, 1] : [0, 1, 3];
+  return {
+    group: 'orders',
+    configId: 'c1',
+    voters: names.slice(0, plan.regions).map((region, i) => ({ region, role: candidates.includes(i) ? ('candidate' as const) : ('witness' as const), registerTable: 'register-1' })),
+    mode: 'automatic',
+    isFenced: true,
+    fenceShards: plan.fenceShards,
+    timing: { tickMs: 5000, leaseMs: 20_000, skewAllowanceMs: 2000, clockSkewMs: 500, effectMs: 500, gateCacheMs: 1000 },
+    policy: {
+      liveness: { failures: 3, of: 4 },
+      readiness: { failures: 3, of: 4 },
+      attemptsMax: 3,
+      rpoMs: 60_000,
+      // Shorter than the production default, so that one history sees more than one revocation.
+      cooldownMs: 60_000,
+      approvalTimeoutSeconds: 300,
+      scoreHealthyAbove: 0.8,
+      scoreDegradedBelow: 0.7,
+    },
+  };
+}
+
+/** From the last fault's end to an open gate: three attempts of 2(D + ε), and two more of D + ε and their runbooks. */
+export function recoveryBudgetMs(policy: Policy): number {
+  const { leaseMs, skewAllowanceMs, tickMs } = policy.timing;
+  return 3 * 2 * (leaseMs + skewAllowanceMs) + 2 * (leaseMs + skewAllowanceMs) + 6 * tickMs;
+}
+
+/** Open for this long in one go, after the last fault, counts as well again. */
+const steadyMs = 12_000;
+
+export async function runHistory(options: HistoryOptions): Promise<HistoryResult> {
+  const { seed, product = realProduct } = options;
+  const plan = options.plan ?? drawPlan(new Random(seed), options.regions ?? 3, options.skewFactor ?? 1);
+  const policy = policyOf(plan);
+  const world = new World(new Random(seed ^ 0x5bd1e995), options.isRecording === true, policy.timing.clockSkewMs * plan.skewFactor);
+  const { random, queue } = world;
+  for (const [index, voter] of policy.voters.entries()) {
+    const store = new product.rows.MemoryRowStore(voter.region, product.firstRows.firstRows(policy, voter.region, names[0] ?? ''));
+    const wallBaseMs = 1.7e12 + Math.floor(random.between(-3_600_000, 3_600_000));
+    world.regions.push(new Region({ index, name: voter.region, isCandidate: voter.role === 'candidate', store, wallBaseMs, rate: 1 + random.between(-driftMax, driftMax) }));
+  }
+  const genesisRow = product.firstRows.firstRows(policy, names[0] ?? '', names[0] ?? '')[0]?.row;
+  const invariants = new Invariants(world, product, policy, String(genesisRow?.['acceptedValue']));
+  const executions = new Executions({ world, policy, invariants }, product);
+  const { ports } = executions;
+  const ticks = new Ticks(ports, product);
+  const operator = new Operator(ports, product);
+  const service = new Service(ports, product, options.gate ?? soundGate);
+  ticks.begin();
+  operator.begin();
+  for (const region of world.regions) if (region.isCandidate) service.begin(region);
+  new FaultPlayer(world, executions, operator, service).play(plan);
+
+  const deadlineMs = plan.calmFromMs + recoveryBudgetMs(policy);
+  let openSinceMs: number | undefined;
+  let isWell = false;
+  const watch = (): void => {
+    const { value } = invariants.register.newest;
+    const holder = world.regions.find((r) => r.name === value.holder);
+    const isOpen = holder !== undefined && holder.isUp && product.leaseRows.isActingAt(invariants.gateRow(holder), holder.wallAt(world.nowMs)) && invariants.gateRow(holder).epoch === value.epoch && invariants.isEveryFenceOpen(holder);
+    openSinceMs = isOpen ? (openSinceMs ?? world.nowMs) : undefined;
+    isWell = openSinceMs !== undefined && world.nowMs - Math.max(openSinceMs, plan.calmFromMs) >= steadyMs;
+    if (world.nowMs > deadlineMs && !isWell) {
+      world.violate('somebody serves in the end', `${((world.nowMs - plan.calmFromMs) / 1000).toFixed(0)} s after the last fault no gate and its fence rows have been open for ${steadyMs / 1000} s: ${describeValue(value)}`);
+    }
+    queue.after(1000, watch);
+  };
+  queue.at(plan.calmFromMs, watch);
+  await queue.run(() => isWell || world.violation !== undefined);
+
+  return {
+    seed,
+    plan,
+    violation: world.violation,
+    label: plan.skewFactor > 1 ? 'beyond the bound' : 'within the bound',
+    trace: queue.trace.toString(16).padStart(8, '0'),
+    endedAtMs: world.nowMs,
+    events: queue.eventsRun,
+    ticks: ticks.ticked,
+    epochs: invariants.epochsOpened.size,
+    writesAccepted: invariants.writesAccepted,
+    gateAnswers: invariants.gateAnswers,
+    clockAlarms: invariants.clockAlarms,
+    notes: world.notes,
+    names: world.regions.map((r) => r.name),
+  };
+}
+
+function describeValue(value: { state: string; holder: string; epoch: number; attempt: number; renewable: boolean; released: boolean; successor: string | null; because: string }): string {
+  const { state, holder, epoch, attempt, renewable, released, successor, because } = value;
+  return `the register says ${JSON.stringify({ state, holder, epoch, attempt, renewable, released, successor, because })}`;
+}
+
+class FaultPlayer {
+  readonly #world: World;
+  readonly #executions: Executions;
+  readonly #operator: Operator;
+  readonly #service: Service;
+
+  constructor(world: World, executions: Executions, operator: Operator, service: Service) {
+    this.#world = world;
+    this.#executions = executions;
+    this.#operator = operator;
+    this.#service = service;
+  }
+
+  play(plan: Plan): void {
+    const { queue } = this.#world;
+    for (const fault of plan.faults) queue.at(fault.atMs, () => this.#begin(fault));
+    const { lostForGood } = plan;
+    if (lostForGood !== null) queue.at(plan.calmFromMs + 1, () => this.#crash(lostForGood));
+  }
+
+  #region(index: number): Region {
+    const region = this.#world.regions[index];
+    if (region === undefined) throw new RangeError(`There is no region ${index}.`);
+    return region;
+  }
+
+  #begin(fault: Fault): void {
+    const world = this.#world;
+    const { queue } = world;
+    const until = (end: () => void) => queue.after(fault.forMs, end);
+    const where = 'region' in fault ? this.#region(fault.region) : null;
+    world.note(where, () => `### ${fault.kind} for ${(fault.forMs / 1000).toFixed(1)} s`);
+    const endMs = fault.atMs + fault.forMs;
+    switch (fault.kind) {
+      case 'crash':
+        return this.#inTheMiddle(fault, fault.when, () => {
+          this.#crash(fault.region);
+          queue.at(endMs, () => this.#restart(fault.region, fault.executions));
+        });
+      case 'pause':
+        return this.#inTheMiddle(fault, fault.when, () => this.#freeze(this.#region(fault.region), endMs - queue.nowMs, fault.withStore));
+      case 'cut':
+        return this.#inTheMiddle(fault, fault.when, () => this.#cut(fault.links, endMs, fault.flapMs));
+      case 'sick': {
+        const region = this.#region(fault.region);
+        region.isSick = true;
+        return until(() => void (region.isSick = false));
+      }
+      case 'throttle': {
+        const region = this.#region(fault.region);
+        region.throttledTable = fault.table;
+        return until(() => void (region.throttledTable = null));
+      }
+      case 'rough':
+        world.weather = fault.weather;
+        return until(() => void (world.weather = calm));
+      case 'operator':
+        if (fault.action === 'pause') return this.#operator.pause(fault.forMs);
+        return fault.action === 'audit' ? this.#operator.audit(endMs) : this.#operator.failover();
+    }
+  }
+
+  #inTheMiddle(fault: { readonly region: number; readonly forMs: number }, when: When, strike: () => void): void {
+    if (when === null) return strike();
+    const world = this.#world;
+    const region = this.#region(fault.region);
+    const armed = { region, ...when, fire: () => { world.note(region, () => `### strikes at '${when.what}' ${when.phase}`); strike(); } };
+    world.armed.push(armed);
+    world.queue.after(Math.min(armedMsMax, fault.forMs / 2), () => {
+      const index = world.armed.indexOf(armed);
+      if (index >= 0) world.armed.splice(index, 1)[0]?.fire();
+    });
+  }
+
+  #crash(index: number): void {
+    const region = this.#region(index);
+    region.isUp = false;
+    region.life += 1;
+    this.#world.note(region, () => '### dead');
+  }
+
+  #restart(index: number, executions: 'resume' | 'lost'): void {
+    const region = this.#region(index);
+    if (region.isUp) return;
+    region.isUp = true;
+    this.#world.note(region, () => '### restarted');
+    this.#executions.restarted(region, executions);
+    if (region.isCandidate) this.#service.begin(region);
+  }
+
+  #freeze(region: Region, forMs: number, withStore: boolean): void {
+    const nowMs = this.#world.nowMs;
+    const untilMs = Math.max(region.hostsFrozenUntilMs, nowMs + forMs);
+    region.hostsFrozenTotalMs += untilMs - Math.max(nowMs, region.hostsFrozenUntilMs);
+    region.hostsFrozenUntilMs = untilMs;
+    if (withStore) region.storeFrozenUntilMs = Math.max(region.storeFrozenUntilMs, untilMs);
+  }
+
+  #cut(links: readonly (readonly [number, number])[], endMs: number, flapMs: number): void {
+    const world = this.#world;
+    const set = (isCut: boolean) => links.forEach(([from, to]) => world.cut(from, to, isCut));
+    set(true);
+    const downMs = flapMs > 0 ? Math.min(flapMs, endMs - world.nowMs) : endMs - world.nowMs;
+    world.queue.after(downMs, () => {
+      set(false);
+      if (flapMs > 0 && world.nowMs + flapMs < endMs) world.queue.after(flapMs, () => this.#cut(links, endMs, flapMs));
+    });
+  }
+}

@@ -1,0 +1,190 @@
+// The invariants, judged after every change of a row. They say what *could* happen at this instant (a gate that read the row
+// a moment ago, a write that is in flight), so that no sample has to hit it.
+import type { FenceRow, LeaseRow } from '../../src/core/lease/lease-rows.ts';
+import type { Policy } from '../../src/core/policy.ts';
+import type { Attribute, Row, RowChange } from '../../src/core/rows/row.ts';
+import type { ChangeAnswer } from '../../src/ports/row-store.ts';
+import type { Product } from './product.ts';
+import type { Invocation, Region } from './region.ts';
+import { RegisterHistory } from './register-history.ts';
+import type { World } from './world.ts';
+
+type Gate = { row: LeaseRow; readonly couldUntilMs: number };
+type Own = { gate: Gate; readonly fences: Map<string, FenceRow>; readonly openedEpochs: Set<number>; releasedEpoch: number; closedBelow: number };
+
+export class Invariants {
+  readonly register: RegisterHistory;
+  clockAlarms = 0;
+  writesAccepted = 0;
+  gateAnswers = 0;
+  readonly #world: World;
+  readonly #product: Product;
+  readonly #policy: Policy;
+  readonly #own: Own[];
+  #newestAnswer = { epoch: 0, region: '', atMs: 0 };
+  /** Epochs in which some gate opened, for the account of a history. */
+  readonly epochsOpened = new Set<number>();
+
+  constructor(world: World, product: Product, policy: Policy, genesisText: string) {
+    this.#world = world;
+    this.#product = product;
+    this.#policy = policy;
+    this.#own = world.regions.map(() => ({
+      gate: { row: product.leaseRows.firstLeaseRow, couldUntilMs: 0 },
+      fences: new Map(Array.from({ length: policy.fenceShards }, (_, k) => [product.leaseRows.fenceKey(k).pk, product.leaseRows.firstFenceRow])),
+      openedEpochs: new Set<number>(),
+      releasedEpoch: 0,
+      closedBelow: 0,
+    }));
+    this.register = new RegisterHistory({
+      majority: Math.floor(policy.voters.length / 2) + 1,
+      genesis: `${'0'.repeat(16)}.genesis.${'0'.repeat(32)}`,
+      genesisText,
+      parse: product.registerValue.parseRegisterValue,
+      violate: (invariant, what) => world.violate(invariant, what),
+    });
+  }
+
+  /** A proposer was answered: its promises are what its value is built on. */
+  answered(change: RowChange, answer: ChangeAnswer): void {
+    const promised = change.set['promised'];
+    if (change.key.table !== 'register' || typeof promised !== 'string' || 'acceptedBallot' in change.set) return;
+    const accepted = answer.row?.['acceptedBallot'];
+    if (typeof accepted === 'string' && (answer.kind === 'done' || answer.row?.['promised'] === promised)) this.register.promised(promised, accepted);
+  }
+
+  /** A change was carried out in `region`'s store; `row` is the row after it. */
+  rowChanged(region: Region, change: RowChange, row: Row, by: Invocation): void {
+    const { key } = change;
+    if (key.table === 'fence') this.#fenceChanged(region, key.pk, this.#product.leaseRows.parseFenceRow(row), by);
+    else if (key.table === 'region' && key.pk === 'LEASE') this.#leaseChanged(region, this.#product.leaseRows.parseLeaseRow(row), by);
+    else if (key.table === 'register') this.#acceptorChanged(region, change.set['acceptedBallot'], change.set['acceptedValue'], by);
+  }
+
+  #acceptorChanged(region: Region, ballot: Attribute | undefined, text: Attribute | undefined, by: Invocation): void {
+    if (typeof ballot !== 'string' || typeof text !== 'string') return;
+    const chosen = this.register.accepted(region.index, ballot, text);
+    if (chosen === undefined) return;
+    const { value } = chosen;
+    this.#world.note(by.region, () => `chosen: ${value.state}, ${value.holder} epoch ${value.epoch}${value.renewable ? '' : ` REVOKED → ${value.successor ?? 'nobody'} attempt ${value.attempt}`}${value.released ? ' RELEASED' : ''} …${value.renewal.slice(-4)} (${by.kind})`);
+    if (value.released) this.#isReleased(value.holder, value.epoch);
+  }
+
+  #ownOf(region: Region): Own {
+    const own = this.#own[region.index];
+    if (own === undefined) throw new RangeError(`There is no region ${region.index}.`);
+    return own;
+  }
+
+  #isReleased(holder: string, epoch: number): void {
+    const region = this.#world.regions.find((r) => r.name === holder);
+    if (region === undefined) return;
+    const own = this.#ownOf(region);
+    own.releasedEpoch = Math.max(own.releasedEpoch, epoch);
+    this.#checkFences(region, own);
+  }
+
+  /** The region says that it has closed everything older for good: from here on what it accepted is being collected. */
+  closedBelow(region: Region, epoch: number): void {
+    const own = this.#ownOf(region);
+    own.closedBelow = Math.max(own.closedBelow, epoch);
+    if (epoch > this.register.newest.value.epoch) this.#world.violate('only a chosen value closes for good', `${region.name} closed everything below epoch ${epoch}, but only ${this.register.newest.value.epoch} was ever chosen`);
+    this.#checkFences(region, own);
+  }
+
+  isClosedBelow(region: Region, epoch: number): boolean {
+    return this.#ownOf(region).closedBelow >= epoch;
+  }
+
+  #fenceChanged(region: Region, pk: string, row: FenceRow, by: Invocation): void {
+    const own = this.#ownOf(region);
+    const before = own.fences.get(pk);
+    own.fences.set(pk, row);
+    const isOpen = this.#product.leaseRows.isFenceOpen(row);
+    if (before === undefined || before.epoch !== row.epoch || this.#product.leaseRows.isFenceOpen(before) !== isOpen) {
+      this.#world.note(region, () => `${pk} epoch ${row.epoch} ${isOpen ? 'OPEN' : row.closedThroughMs >= 9e15 ? 'closed for good' : 'closed'} (${by.kind})`);
+    }
+    if (isOpen && by.kind === 'OpenGate') own.openedEpochs.add(row.epoch);
+    if (isOpen && !own.openedEpochs.has(row.epoch)) this.#world.violate('only OpenGate opens a fence', `${pk} of ${region.name} was opened in epoch ${row.epoch} by ${by.kind}: the log may still be applied there`);
+    if (before !== undefined && row.epoch < before.epoch) this.#world.violate('row epochs only rise', `${pk} of ${region.name} went from epoch ${before.epoch} to ${row.epoch}`);
+    this.#checkFences(region, own);
+  }
+
+  #checkFences(region: Region, own: Own): void {
+    for (const [pk, row] of own.fences) {
+      if (!this.#product.leaseRows.isFenceOpen(row)) continue;
+      if (row.epoch <= own.releasedEpoch) this.#world.violate('released means closed', `${pk} of ${region.name} is open in epoch ${row.epoch}, which was released: a write in flight would land after the log was shipped`);
+      if (row.epoch < own.closedBelow) this.#world.violate('closed for good stays closed', `${pk} of ${region.name} is open in epoch ${row.epoch} after everything below ${own.closedBelow} was closed for good: a write would miss the divergence report`);
+    }
+  }
+
+  #leaseChanged(region: Region, row: LeaseRow, by: Invocation): void {
+    const own = this.#ownOf(region);
+    const { row: before, couldUntilMs } = own.gate;
+    const nowMs = this.#world.nowMs;
+    const { gateCacheMs, effectMs } = this.#policy.timing;
+    // Whoever read the row just before this change may go by it for the cache's time, and be heard `effect` later.
+    const oldUntilMs = this.#couldActUntil(region, before);
+    const couldStillMs = oldUntilMs === 0 ? 0 : Math.min(nowMs + gateCacheMs, oldUntilMs) + effectMs;
+    own.gate = { row, couldUntilMs: Math.max(couldUntilMs, couldStillMs) };
+    const isOpen = this.#product.leaseRows.isLeaseOpen(row);
+    if (isOpen !== this.#product.leaseRows.isLeaseOpen(before) || row.epoch !== before.epoch) this.#world.note(region, () => `LEASE epoch ${row.epoch} ${isOpen ? 'OPEN' : 'shut'}, ${((region.trueAt(row.untilAtMs) - nowMs) / 1000).toFixed(1)} s left (${by.kind})`);
+    if (row.epoch < before.epoch || row.openEpoch < before.openEpoch || row.closedEpoch < before.closedEpoch) this.#world.violate('row epochs only rise', `the lease row of ${region.name} went from ${JSON.stringify(before)} to ${JSON.stringify(row)}`);
+    const { value } = this.register.newest;
+    if (row.closedEpoch > before.closedEpoch && row.closedEpoch >= value.epoch && (value.renewable || row.closedEpoch > value.epoch)) {
+      this.#world.violate('only a chosen value closes for good', `the lease row of ${region.name} was closed for epoch ${row.closedEpoch}, while epoch ${value.epoch} of ${value.holder} is held and not revoked`);
+    }
+    for (const [pk, fence] of own.fences) {
+      if (fence.epoch < row.epoch) this.#world.violate('fence rows before the lease row', `the lease row of ${region.name} carries epoch ${row.epoch} while ${pk} carries ${fence.epoch}: an old write could enter the surviving history`);
+    }
+    if (this.#couldActUntil(region, row) <= nowMs) return;
+    this.epochsOpened.add(row.epoch);
+    for (const other of this.#world.regions) {
+      if (other !== region && this.couldAnswerUntil(other) > nowMs) {
+        this.#world.violate('one region acts', `the gate of ${region.name} (epoch ${row.epoch}) and that of ${other.name} (epoch ${this.#ownOf(other).gate.row.epoch}) could both answer 200; ${other.name}'s for ${Math.round(this.couldAnswerUntil(other) - nowMs)} ms more`);
+      }
+    }
+  }
+
+  /** True time until which some host of the region, its clock as wrong as allowed, holds this row for open; 0 if not at all. */
+  #couldActUntil(region: Region, row: LeaseRow): number {
+    return this.#product.leaseRows.isLeaseOpen(row) ? region.trueAt(row.untilAtMs + this.#policy.timing.clockSkewMs / 2) : 0;
+  }
+
+  couldAnswerUntil(region: Region): number {
+    const { row, couldUntilMs } = this.#ownOf(region).gate;
+    const untilMs = this.#couldActUntil(region, row);
+    return Math.max(couldUntilMs, untilMs === 0 ? 0 : untilMs + this.#policy.timing.effectMs);
+  }
+
+  /** A gate's 200 left its region now. */
+  answeredOk(region: Region, epoch: number): void {
+    this.gateAnswers += 1;
+    const newest = this.#newestAnswer;
+    if (epoch < newest.epoch) {
+      this.#world.violate('one region acts', `the gate of ${region.name} answered 200 in epoch ${epoch}, ${Math.round(this.#world.nowMs - newest.atMs)} ms after that of ${newest.region} had in epoch ${newest.epoch}`);
+    }
+    if (epoch > newest.epoch) this.#newestAnswer = { epoch, region: region.name, atMs: this.#world.nowMs };
+  }
+
+  writeAccepted(region: Region, epoch: number): void {
+    this.writesAccepted += 1;
+    const own = this.#ownOf(region);
+    if (epoch < own.gate.row.epoch) this.#world.violate('no write of an old epoch', `${region.name} accepted a write of epoch ${epoch} while its lease row carries ${own.gate.row.epoch}`);
+    if (epoch <= own.releasedEpoch) this.#world.violate('no write of an old epoch', `${region.name} accepted a write of epoch ${epoch} after releasing ${own.releasedEpoch}`);
+    if (epoch < own.closedBelow) this.#world.violate('no write of an old epoch', `${region.name} accepted a write of epoch ${epoch} after closing everything below ${own.closedBelow} for good`);
+  }
+
+  tickEnded(region: Region, calls: number, callsMax: number): void {
+    if (calls > callsMax) this.#world.violate('constant work', `a tick of ${region.name} made ${calls} calls, more than ${callsMax}`);
+  }
+
+  isEveryFenceOpen(region: Region): boolean {
+    const { row } = this.#ownOf(region).gate;
+    return [...this.#ownOf(region).fences.values()].every((fence) => fence.epoch === row.epoch && this.#product.leaseRows.isFenceOpen(fence));
+  }
+
+  gateRow(region: Region): LeaseRow {
+    return this.#ownOf(region).gate.row;
+  }
+}

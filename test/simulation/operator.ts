@@ -1,0 +1,98 @@
+// The person at the command line: starts the group, asks for switch-overs, pauses, and signs divergence reports off. Every answer
+// that the register gives them is held against what was really chosen.
+import type { RegisterValue } from '../../src/core/register/value.ts';
+import type { ChangeOutcome, Proposal } from '../../src/operations/register.ts';
+import { governorOf, type Ports } from './governor-ports.ts';
+import type { Product } from './product.ts';
+
+const signOffEveryMs = 10_000;
+
+export class Operator {
+  readonly #ports: Ports;
+  readonly #product: Product;
+  #asked = 0;
+
+  constructor(ports: Ports, product: Product) {
+    this.#ports = ports;
+    this.#product = product;
+  }
+
+  begin(): void {
+    this.#again(500, 3000, (value) => value.paused === null, (value) => this.#product.registerChanges.resume(value));
+    this.#signOffs();
+  }
+
+  pause(forMs: number): void {
+    this.#asked += 1;
+    const reason = `look ${this.#asked}`;
+    void this.#change((value) => this.#product.registerChanges.pause(value, 'operator', reason, 1));
+    this.#again(forMs, 4000, (value) => value.paused?.reason !== reason, (value) => (value.paused?.reason === reason ? this.#product.registerChanges.resume(value) : { kind: 'refuse', because: 'not mine' }));
+  }
+
+  failover(): void {
+    const { world, policy } = this.#ports;
+    this.#asked += 1;
+    const maker = { by: 'operator', atMs: 1, because: `asked for, ${this.#asked}`, evidence: '', digest: () => String(this.#asked).padStart(64, '0') };
+    void this.#change((value) => {
+      const targets = world.regions.filter((r) => r.isCandidate && r.name !== value.holder && value.regions[r.name]?.reconciled === true);
+      const target = targets.length === 0 ? value.holder : world.random.pick(targets).name;
+      return this.#product.registerChanges.operatorFailover(value, target, policy, maker);
+    });
+  }
+
+  /** Reads again and again by a change that is always refused: what it is shown must have been chosen (C8). */
+  audit(endMs: number): void {
+    const { world } = this.#ports;
+    if (world.nowMs >= endMs) return;
+    void this.#change(() => ({ kind: 'refuse', because: 'only a look' }));
+    world.queue.after(world.random.between(300, 2500), () => this.audit(endMs));
+  }
+
+  /** Until the register says so. */
+  #again(afterMs: number, everyMs: number, isDone: (value: RegisterValue) => boolean, propose: (value: RegisterValue) => Proposal): void {
+    const { world } = this.#ports;
+    world.queue.after(afterMs, () => {
+      if (isDone(this.#ports.invariants.register.newest.value)) return;
+      void this.#change(propose);
+      this.#again(everyMs, everyMs, isDone, propose);
+    });
+  }
+
+  /** Only once the region has closed its old epochs for good, and so has collected what there is. */
+  #signOffs(): void {
+    const { world, invariants } = this.#ports;
+    world.queue.after(signOffEveryMs * (0.5 + world.random.next()), () => {
+      const { value } = invariants.register.newest;
+      const ready = world.regions.find((r) => r.isUp && value.regions[r.name]?.reconciled === false && r.name !== value.holder && invariants.isClosedBelow(r, value.epoch));
+      if (ready !== undefined) {
+        void this.#change((current) => {
+          const isStill = current.epoch === value.epoch && current.regions[ready.name]?.reconciled === false;
+          return isStill ? { kind: 'set', value: { ...current, regions: { ...current.regions, [ready.name]: { reconciled: true } } } } : { kind: 'refuse', because: 'not any more' };
+        });
+      }
+      this.#signOffs();
+    });
+  }
+
+  async #change(propose: (current: RegisterValue) => Proposal): Promise<void> {
+    const { world, policy } = this.#ports;
+    const up = world.regions.filter((r) => r.isUp);
+    if (up.length === 0) return;
+    const governor = governorOf(this.#ports, world.invoke(world.random.pick(up), 'operator'));
+    const voters = { group: policy.group, configId: policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance };
+    const sighting = await this.#product.register.lookAtRegister(voters);
+    const outcome = await this.#product.register.changeRegister(voters, this.#product.register.seenBallotOf(sighting), propose);
+    world.queue.mixText(outcome.kind);
+    this.#judge(outcome);
+    world.note(null, () => `operator: ${outcome.kind}${outcome.kind === 'chosen' ? '' : `: ${outcome.because}`}`);
+  }
+
+  #judge(outcome: ChangeOutcome): void {
+    const { world, invariants } = this.#ports;
+    if (outcome.kind === 'unknown') return;
+    const value = outcome.kind === 'chosen' ? outcome.value : outcome.current;
+    if (!invariants.register.chosenTexts.has(this.#product.registerValue.serializeRegisterValue(value))) {
+      world.violate('answers fit what was chosen', `a change was answered '${outcome.kind}' with a value that was never chosen: ${JSON.stringify(value).slice(0, 200)}`);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+// The code under test, as one value: the real modules of src, or the same modules with a planted bug (mutants.ts).
+import * as registerChanges from '../../src/core/failover/register-changes.ts';
+import * as runbook from '../../src/core/failover/runbook.ts';
+import * as leaseRows from '../../src/core/lease/lease-rows.ts';
+import * as registerValue from '../../src/core/register/value.ts';
+import * as firstRows from '../../src/core/rows/first-rows.ts';
+import * as rows from '../../src/drivers/memory/memory-row-store.ts';
+import * as abandonAttempt from '../../src/operations/abandon-attempt.ts';
+import * as currentLease from '../../src/operations/current-lease.ts';
+import * as openGate from '../../src/operations/open-gate.ts';
+import * as register from '../../src/operations/register.ts';
+import * as report from '../../src/operations/report.ts';
+import * as takeLease from '../../src/operations/take-lease.ts';
+import * as tick from '../../src/operations/tick.ts';
+import * as validateService from '../../src/operations/validate-service.ts';
+
+export type Product = {
+  readonly registerChanges: typeof registerChanges;
+  readonly runbook: typeof runbook;
+  readonly leaseRows: typeof leaseRows;
+  readonly registerValue: typeof registerValue;
+  readonly firstRows: typeof firstRows;
+  readonly rows: typeof rows;
+  readonly abandonAttempt: typeof abandonAttempt;
+  readonly currentLease: typeof currentLease;
+  readonly openGate: typeof openGate;
+  readonly register: typeof register;
+  readonly report: typeof report;
+  readonly takeLease: typeof takeLease;
+  readonly tick: typeof tick;
+  readonly validateService: typeof validateService;
+};
+
+export const realProduct: Product = {
+  registerChanges,
+  runbook,
+  leaseRows,
+  registerValue,
+  firstRows,
+  rows,
+  abandonAttempt,
+  currentLease,
+  openGate,
+  register,
+  report,
+  takeLease,
+  tick,
+  validateService,
+};

@@ -1,0 +1,79 @@
+// One simulated region: its rows, its clocks, and what is wrong with it now.
+import type { RowStore } from '../../src/ports/row-store.ts';
+
+export class Region {
+  readonly index: number;
+  readonly name: string;
+  readonly isCandidate: boolean;
+  readonly store: RowStore;
+  /** This region's wall clock at the beginning of the history; regions differ by hours, nobody may notice. */
+  readonly #wallBaseMs: number;
+  readonly #rate: number;
+
+  isUp = true;
+  /** Goes up when the region dies: whatever ran in an older life never runs on. */
+  life = 1;
+  hostsFrozenUntilMs = 0;
+  hostsFrozenTotalMs = 0;
+  storeFrozenUntilMs = 0;
+  isSick = false;
+  throttledTable: string | null = null;
+
+  constructor(options: { index: number; name: string; isCandidate: boolean; store: RowStore; wallBaseMs: number; rate: number }) {
+    this.index = options.index;
+    this.name = options.name;
+    this.isCandidate = options.isCandidate;
+    this.store = options.store;
+    this.#wallBaseMs = options.wallBaseMs;
+    this.#rate = options.rate;
+  }
+
+  wallAt(trueMs: number): number {
+    return this.#wallBaseMs + trueMs * this.#rate;
+  }
+
+  trueAt(wallMs: number): number {
+    return (wallMs - this.#wallBaseMs) / this.#rate;
+  }
+
+  ran(trueMs: number): number {
+    return trueMs * this.#rate;
+  }
+}
+
+/** One call of a function: it has a host with a clock of its own, may freeze between any two awaits, and may die. */
+export class Invocation {
+  readonly region: Region;
+  readonly kind: string;
+  readonly life: number;
+  readonly offsetMs: number;
+  readonly #beganAtMs: number;
+  readonly #frozenBeforeMs: number;
+  frozenUntilMs = 0;
+  frozenMs = 0;
+  isDead = false;
+  calls = 0;
+
+  constructor(region: Region, kind: string, offsetMs: number, nowMs: number) {
+    this.region = region;
+    this.kind = kind;
+    this.life = region.life;
+    this.offsetMs = offsetMs;
+    this.#beganAtMs = nowMs;
+    this.#frozenBeforeMs = region.hostsFrozenTotalMs;
+  }
+
+  get isGone(): boolean {
+    return this.isDead || this.life !== this.region.life;
+  }
+
+  frozenUntil(): number {
+    return Math.max(this.frozenUntilMs, this.region.hostsFrozenUntilMs);
+  }
+
+  /** Stands still while the host is frozen (H5). */
+  monotonicAt(nowMs: number): number {
+    const frozenMs = this.frozenMs + this.region.hostsFrozenTotalMs - this.#frozenBeforeMs;
+    return Math.max(0, this.region.ran(nowMs - this.#beganAtMs - frozenMs));
+  }
+}

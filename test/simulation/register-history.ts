@@ -1,0 +1,100 @@
+// What was ever chosen in the register, reconstructed from what the acceptors accepted: the order that every answer must fit.
+import type { RegisterValue } from '../../src/core/register/value.ts';
+
+type Proposal = { readonly text: string; acceptors: number; parent: string | undefined; isChosen: boolean };
+export type Chosen = { readonly ballot: string; readonly value: RegisterValue };
+
+export class RegisterHistory {
+  readonly #majority: number;
+  readonly #genesis: string;
+  readonly #parse: (json: string) => RegisterValue;
+  readonly #violate: (invariant: string, what: string) => void;
+  readonly #proposals = new Map<string, Proposal>();
+  /** The accepted ballots in the promises that a proposer was given, in the order in which it got them. */
+  readonly #promises = new Map<string, string[]>();
+  /** By ballot, ascending. */
+  readonly chosen: Chosen[] = [];
+  readonly chosenTexts = new Set<string>();
+
+  constructor(options: { majority: number; genesis: string; genesisText: string; parse: (json: string) => RegisterValue; violate: (invariant: string, what: string) => void }) {
+    this.#majority = options.majority;
+    this.#genesis = options.genesis;
+    this.#parse = options.parse;
+    this.#violate = options.violate;
+    this.chosen.push({ ballot: options.genesis, value: options.parse(options.genesisText) });
+    this.chosenTexts.add(options.genesisText);
+  }
+
+  get newest(): Chosen {
+    const last = this.chosen.at(-1);
+    if (last === undefined) throw new RangeError('The genesis value is always there.');
+    return last;
+  }
+
+  promised(ballot: string, acceptedBallot: string): void {
+    const promises = this.#promises.get(ballot) ?? [];
+    promises.push(acceptedBallot);
+    this.#promises.set(ballot, promises);
+  }
+
+  /** @returns the value, when this acceptance made it chosen. */
+  accepted(acceptor: number, ballot: string, text: string): Chosen | undefined {
+    const known = this.#proposals.get(ballot);
+    const proposal = known ?? { text, acceptors: 0, parent: this.#parentOf(ballot), isChosen: false };
+    if (known === undefined) this.#proposals.set(ballot, proposal);
+    if (proposal.text !== text) this.#violate('one value a ballot', `ballot ${ballot} carries two values: ${difference(proposal.text, text)}`);
+    proposal.acceptors |= 1 << acceptor;
+    if (proposal.isChosen || bits(proposal.acceptors) < this.#majority) return undefined;
+    proposal.isChosen = true;
+    const chosen = { ballot, value: this.#parse(text) };
+    this.chosenTexts.add(text);
+    this.#place(chosen);
+    return chosen;
+  }
+
+  #parentOf(ballot: string): string | undefined {
+    const used = this.#promises.get(ballot)?.slice(0, this.#majority) ?? [];
+    this.#promises.delete(ballot);
+    return used.length < this.#majority ? undefined : used.reduce((a, b) => (b > a ? b : a));
+  }
+
+  #place(chosen: Chosen): void {
+    let index = this.chosen.length;
+    while (index > 0 && (this.chosen[index - 1]?.ballot ?? '') > chosen.ballot) index -= 1;
+    this.chosen.splice(index, 0, chosen);
+    const before = this.chosen[index - 1];
+    const after = this.chosen[index + 1];
+    if (before !== undefined) this.#check(before, chosen);
+    if (after !== undefined) this.#check(chosen, after);
+  }
+
+  #check(before: Chosen, after: Chosen): void {
+    let at: string | undefined = after.ballot;
+    do at = this.#proposals.get(at)?.parent;
+    while (at !== undefined && at > before.ballot);
+    if (at !== before.ballot) this.#violate('the chosen values are a chain', `${after.ballot} was chosen without building on ${before.ballot}, chosen before it (it builds on ${at ?? 'nothing known'}, genesis ${this.#genesis})`);
+    const wrong = notFollowing(before.value, after.value);
+    if (wrong !== undefined) this.#violate('epochs only rise', `${wrong}: ${before.ballot} → ${after.ballot}`);
+  }
+}
+
+function notFollowing(a: RegisterValue, b: RegisterValue): string | undefined {
+  if (b.epoch < a.epoch || b.epoch > a.epoch + 1) return `epoch ${a.epoch} was followed by ${b.epoch}`;
+  if (b.epoch > a.epoch) return undefined;
+  if (b.holder !== a.holder) return `epoch ${a.epoch} changed hands from ${a.holder} to ${b.holder}`;
+  if (!a.renewable && b.renewable) return `epoch ${a.epoch} became renewable again`;
+  if (a.released && !b.released) return `epoch ${a.epoch} was released and is no longer`;
+  return undefined;
+}
+
+function bits(mask: number): number {
+  let count = 0;
+  for (let rest = mask; rest !== 0; rest &= rest - 1) count += 1;
+  return count;
+}
+
+function difference(a: string, b: string): string {
+  let i = 0;
+  while (i < a.length && a[i] === b[i]) i += 1;
+  return `…${a.slice(Math.max(0, i - 30), i + 50)}… and …${b.slice(Math.max(0, i - 30), i + 50)}…`;
+}

@@ -1,0 +1,84 @@
+// The scheduler's part: a slot each T in each region, sometimes missed, sometimes delivered twice or late.
+import type { Invariants } from './invariants.ts';
+import { governorOf, type Ports } from './governor-ports.ts';
+import type { Product } from './product.ts';
+import type { Region } from './region.ts';
+
+/** What a tick may cost at most, whatever happens; the same on a calm day and on the worst. */
+export function callsMaxOf(voters: number, candidates: number, fenceShards: number): number {
+  const look = voters;
+  const changeRegister = 4 * voters + voters;
+  const seeing = 1 + look + (1 + fenceShards) + 1 + 1;
+  const watching = voters + 2 * candidates + 1;
+  const closing = fenceShards + Math.max(fenceShards + 1 + changeRegister + 1 + fenceShards, 1 + 2 * fenceShards + changeRegister);
+  const renewThenClose = fenceShards + fenceShards + 1 + 2 * changeRegister + 2 + 2 * fenceShards;
+  const deciding = look + 1 + changeRegister;
+  const telling = 1 + 1 + 2;
+  return seeing + watching + Math.max(closing, renewThenClose) + deciding + telling;
+}
+
+export class Ticks {
+  readonly #ports: Ports;
+  readonly #product: Product;
+  readonly #invariants: Invariants;
+  readonly #callsMax: number;
+  ticked = 0;
+
+  constructor(ports: Ports, product: Product) {
+    this.#ports = ports;
+    this.#product = product;
+    this.#invariants = ports.invariants;
+    const { voters, fenceShards } = ports.policy;
+    this.#callsMax = callsMaxOf(voters.length, voters.filter((v) => v.role === 'candidate').length, fenceShards);
+  }
+
+  begin(): void {
+    for (const region of this.#ports.world.regions) this.#slot(region);
+  }
+
+  #slot(region: Region): void {
+    const { world, policy } = this.#ports;
+    const { tickMs } = policy.timing;
+    const slot = Math.floor(region.wallAt(world.nowMs) / tickMs);
+    const nextAtMs = region.trueAt((slot + 1) * tickMs);
+    world.queue.at(nextAtMs + world.random.next() * 300, () => {
+      const { random, weather } = world;
+      const isMissed = random.chance(weather.tickMissed);
+      if (!isMissed) this.#deliver(region, slot + 1);
+      // The gate is the second clock: it ticks when the last one is older than 1.5 T.
+      else if (random.chance(0.8)) world.queue.after(2500 + random.next() * 1200, () => this.#deliver(region, slot + 1));
+      if (random.chance(weather.tickTwice)) world.queue.after(random.next() * (random.chance(0.5) ? 300 : 6000), () => this.#deliver(region, slot + 1));
+      this.#slot(region);
+    });
+  }
+
+  #deliver(region: Region, slot: number): void {
+    const { world } = this.#ports;
+    if (!region.isUp) return;
+    if (region.hostsFrozenUntilMs > world.nowMs) {
+      // The queue keeps a message until somebody takes it; the tick itself drops what is late.
+      if (world.random.chance(0.3)) world.queue.at(region.hostsFrozenUntilMs + world.random.next() * 200, () => this.#deliver(region, slot));
+      return;
+    }
+    this.#tick(region, slot);
+  }
+
+  #tick(region: Region, slot: number): void {
+    const { world } = this.#ports;
+    const invocation = world.invoke(region, 'tick');
+    const governor = governorOf(this.#ports, invocation);
+    this.#product.tick.tick(governor, slot, async () => null).then(
+      (report) => {
+        this.#invariants.tickEnded(region, invocation.calls, this.#callsMax);
+        if (report.kind !== 'ticked') return;
+        this.ticked += 1;
+        world.queue.mixText(report.lease);
+        world.queue.mixText(report.outcome);
+        const closed = /^closed below epoch (\d+)/.exec(report.lease);
+        if (closed?.[1] !== undefined) this.#invariants.closedBelow(region, Number(closed[1]));
+        world.note(region, () => `tick: ${report.lease}${report.decision.kind === 'nothing' ? '' : ` · ${report.decision.kind}: ${report.decision.because}`}${report.outcome === '' ? '' : ` → ${report.outcome}`}`);
+      },
+      (error: unknown) => world.note(region, () => `tick failed: ${String(error)}`),
+    );
+  }
+}
