@@ -5,7 +5,7 @@ import { fieldOf } from '../src/core/failover/event-field.ts';
 import { parseRunbookInput } from '../src/core/failover/runbook.ts';
 import { reportStep } from '../src/operations/report.ts';
 
-export async function handler(event: unknown): Promise<{ readonly outcome: string }> {
+export async function handler(event: unknown): Promise<{ readonly isValidated: boolean }> {
   const given = (name: string) => fieldOf(event, name) ?? null;
   return reportStep(governor, parseRunbookInput(event), {
     takenAtMs: given('takenAtMs'),

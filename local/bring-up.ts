@@ -1,8 +1,11 @@
 // From nothing to a service that answers: the engine, three regions, the stacks, the first `holdfast resume`, and the wait until DNS leads to an
 // open region. What `npm run local` and `npm run demo` have in common.
 import { Resolver } from 'node:dns/promises';
+import { mkdirSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { z } from 'zod';
 import { config } from '../holdfast.config.ts';
 import { endpointVariable } from '../src/config/environment.ts';
@@ -22,6 +25,8 @@ export type BringUpOptions = {
   readonly signal: AbortSignal;
   /** Regions that somebody else started; absent: they are started here. */
   readonly endpoints?: Readonly<Record<string, string>>;
+  /** Functions built elsewhere, to deploy instead of those of this checkout. */
+  readonly lambdas?: string;
 };
 
 export type Running = { readonly harness: Harness; readonly records: ProcessRecords };
@@ -31,7 +36,7 @@ export function planOf(): Plan {
   return { group, regions: voters, serviceName: service.name, tables };
 }
 
-export async function bringUp({ progress, signal, endpoints }: BringUpOptions): Promise<Running> {
+export async function bringUp({ progress, signal, endpoints, lambdas }: BringUpOptions): Promise<Running> {
   const engine =
     endpoints === undefined
       ? { kind: 'ministack' as const, engine: await progress.step('Installing the AWS emulator (once: half a minute)', () => installEngine({ directory: ENGINE_DIRECTORY, log: progress.note })) }
@@ -41,12 +46,13 @@ export async function bringUp({ progress, signal, endpoints }: BringUpOptions): 
     plan: planOf(),
     directory: LOCAL_DIRECTORY,
     engine,
-    deploy: (regionEndpoints, waitFor) => deployStacks(regionEndpoints, waitFor, progress, signal, records),
+    deploy: (regionEndpoints, waitFor) => deployStacks({ endpoints: regionEndpoints, lambdas, waitFor, progress, signal, records }),
     progress,
     random: () => Math.random(),
     signal,
   });
   try {
+    await progress.step("The schedules' first fire, which the emulator makes a minute late", () => fireSchedules(harness.endpoints));
     await progress.step('holdfast resume: Holdfast acts only after its owner says so', () => resume(harness, progress, signal, records));
     await progress.step('Waiting until DNS leads to a region that serves', (waitFor) => untilServing(harness, signal, waitFor));
     return { harness, records };
@@ -71,12 +77,24 @@ export function userEnvironment(endpoints: Readonly<Record<string, string>>): Re
 
 const deployment = z.object({ regions: z.record(z.string(), z.object({ gateUrl: z.string().optional() })) });
 
-async function deployStacks(endpoints: Readonly<Record<string, string>>, waitFor: (what: string) => void, progress: Progress, signal: AbortSignal, records: ProcessRecords): Promise<Deployed> {
+type Deploying = {
+  readonly endpoints: Readonly<Record<string, string>>;
+  readonly lambdas: string | undefined;
+  readonly waitFor: (what: string) => void;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  readonly records: ProcessRecords;
+};
+
+async function deployStacks({ endpoints, lambdas, waitFor, progress, signal, records }: Deploying): Promise<Deployed> {
+  // What the deployment writes down for itself, the CDK's cache included, stays in this checkout.
+  const home = join(LOCAL_DIRECTORY, 'deployment');
+  mkdirSync(home, { recursive: true });
   const { code, stdout } = await runChild({
     what: 'the deployment',
-    args: ['scripts/deploy.ts', ...Object.entries(endpoints).flatMap(([region, endpoint]) => ['--endpoint', `${region}=${endpoint}`])],
+    args: ['scripts/deploy.ts', ...Object.entries(endpoints).flatMap(([region, endpoint]) => ['--endpoint', `${region}=${endpoint}`]), ...(lambdas === undefined ? [] : ['--lambdas', lambdas])],
     cwd: ROOT,
-    env: userEnvironment(endpoints),
+    env: { ...userEnvironment(endpoints), HOME: home, TMPDIR: home },
     signal,
     records,
     onLine(line) {
@@ -90,6 +108,20 @@ async function deployStacks(endpoints: Readonly<Record<string, string>>, waitFor
   // As scripts/deploy.ts: the hosted zone is made where no candidate can be lost.
   const zone = config.regions.find((member) => member.role === 'witness') ?? config.regions.find((member) => member.region !== config.initialRegion);
   return { gateUrls: Object.fromEntries(gateUrls), zoneRegion: zone?.region ?? config.initialRegion };
+}
+
+/** Ticks begin with the first slots; until then a region that nobody asks for its gate, such as the witness, sees nothing. */
+async function fireSchedules(endpoints: Readonly<Record<string, string>>): Promise<void> {
+  await Promise.all(
+    Object.entries(endpoints).map(async ([region, endpoint]) => {
+      const lambda = new LambdaClient({ region, endpoint, credentials: { accessKeyId: localAccountId, secretAccessKey: 'local' } });
+      try {
+        await lambda.send(new InvokeCommand({ FunctionName: `holdfast-${config.group}-schedule-slots`, InvocationType: 'Event' }));
+      } finally {
+        lambda.destroy();
+      }
+    }),
+  );
 }
 
 async function resume(harness: Harness, progress: Progress, signal: AbortSignal, records: ProcessRecords): Promise<void> {

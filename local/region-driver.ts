@@ -1,7 +1,8 @@
 // The engine behind the regions is one driver of the harness: either ministack processes that the harness starts and may lose, or three
 // endpoints that somebody else started. Both serve each region at an address of its own, on the same port.
 import { join } from 'node:path';
-import { endLeftover, startRegion, takeSnapshot, type Engine, type EngineRegion, type RunningRegion } from './engine/ministack.ts';
+import { endLeftover, runningProcess, startRegion, takeSnapshot, type Engine, type EngineRegion, type RunningRegion } from './engine/ministack.ts';
+import { groupPids } from './engine/process-group.ts';
 import { startLink, type Link, type Target } from './proxy/link.ts';
 
 export type RegionDriver = {
@@ -19,6 +20,7 @@ export class RegionStartError extends Error {
 
 /** A killed region is given so long to be quite gone before it counts as running still. */
 const END_WITHIN_MS = 1_500;
+const LOOK_MS = 100;
 
 export type MinistackOptions = {
   readonly engine: Engine;
@@ -64,13 +66,23 @@ export function ministackDriver(options: MinistackOptions): RegionDriver {
       starting.set(region, underWay);
       await underWay;
     },
-    pids: (region) => running.get(region)?.pids() ?? [],
+    pids(region) {
+      const current = running.get(region);
+      if (current !== undefined) return current.pids();
+      // While it starts: its processes are there before it answers, and whoever kills by this list must find them.
+      const leader = starting.has(region) ? runningProcess(specification(region).directory) : undefined;
+      return leader === undefined ? [] : groupPids(leader.pid);
+    },
     async persist(region) {
       await takeSnapshot(specification(region));
     },
     async close() {
       isClosed = true;
-      await Promise.allSettled(starting.values());
+      // One that is still starting is not waited for until it answers: it ends as soon as it has written itself down.
+      while (starting.size > 0) {
+        for (const region of starting.keys()) await endLeftover(specification(region).directory);
+        await Promise.race([Promise.allSettled(starting.values()), new Promise((resolve) => setTimeout(resolve, LOOK_MS))]);
+      }
       const last = [...running.values()];
       // SIGKILL: nothing of a playground's state is needed after it, and a stopped region would never see a milder signal.
       for (const region of last) region.signal('SIGKILL');
@@ -82,10 +94,10 @@ export function ministackDriver(options: MinistackOptions): RegionDriver {
 /** Endpoints that somebody else started: each is reached through the region's own address, so that DNS alone decides as on AWS. */
 export async function endpointsDriver(endpoints: Readonly<Record<string, string>>, addresses: ReadonlyMap<string, Target>): Promise<RegionDriver> {
   const fronts: Link[] = [];
+  const missing = [...addresses.keys()].find((region) => endpoints[region] === undefined);
+  if (missing !== undefined) throw new RegionStartError(`the endpoints file names no endpoint for ${missing}; it must name ${[...addresses.keys()].join(', ')}`);
   for (const [region, { host, port }] of addresses) {
-    const endpoint = endpoints[region];
-    if (endpoint === undefined) throw new RegionStartError(`the endpoints file names no endpoint for ${region}; it must name ${[...addresses.keys()].join(', ')}`);
-    const url = new URL(endpoint);
+    const url = new URL(endpoints[region] ?? '');
     fronts.push(await startLink(host, { host: url.hostname, port: Number(url.port || 80) }, port));
   }
   return {

@@ -95,9 +95,8 @@ export const FUNCTIONS = {
     in: CANDIDATES,
     timeoutSeconds: 30,
     memoryMb: 512,
-    // One batch at a time: the shards of the stream share one position.
-    reservedConcurrency: 1,
-    tables: [grant('log', 'others', 'GetItem', 'PutItem', 'Query'), OWN_ROWS],
+    reservedConcurrency: 4,
+    tables: [grant('log', 'own', 'GetItem', 'PutItem', 'Query'), grant('log', 'others', 'GetItem', 'PutItem')],
   },
   'apply-log': { in: CANDIDATES, does: 'Applies segments to the data table while this region is not open', timeoutSeconds: 60, memoryMb: 512, reservedConcurrency: 4, tables: APPLY },
   maintenance: { does: 'Answers 503 with Retry-After while no region is active', in: ['witness'], timeoutSeconds: 3, memoryMb: 128, reservedConcurrency: 4, tables: [] },

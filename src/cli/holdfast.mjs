@@ -4,7 +4,9 @@
 const nodeMajorLeast = 24;
 
 if (Number(process.versions.node.split('.')[0]) < nodeMajorLeast) {
-  console.error(`holdfast: this is Node ${process.versions.node}, and Holdfast needs Node ${nodeMajorLeast} or newer: run it by 'npx holdfast' after 'npm install' in Holdfast's folder (that brings its own Node), or install Node ${nodeMajorLeast}.`);
+  console.error(
+    `holdfast: this is Node ${process.versions.node}, and Holdfast needs Node ${nodeMajorLeast} or newer: run it by 'npx holdfast' after 'npm install' in Holdfast's folder (that brings its own Node), or install Node ${nodeMajorLeast}.`,
+  );
   process.exitCode = 1;
 } else {
   await import('./main.ts');

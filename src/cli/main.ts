@@ -1,7 +1,7 @@
 // The program behind `npx holdfast`: gives the command line its world, AWS included.
 import { userInfo } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import { connectToStacks } from '../client/connection.ts';
+import { connectToStacks } from '../client/connect-to-stacks.ts';
 import { readEndpoints } from '../config/environment.ts';
 import { toRuntimeConfig } from '../config/runtime-config.ts';
 import { loadConfig } from './load-config.ts';

@@ -52,7 +52,10 @@ export function renderLoss(loss: unknown): string {
   return loss
     .map((one: unknown) => {
       const [age, unread] = [fieldOf(one, 'newestAgeMs'), fieldOf(one, 'unread')];
-      const newest = typeof age === 'number' ? `the newest change that is here was ${(age / 1000).toFixed(1)} s old; what ${String(fieldOf(one, 'origin'))} accepted after it is not here` : 'no change of it was ever received';
+      const newest =
+        typeof age === 'number'
+          ? `the newest change that is here was ${(age / 1000).toFixed(1)} s old; what ${String(fieldOf(one, 'origin'))} accepted after it is not here`
+          : 'no change of it was ever received';
       const missing = Array.isArray(unread) && unread.length > 0 ? `; could not be asked: ${unread.map(String).join(', ')}` : '';
       return `  from ${String(fieldOf(one, 'origin'))}: ${newest} (${String(fieldOf(one, 'records'))} changes in all${missing})\n`;
     })
@@ -92,21 +95,31 @@ function health({ health: all }: GroupStatus): string {
     ['health', 'seen from', 'liveness', 'readiness', 'score', 'latency', ''],
     all.flatMap((candidate: HealthStatus) => [
       [candidate.region, 'majority', candidate.liveness.kind, candidate.readiness.kind, '', '', ''],
-      ...candidate.seenFrom.map((v) => ['', v.region, v.liveness, v.readiness, v.score.toFixed(2), v.latencyMs === null ? '-' : `${Math.round(v.latencyMs)} ms`, v.isStale ? 'stale: it counts for nobody' : v.because]),
+      ...candidate.seenFrom.map((v) => [
+        '',
+        v.region,
+        v.liveness,
+        v.readiness,
+        v.score.toFixed(2),
+        v.latencyMs === null ? '-' : `${Math.round(v.latencyMs)} ms`,
+        v.isStale ? 'stale: it counts for nobody' : v.because,
+      ]),
     ]),
   );
 }
 
 function lag({ regions: all }: GroupStatus): string {
-  const rows = all.filter((r) => r.isReachable).flatMap((r) =>
-    r.lag.map((l) => [
-      r.region,
-      l.origin,
-      r.role === 'witness' ? '-' : known(l.notAppliedItems, ' items'),
-      r.role === 'witness' ? '-' : known(l.notAppliedSeconds, ' s'),
-      known(l.notReceivedItems, ' items'),
-    ]),
-  );
+  const rows = all
+    .filter((r) => r.isReachable)
+    .flatMap((r) =>
+      r.lag.map((l) => [
+        r.region,
+        l.origin,
+        r.role === 'witness' ? '-' : known(l.notAppliedItems, ' items'),
+        r.role === 'witness' ? '-' : known(l.notAppliedSeconds, ' s'),
+        known(l.notReceivedItems, ' items'),
+      ]),
+    );
   return table(['lag of', 'behind', 'not applied', 'oldest', 'not received'], rows);
 }
 
@@ -130,7 +143,11 @@ function divergence({ regions: all }: GroupStatus): string {
   return found
     .map(({ region, divergence: { items, isComplete } }) => {
       const more = items.length > divergenceShown || !isComplete ? [`  … ${isComplete ? `${items.length} in all` : `more than ${items.length}`}; 'holdfast status --json' lists them`] : [];
-      return [`DIVERGENCE in ${region}: ${isComplete ? items.length : `more than ${items.length}`} writes of an epoch that was over; none was applied`, ...items.slice(0, divergenceShown).map(divergent), ...more].join('\n');
+      return [
+        `DIVERGENCE in ${region}: ${isComplete ? items.length : `more than ${items.length}`} writes of an epoch that was over; none was applied`,
+        ...items.slice(0, divergenceShown).map(divergent),
+        ...more,
+      ].join('\n');
     })
     .join('\n');
 }
@@ -145,7 +162,13 @@ function divergent(item: DivergenceItem): string {
 
 function history({ value }: GroupStatus): string {
   if (value === null || value.transitions.length === 0) return '';
-  return ['latest transitions', ...value.transitions.slice(-transitionsShown).toReversed().map((t) => `  ${iso(t.atMs)}  ${t.from} → ${t.to}  epoch ${t.epoch}, by ${t.by}: ${t.because}`)].join('\n');
+  return [
+    'latest transitions',
+    ...value.transitions
+      .slice(-transitionsShown)
+      .toReversed()
+      .map((t) => `  ${iso(t.atMs)}  ${t.from} → ${t.to}  epoch ${t.epoch}, by ${t.by}: ${t.because}`),
+  ].join('\n');
 }
 
 function iso(atMs: number): string {
@@ -160,5 +183,12 @@ function short(item: unknown): string {
 function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return '';
   const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => (column === titles.length - 1 ? 0 : (row[column] ?? '').length))));
-  return [titles, ...rows].map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd()).join('\n');
+  return [titles, ...rows]
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
 }

@@ -98,7 +98,21 @@ export function groupStatus(config: RuntimeConfig, readings: readonly RegionRead
 function summary(value: RegisterValue): RegisterSummary {
   const { state, holder, epoch, attempt, attemptsSpent, renewable, released, successor, because, paused, regions, transitions } = value;
   const isUnderWay = state === 'failing-over' || state === 'failed';
-  return { state, holder, epoch, attempt, attemptsSpent, renewable, released, successor, because, paused, regions, transitions, execution: isUnderWay ? executionName(reservedEpoch(value), attempt) : null };
+  return {
+    state,
+    holder,
+    epoch,
+    attempt,
+    attemptsSpent,
+    renewable,
+    released,
+    successor,
+    because,
+    paused,
+    regions,
+    transitions,
+    execution: isUnderWay ? executionName(reservedEpoch(value), attempt) : null,
+  };
 }
 
 function leaseLeft(regions: readonly RegionStatus[], value: RegisterValue | null): number | null {
@@ -115,7 +129,10 @@ function notReceived(readings: readonly RegionReading[], to: RegionReading, orig
 function health(config: RuntimeConfig, readings: readonly RegionReading[]): HealthStatus[] {
   const staleSeconds = (staleAfterTicks * config.timing.tickMs) / 1000;
   const seen = readings.flatMap(({ vantage, status }) => (vantage === null ? [] : [{ vantage, isStale: status.lastTickSecondsAgo === null || status.lastTickSecondsAgo > staleSeconds }]));
-  const verdicts = judgeCandidates(seen.filter((s) => !s.isStale).map((s) => s.vantage), config);
+  const verdicts = judgeCandidates(
+    seen.filter((s) => !s.isStale).map((s) => s.vantage),
+    config,
+  );
   return verdicts.map(({ region, liveness, readiness }) => ({
     region,
     liveness,

@@ -80,12 +80,20 @@ export class HoldfastClient {
   async answerApproval(shown: Pick<ApprovalStatus, 'region' | 'epoch' | 'attempt'>, answer: 'approve' | 'deny', asked: Asked): Promise<void> {
     const pending = await this.#pending();
     if (pending.region !== shown.region || pending.epoch !== shown.epoch || pending.attempt !== shown.attempt) {
-      throw new RefusedError(`Epoch ${shown.epoch}, attempt ${shown.attempt} waits no more; ${executionName(pending.epoch, pending.attempt)} in ${pending.region} does. Look at its loss, then answer again. Nothing was answered.`);
+      throw new RefusedError(
+        `Epoch ${shown.epoch}, attempt ${shown.attempt} waits no more; ${executionName(pending.epoch, pending.attempt)} in ${pending.region} does. Look at its loss, then answer again. Nothing was answered.`,
+      );
     }
     const region = this.#connection.regions.find((r) => r.region === pending.region);
     const atMs = Math.round(this.#connection.clock.nowMs());
-    const outcome = answer === 'approve' ? await region?.approvals.approve(pending.taskToken, JSON.stringify({ ...asked, atMs })) : await region?.approvals.deny(pending.taskToken, `${asked.by} said no: ${asked.reason}`);
-    if (outcome !== 'answered') throw new RefusedError(`The approval of ${executionName(pending.epoch, pending.attempt)} in ${pending.region} is over: it was answered before, or its time ran out. 'holdfast status' shows what came of it.`);
+    const outcome =
+      answer === 'approve'
+        ? await region?.approvals.approve(pending.taskToken, JSON.stringify({ ...asked, atMs }))
+        : await region?.approvals.deny(pending.taskToken, `${asked.by} said no: ${asked.reason}`);
+    if (outcome !== 'answered')
+      throw new RefusedError(
+        `The approval of ${executionName(pending.epoch, pending.attempt)} in ${pending.region} is over: it was answered before, or its time ran out. 'holdfast status' shows what came of it.`,
+      );
   }
 
   async #readings() {
@@ -95,14 +103,23 @@ export class HoldfastClient {
   async #pending() {
     const { config } = this.#connection;
     const readings = await this.#readings();
-    const sighting = concludeRead(readings.flatMap((r) => r.acceptor ?? []), config.voters.length);
-    if (sighting.kind !== 'chosen') throw new NoQuorumError(`The register cannot be read for certain (${sighting.because}), so nobody can say what would be approved. Try again when ${majorityOf(config)} regions answer. Nothing was answered.`);
+    const sighting = concludeRead(
+      readings.flatMap((r) => r.acceptor ?? []),
+      config.voters.length,
+    );
+    if (sighting.kind !== 'chosen')
+      throw new NoQuorumError(
+        `The register cannot be read for certain (${sighting.because}), so nobody can say what would be approved. Try again when ${majorityOf(config)} regions answer. Nothing was answered.`,
+      );
     const { value } = sighting;
     const pending = pendingReading(readings, value);
     if (pending !== null) return pending;
     const holder = readings.find((r) => r.status.region === value.holder);
-    if (holder?.status.isReachable === false) throw new RefusedError(`${value.holder} does not answer (${holder.status.problems.join('; ')}): only there can its approval be given. Nothing was answered.`);
-    throw new RefusedError(`Nothing waits for an approval: the state is '${value.state}', and the runbook of ${value.holder} is at ${holder?.status.runbook?.step ?? 'no step'}. Nothing was answered.`);
+    if (holder?.status.isReachable === false)
+      throw new RefusedError(`${value.holder} does not answer (${holder.status.problems.join('; ')}): only there can its approval be given. Nothing was answered.`);
+    throw new RefusedError(
+      `Nothing waits for an approval: the state is '${value.state}', and the runbook of ${value.holder} is at ${holder?.status.runbook?.step ?? 'no step'}. Nothing was answered.`,
+    );
   }
 
   /** Until it is certain: an outcome that is unknown is looked at, and only tried again where it was not carried out. */
@@ -121,12 +138,16 @@ export class HoldfastClient {
       }
       because = `${outcome.because}; ${sighting.because}`;
     }
-    throw new NoQuorumError(`It is not known whether ${what} was carried out: ${because}. A majority of ${this.#connection.regions.length} regions must answer. 'holdfast status' shows what stands; ask again then.`);
+    throw new NoQuorumError(
+      `It is not known whether ${what} was carried out: ${because}. A majority of ${this.#connection.regions.length} regions must answer. 'holdfast status' shows what stands; ask again then.`,
+    );
   }
 
   #noQuorum(what: string, because: string): NoQuorumError {
     const { config, regions } = this.#connection;
-    return new NoQuorumError(`${capital(what)} needs ${majorityOf(config)} of ${regions.length} regions to answer, and they do not: ${because}. Nothing was changed. Look at the regions that are silent ('holdfast status'), then ask again.`);
+    return new NoQuorumError(
+      `${capital(what)} needs ${majorityOf(config)} of ${regions.length} regions to answer, and they do not: ${because}. Nothing was changed. Look at the regions that are silent ('holdfast status'), then ask again.`,
+    );
   }
 
   #voters(): RegisterVoters {
@@ -151,7 +172,8 @@ function requireTarget(config: Connection['config'], to: string): void {
 function refusalOfState(current: RegisterValue): Proposed | undefined {
   const target = current.successor ?? current.holder;
   const name = executionName(reservedEpoch(current), current.attempt);
-  if (current.state === 'failing-over' && current.paused === null) return { kind: 'refuse', because: `a failover to ${target} is under way (${name}): wait for it, 'holdfast status --watch' shows it` };
+  if (current.state === 'failing-over' && current.paused === null)
+    return { kind: 'refuse', because: `a failover to ${target} is under way (${name}): wait for it, 'holdfast status --watch' shows it` };
   if (current.state === 'recovery') return { kind: 'refuse', because: `the failover to ${target} (${name}) is not validated yet: wait for it, 'holdfast status --watch' shows it` };
   return undefined;
 }

@@ -107,7 +107,9 @@ export async function readRegion(connection: Connection, from: RegionConnection)
     ofCandidate(() => read('reports', () => from.list.list('REPORT', 1, 'newest-first'))),
     ofCandidate(() => read('divergence report', () => from.list.list('DIVERGENCE', divergenceItemsMax + 1, 'oldest-first'))),
     Promise.all(origins.map(async (origin) => ({ origin, head: await read(`log of ${origin}`, () => from.log.head(origin)) }))),
-    ofCandidate(() => Promise.all(origins.filter((o) => o !== region).map(async (origin) => ({ origin, lag: await read(`lag behind ${origin}`, () => measureLag(rows, from.log, origin, clock.nowMs())) })))),
+    ofCandidate(() =>
+      Promise.all(origins.filter((o) => o !== region).map(async (origin) => ({ origin, lag: await read(`lag behind ${origin}`, () => measureLag(rows, from.log, origin, clock.nowMs())) }))),
+    ),
   ]);
 
   const nowMs = regionNowMs(from.clockSamples.recent(), clock.nowMs());
@@ -149,7 +151,8 @@ function leaseStatus(row: LeaseRow, nowMs: number): LeaseStatus {
 }
 
 function runbookStatus(nowMs: number) {
-  return (row: Row) => (Number(row['epoch'] ?? 0) === 0 ? null : { execution: `fo-${row['epoch']}-${row['attempt']}`, step: String(row['step']), startedSecondsAgo: seconds(nowMs - Number(row['startedAtMs'] ?? 0)) });
+  return (row: Row) =>
+    Number(row['epoch'] ?? 0) === 0 ? null : { execution: `fo-${row['epoch']}-${row['attempt']}`, step: String(row['step']), startedSecondsAgo: seconds(nowMs - Number(row['startedAtMs'] ?? 0)) };
 }
 
 function lagStatus(origin: string, lag: { readonly items: number; readonly ageMs: number } | null): LagStatus {
@@ -157,12 +160,27 @@ function lagStatus(origin: string, lag: { readonly items: number; readonly ageMs
 }
 
 function approvalOf(region: string, row: Row, nowMs: number) {
-  return { region, taskToken: String(row['taskToken']), epoch: Number(row['epoch']), attempt: Number(row['attempt']), loss: json(row['loss']), askedSecondsAgo: seconds(nowMs - Number(row['askedAtMs'] ?? 0)) };
+  return {
+    region,
+    taskToken: String(row['taskToken']),
+    epoch: Number(row['epoch']),
+    attempt: Number(row['attempt']),
+    loss: json(row['loss']),
+    askedSecondsAgo: seconds(nowMs - Number(row['askedAtMs'] ?? 0)),
+  };
 }
 
 function divergenceItem(row: Row): DivergenceItem {
   const [origin = '', epoch = ''] = String(row['sk']).split('#');
-  return { origin, epoch: Number(epoch), key: String(row['itemKey']), theirs: json(row['theirs']), ours: json(row['ours']), theirsAtMs: Number(row['theirsAtMs']), foundAtMs: Number(row['foundAtMs']) };
+  return {
+    origin,
+    epoch: Number(epoch),
+    key: String(row['itemKey']),
+    theirs: json(row['theirs']),
+    ours: json(row['ours']),
+    theirsAtMs: Number(row['theirsAtMs']),
+    foundAtMs: Number(row['foundAtMs']),
+  };
 }
 
 /** The region's time, from what its answers said (`Date`, whole seconds); the caller's where that is as good. */

@@ -4,7 +4,7 @@ import { bestTarget } from '../core/failover/decide.ts';
 import { rollBack } from '../core/failover/register-changes.ts';
 import type { RunbookInput } from '../core/failover/runbook.ts';
 import { beginStep, lookForStep } from './current-lease.ts';
-import { makerOf, registerOf, tell, type Governor } from './governor.ts';
+import { makerOf, registerOf, type Governor } from './governor.ts';
 import { changeRegister, seenBallotOf } from './register.ts';
 import { readVerdicts } from './watch.ts';
 
@@ -22,11 +22,5 @@ export async function abandonAttemptStep(governor: Governor, input: RunbookInput
   });
   if (outcome.kind === 'unknown') throw new NoQuorumError(`The attempt was not given up for certain: ${outcome.because}. It is looked at again.`);
   if (outcome.kind === 'refused') return { outcome: 'superseded', because: outcome.because };
-  const isFailed = outcome.value.state === 'failed';
-  await tell(governor, {
-    severity: isFailed ? 'critical' : 'warning',
-    subject: `${input.group}: attempt ${input.attempt} at ${input.target} was given up`,
-    text: `${because}. Next: ${outcome.value.successor ?? 'nobody'}, state ${outcome.value.state}.`,
-  });
-  return { outcome: isFailed ? 'needs-operator' : 'rolled-back', because };
+  return { outcome: outcome.value.state === 'failed' ? 'needs-operator' : 'rolled-back', because };
 }

@@ -1,9 +1,9 @@
-// AwaitApproval (mode `approve` only): asks a person, showing what is known of the loss, and keeps the task token where
-// `holdfast approve` finds it.
+// AwaitApproval (mode `approve` only): keeps the task token, and what is known of the loss, where `holdfast approve`
+// finds it. The machine has told a person before.
 import type { RunbookInput } from '../core/failover/runbook.ts';
 import type { RowKey } from '../core/rows/row.ts';
 import { beginStep, requireHeld } from './current-lease.ts';
-import { tell, type Governor } from './governor.ts';
+import type { Governor } from './governor.ts';
 
 export const approvalKey: RowKey = { table: 'region', pk: 'APPROVAL', sk: '#' };
 
@@ -16,10 +16,5 @@ export async function awaitApprovalStep(governor: Governor, input: RunbookInput,
     set: { taskToken, epoch: input.epoch, attempt: input.attempt, loss: text, askedAtMs: Math.round(governor.clock.nowMs()) },
     when: [],
     mayCreate: true,
-  });
-  await tell(governor, {
-    severity: 'critical',
-    subject: `${input.group}: failover to ${input.target} waits for approval`,
-    text: `'holdfast approve' opens ${input.target} in epoch ${input.epoch}. Known of the loss: ${text}`,
   });
 }

@@ -3,7 +3,7 @@ import { NoQuorumError } from '../core/errors.ts';
 import { serviceValidated } from '../core/failover/register-changes.ts';
 import type { RunbookInput } from '../core/failover/runbook.ts';
 import { beginStep, requireHeld } from './current-lease.ts';
-import { makerOf, registerOf, tell, type Governor } from './governor.ts';
+import { makerOf, registerOf, type Governor } from './governor.ts';
 import { changeRegister, seenBallotOf } from './register.ts';
 
 /** What the steps before put out, as the machine passes it on; null where a step did not succeed, or nothing failed. */
@@ -23,7 +23,7 @@ export function reportKey(epoch: number) {
   return { table: 'region', pk: 'REPORT', sk: String(epoch).padStart(8, '0') } as const;
 }
 
-export async function reportStep(governor: Governor, input: RunbookInput, outputs: StepOutputs): Promise<{ readonly outcome: 'failed-over' | 'needs-operator' }> {
+export async function reportStep(governor: Governor, input: RunbookInput, outputs: StepOutputs): Promise<{ readonly isValidated: boolean }> {
   await beginStep(governor, input, 'Report');
   const sighting = await requireHeld(governor, input);
   const isValidated = isGiven(outputs.validation) && !isGiven(outputs.failure);
@@ -42,13 +42,7 @@ export async function reportStep(governor: Governor, input: RunbookInput, output
     const outcome = await changeRegister(registerOf(governor), seenBallotOf(sighting), (current) => serviceValidated(current, governor.me, input.epoch, input.attempt, maker));
     if (outcome.kind !== 'chosen') throw new NoQuorumError(`The report is written, but the register does not say normal yet: ${outcome.because}.`);
   }
-  if (!isValidated)
-    await tell(governor, {
-      severity: 'critical',
-      subject: `${input.group}: ${input.target} serves, but was not validated`,
-      text: `Look at the service's log in ${input.target} and at 'holdfast status'; the state stays 'recovery'.`,
-    });
-  return { outcome: isValidated ? 'failed-over' : 'needs-operator' };
+  return { isValidated };
 }
 
 function isGiven(output: unknown): boolean {

@@ -63,7 +63,12 @@ describe('a refusal', () => {
       value: { state: 'failing-over', renewable: false, successor: 'us-west-2', attempt: 2 },
       says: /a failover to us-west-2 is under way \(fo-2-2\): wait for it/,
     },
-    { name: 'a failover that is not validated yet', args: ['failover', '--to', 'us-west-2', '--reason', 'x'], value: { state: 'recovery', epoch: 3 }, says: /the failover to us-east-1 \(fo-3-1\) is not validated yet/ },
+    {
+      name: 'a failover that is not validated yet',
+      args: ['failover', '--to', 'us-west-2', '--reason', 'x'],
+      value: { state: 'recovery', epoch: 3 },
+      says: /the failover to us-east-1 \(fo-3-1\) is not validated yet/,
+    },
     { name: 'a failover of a paused group', args: failover, value: { paused: { by: 'grace', reason: 'migration', atMs: 1 } }, says: /paused by grace: migration; 'holdfast resume' first/ },
     { name: 'a pause of a paused group', args: ['pause', '--reason', 'x'], value: { paused: { by: 'grace', reason: 'migration', atMs: 1 } }, says: /paused already by grace: migration/ },
     { name: 'a resume of a group that acts', args: ['resume'], says: /not paused/ },
@@ -130,7 +135,9 @@ describe('holdfast approve', () => {
     const said = await holdfast(group, ['approve', '--reason', 'four seconds are bearable']);
     expect(said.exit).toBe(0);
     expect(said.out).toContain('fo-2-1 in us-west-2 waits for an answer since 8 s.');
-    expect(said.out).toContain('from us-east-1: the newest change that is here was 4.2 s old; what us-east-1 accepted after it is not here (17 changes in all; could not be asked: eu-west-1: timed out)');
+    expect(said.out).toContain(
+      'from us-east-1: the newest change that is here was 4.2 s old; what us-east-1 accepted after it is not here (17 changes in all; could not be asked: eu-west-1: timed out)',
+    );
     expect(said.out).toContain('Approved by ada: us-west-2 opens in epoch 2.');
     expect(group.of('us-west-2').answers).toEqual([{ kind: 'approve', token: 'token-2', text: JSON.stringify({ by: 'ada', reason: 'four seconds are bearable', atMs: nowMs }) }]);
   });

@@ -92,7 +92,9 @@ export type Group = {
 };
 
 export function memoryGroup(): Group {
-  const regions = new Map<string, Region>(config.voters.map(({ region }) => [region, { rows: new SwitchedRows(region), log: new MemoryLogStore(region), lists: new Map(), answers: [], tokensOver: new Set(), clockSamples: [] }]));
+  const regions = new Map<string, Region>(
+    config.voters.map(({ region }) => [region, { rows: new SwitchedRows(region), log: new MemoryLogStore(region), lists: new Map(), answers: [], tokensOver: new Set(), clockSamples: [] }]),
+  );
   const of = (region: string): Region => {
     const found = regions.get(region);
     if (found === undefined) throw new Error(`no region ${region}`);

@@ -15,12 +15,27 @@ const region = (pk: string) => ({ table: 'region', pk, sk: '#' }) as const;
 async function afterFailover(): Promise<Group> {
   const group = memoryGroup();
   const transition = { from: 'normal', to: 'failing-over', on: 'lease-lapsed', because: 'us-east-1 has not renewed', epoch: 2, attempt: 1, by: 'us-west-2', atMs: nowMs - 60_000 } as const;
-  await group.choose({ state: 'normal', holder: 'us-west-2', epoch: 2, paused: null, because: 'the service was validated in us-west-2', regions: { 'us-east-1': { reconciled: false }, 'us-west-2': { reconciled: true } }, transitions: [transition] });
+  await group.choose({
+    state: 'normal',
+    holder: 'us-west-2',
+    epoch: 2,
+    paused: null,
+    because: 'the service was validated in us-west-2',
+    regions: { 'us-east-1': { reconciled: false }, 'us-west-2': { reconciled: true } },
+    transitions: [transition],
+  });
   await group.put('us-west-2', region('LEASE'), { epoch: 2, openEpoch: 2, closedEpoch: 0, untilAtMs: nowMs + 14_200 });
   await group.put('us-east-1', region('LEASE'), { epoch: 1, openEpoch: 1, closedEpoch: 1, untilAtMs: nowMs - 70_000 });
   for (const name of ['us-east-1', 'us-west-2', 'eu-west-1']) {
     await group.put(name, region('TICK'), { slot: 1, claimedAtMs: nowMs - (name === 'us-east-1' ? 40_000 : 2000) });
-    const seen = (outcome: 'ok' | 'failed', because: string) => ({ ...emptyWindow(), liveness: [outcome, outcome, outcome], readiness: [outcome, outcome, outcome], score: outcome === 'ok' ? 1 : 0.73, latencyMs: 41.6, because });
+    const seen = (outcome: 'ok' | 'failed', because: string) => ({
+      ...emptyWindow(),
+      liveness: [outcome, outcome, outcome],
+      readiness: [outcome, outcome, outcome],
+      score: outcome === 'ok' ? 1 : 0.73,
+      latencyMs: 41.6,
+      because,
+    });
     const vantage = { ...emptyVantage(name), count: 9, candidates: { 'us-east-1': seen('failed', '/ready of us-east-1 answered 503'), 'us-west-2': seen('ok', '') } };
     await group.put(name, { table: 'register', pk: 'VANTAGE#orders' }, { count: 9, vantage: JSON.stringify(vantage) });
   }
@@ -30,12 +45,34 @@ async function afterFailover(): Promise<Group> {
   await group.of('us-east-1').log.append(emptyHead, segment);
   await group.put('us-east-1', { table: 'region', pk: 'LOG', sk: 'us-west-2' }, { sequence: 1, atMs: nowMs });
   const report = {
-    group: 'orders', epoch: 2, attempt: 1, target: 'us-west-2', isValidated: true, decidedBy: 'us-west-2', decidedBecause: 'us-east-1 has not renewed', takenAtMs: nowMs - 58_000, openedAtMs: nowMs - 56_400,
-    applied: 4, loss: [{ origin: 'us-east-1', newestAgeMs: 22_100, records: 900, unread: [] }], dns: { answeredAtMs: nowMs - 44_000 }, failure: null, dnsFailure: null,
+    group: 'orders',
+    epoch: 2,
+    attempt: 1,
+    target: 'us-west-2',
+    isValidated: true,
+    decidedBy: 'us-west-2',
+    decidedBecause: 'us-east-1 has not renewed',
+    takenAtMs: nowMs - 58_000,
+    openedAtMs: nowMs - 56_400,
+    applied: 4,
+    loss: [{ origin: 'us-east-1', newestAgeMs: 22_100, records: 900, unread: [] }],
+    dns: { answeredAtMs: nowMs - 44_000 },
+    failure: null,
+    dnsFailure: null,
   };
-  group.of('us-west-2').lists.set('REPORT', [{ sk: '00000001', report: '{"epoch":1,"target":"us-east-1"}' }, { sk: '00000002', report: JSON.stringify(report) }]);
+  group.of('us-west-2').lists.set('REPORT', [
+    { sk: '00000001', report: '{"epoch":1,"target":"us-east-1"}' },
+    { sk: '00000002', report: JSON.stringify(report) },
+  ]);
   group.of('us-west-2').lists.set('DIVERGENCE', [
-    { sk: `us-east-1#1#${'7'.padStart(40, '0')}`, itemKey: 'o-77', theirs: '{"id":{"S":"o-77"},"body":{"S":"tea"}}', ours: '{"id":{"S":"o-77"},"body":{"S":"milk"}}', theirsAtMs: nowMs - 80_000, foundAtMs: nowMs - 5000 },
+    {
+      sk: `us-east-1#1#${'7'.padStart(40, '0')}`,
+      itemKey: 'o-77',
+      theirs: '{"id":{"S":"o-77"},"body":{"S":"tea"}}',
+      ours: '{"id":{"S":"o-77"},"body":{"S":"milk"}}',
+      theirsAtMs: nowMs - 80_000,
+      foundAtMs: nowMs - 5000,
+    },
     { sk: `us-east-1#1#${'8'.padStart(40, '0')}`, itemKey: 'o-78', theirsAtMs: nowMs - 79_000, foundAtMs: nowMs - 5000 },
   ]);
   return group;
@@ -170,7 +207,10 @@ describe('holdfast status', () => {
     const { out } = await holdfast(group, ['status', '--watch', '--json'], 3, () => {
       group.of('us-east-1').rows.isAnswering = false;
     });
-    const pictures: GroupStatus[] = out.trim().split('\n').map((line) => JSON.parse(line));
+    const pictures: GroupStatus[] = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
     expect(pictures.map((p) => p.register.silent)).toEqual([[], ['us-east-1'], ['us-east-1']]);
   });
 });

@@ -7,6 +7,7 @@ import { describeMachine, gitCommit } from './report.ts';
 import { type Bar, type Figures, type Invariant, sampledShares } from './verdicts.ts';
 
 const LISTED_WRITES_MAX = 200;
+const SILENCE_TOLD_MS = 1000;
 
 export interface Judged {
   readonly clock: Clock;
@@ -28,7 +29,7 @@ export function composeReport({ clock, played, figures, bars, invariants }: Judg
     startedAt: clock.startedAt,
     commit: gitCommit(),
     machine: describeMachine(),
-    ...figures,
+    ...roundedFigures(figures),
     dnsAnswers: watch.resolver.answers.map(({ atMs, answer }) => ({ atMs: Math.round(atMs), answer })),
     lostRegion: fault.region,
     newRegion: played.newRegion,
@@ -64,7 +65,8 @@ function countOutcomes(attempts: readonly Attempt[]): Record<string, number> {
 }
 
 function describeGates({ journal, watch, endedAtMs }: Played): Record<string, object> {
-  const shares = sampledShares(journal, endedAtMs);
+  const { readings, acceptors, attempts, fault } = journal;
+  const shares = sampledShares(journal, epochOverAtMs(readings, acceptors, attempts, fault.epoch) ?? fault.atMs, endedAtMs);
   return Object.fromEntries(
     [...shares].map(([region, share]) => {
       const own = journal.gateSamples.filter((s) => s.region === region);
@@ -106,15 +108,20 @@ function registerChanges({ readings, acceptors }: Journal): { atMs: number; sour
   });
 }
 
+/** When each gate changed its word; a silence is told only where it lasted. */
 function gateChanges(region: string, samples: readonly GateSample[]): { atMs: number; source: string; what: string }[] {
-  let last = '';
-  return samples
-    .filter((s) => s.region === region)
-    .sort((a, b) => a.sentAtMs - b.sentAtMs)
-    .flatMap((s) => {
-      const what = countsAsVerdict(s) ? s.verdict : 'no verdict';
-      if (what === last) return [];
-      last = what;
-      return [{ atMs: s.sentAtMs, source: `gate ${region}`, what: s.status === null ? what : `${what} (${s.status})` }];
-    });
+  const changes: { atMs: number; source: string; what: string }[] = [];
+  let silentSinceMs: number | null = null;
+  for (const s of samples.filter((own) => own.region === region).sort((a, b) => a.sentAtMs - b.sentAtMs)) {
+    const isVerdict = countsAsVerdict(s);
+    silentSinceMs = isVerdict ? null : (silentSinceMs ?? s.sentAtMs);
+    if (silentSinceMs !== null && s.sentAtMs - silentSinceMs < SILENCE_TOLD_MS) continue;
+    const what = isVerdict ? s.verdict : 'silent';
+    if (changes.at(-1)?.what !== what) changes.push({ atMs: silentSinceMs ?? s.sentAtMs, source: `gate ${region}`, what });
+  }
+  return changes;
+}
+
+function roundedFigures(figures: Figures): Record<string, number | null> {
+  return Object.fromEntries(Object.entries(figures).map(([name, value]: [string, number | null]) => [name, value === null ? null : Math.round(value * 1000) / 1000]));
 }

@@ -6,6 +6,8 @@ import type { Clock } from './clock.ts';
 import { listProcesses, membersOf } from './processes.ts';
 
 const LOOK_INTERVAL_MS = 2000;
+/** Node measures how late a timer of this interval fires, interval included. */
+const LOOP_RESOLUTION_MS = 10;
 /** Linux reports processor time in hundredths of a second to user space. */
 const TICKS_PER_SECOND = 100;
 
@@ -22,7 +24,7 @@ export class CpuAccount {
   readonly looks: CpuLook[] = [];
   readonly #clock: Clock;
   readonly #pidsByRegion: () => ReadonlyMap<string, readonly number[]>;
-  readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 });
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   #timer: NodeJS.Timeout | null = null;
   #ticks = new Map<string, number>();
   #machine: { busy: number; all: number } | null = null;
@@ -48,7 +50,7 @@ export class CpuAccount {
 
   /** How late the observer's own timers were: if this is large, its times are coarse. */
   ownDelayMs(): { p50: number; p99: number; max: number } {
-    const ms = (nanoseconds: number) => Math.round(nanoseconds / 1e5) / 10;
+    const ms = (nanoseconds: number) => Math.max(0, Math.round(nanoseconds / 1e5) / 10 - LOOP_RESOLUTION_MS);
     return { p50: ms(this.#loopDelay.percentile(50)), p99: ms(this.#loopDelay.percentile(99)), max: ms(this.#loopDelay.max) };
   }
 

@@ -118,7 +118,7 @@ async function requireRefused(endpoint: string): Promise<void> {
 }
 
 /** Whether anybody accepts connections there. */
-export function isListening(endpoint: string): Promise<boolean> {
+function isListening(endpoint: string): Promise<boolean> {
   const { hostname, port } = new URL(endpoint);
   return new Promise((resolve) => {
     const socket = connect({ host: hostname, port: Number(port) });

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { BoundedHttpClient } from './bounded-http-client.ts';
 import { startClock } from './clock.ts';
 import { dualActiveMs, GATE_ANSWER_LIMIT_MS } from './figures.ts';
-import { GateSampler, gateTarget } from './gate-sampler.ts';
+import { GateSampler, gateTarget, judgeSample } from './gate-sampler.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -110,4 +110,13 @@ describe('GateSampler', () => {
     expect([...east.hosts]).toEqual(['abc.lambda-url.us-east-1.on.aws']);
     expect([...west.hosts]).toEqual([new URL(west.url).host]);
   });
+});
+
+test.each([
+  [200, 'open'],
+  [503, 'shut'],
+  [429, 'none'],
+  [502, 'none'],
+])('a %i is %s', (status, verdict) => {
+  expect(judgeSample('us-east-1', { result: 'answered', sentAtMs: 1, settledAtMs: 2, status, body: '', because: '' })).toMatchObject({ verdict });
 });

@@ -42,6 +42,11 @@ export class GateSampler {
     this.#schedule();
   }
 
+  /** The first answer of any kind to a question that this gate was asked after `sinceMs`: its region lives. */
+  firstAnswerAfter(region: string, sinceMs: number): GateSample | null {
+    return this.samples.find((s) => s.region === region && s.sentAtMs >= sinceMs && s.status !== null) ?? null;
+  }
+
   /** After a restart a region's gate may have moved. */
   retarget(targets: readonly GateTarget[]): void {
     this.#targets = targets;
@@ -53,7 +58,7 @@ export class GateSampler {
     await Promise.all(this.#underWay);
   }
 
-  /** Whether this gate's newest counted verdict, among questions sent after `sinceMs`, is 200. */
+  /** The first 200 that counts, to a question that this gate was asked after `sinceMs`. */
   firstOpenAfter(region: string, sinceMs: number): GateSample | null {
     return this.samples.find((s) => s.region === region && s.sentAtMs >= sinceMs && s.verdict === 'open' && countsAsVerdict(s)) ?? null;
   }
@@ -81,11 +86,17 @@ export class GateSampler {
   }
 }
 
+/** Anything but 200 and 503 (a 429 for too many questions, a 502 of whoever stands before it) is not the gate's own word. */
+function verdictOf(status: number | null): GateSample['verdict'] {
+  if (status === 200) return 'open';
+  return status === 503 ? 'shut' : 'none';
+}
+
 export function judgeSample(region: string, exchange: Exchange): GateSample {
   const sent = { region, sentAtMs: exchange.sentAtMs, status: exchange.status };
   switch (exchange.result) {
     case 'answered':
-      return { ...sent, answeredAtMs: exchange.settledAtMs, verdict: exchange.status === 200 ? 'open' : 'shut' };
+      return { ...sent, answeredAtMs: exchange.settledAtMs, verdict: verdictOf(exchange.status) };
     case 'refused':
       return { ...sent, answeredAtMs: exchange.settledAtMs, verdict: 'shut' };
     case 'broken':

@@ -18,7 +18,7 @@ const QUICK = {
   divergenceLimitMs: 1500,
   divergenceLookMs: 100,
 };
-const LIMIT_MS = 30_000;
+const LIMIT_MS = 90_000;
 
 async function rehearse(network: number, kind: FaultRecord['kind'], mistakes: Mistakes) {
   const stage = new Stage(network, mistakes);

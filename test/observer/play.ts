@@ -2,7 +2,7 @@
 // that it stays out, and read the tables a last time. It decides nothing about what was seen: figures.ts and verdicts.ts do.
 import { dirname, join } from 'node:path';
 import type { Clock } from './clock.ts';
-import { type Fault, isListening, makeFault } from './faults.ts';
+import { type Fault, makeFault } from './faults.ts';
 import { lostWrites } from './figures.ts';
 import type { FaultRecord, Journal, StoredWrites } from './journal.ts';
 import { regionEntry, regionTableName } from './regions-file.ts';
@@ -13,6 +13,7 @@ import { startWatch, type Watch } from './watch.ts';
 
 /** A run that strikes before the writes flow would measure nothing. */
 const WARM_UP_ACKNOWLEDGED_MIN = 20;
+const REREAD_INTERVAL_MS = 500;
 
 export interface Event {
   readonly atMs: number;
@@ -64,8 +65,9 @@ export async function play(options: PlayOptions): Promise<Played> {
     note(await fault.begin());
     const opening = await run.watchOpening(record);
     await run.waitToEnd(fault, record, opening);
+    const endedAtMs = clock.nowMs();
     note(await fault.end());
-    const returnedAtMs = await run.waitForReturn(record.region);
+    const returnedAtMs = await run.waitForReturn(record.region, endedAtMs);
     running = null;
     const journal = await run.watchReturn(record, opening, returnedAtMs);
     return { watch, journal, newRegion: opening?.region ?? null, openedAtMs: opening?.atMs ?? null, endedAtMs: clock.nowMs(), events };
@@ -149,22 +151,17 @@ class Run {
     this.#note(`${fault.kind} ends after ${((clock.nowMs() - record.atMs) / 1000).toFixed(1)} s`);
   }
 
-  async waitForReturn(region: string): Promise<number | null> {
-    const { endpoint } = regionEntry(this.#watch.file, region);
-    let isUp = false;
-    const ask = setInterval(() => {
-      void isListening(endpoint).then((answer) => {
-        isUp ||= answer;
-      });
-    }, 200);
+  /** Until the region's own gate answers again: an open port alone may belong to a process that still reads its state. */
+  async waitForReturn(region: string, sinceMs: number): Promise<number | null> {
+    const { sampler } = this.#watch;
+    const reread = setInterval(() => this.#watch.reread(), REREAD_INTERVAL_MS);
     try {
-      const atMs = await waitUntil(this.#waiting, `${region} to accept connections again`, this.#timings.returnLimitMs, () => (isUp ? this.#waiting.clock.nowMs() : null));
-      if (atMs === null) return null;
-      this.#watch.reread();
-      this.#note(`${region} is back`);
+      const answer = () => sampler.firstAnswerAfter(region, sinceMs)?.answeredAtMs ?? null;
+      const atMs = await waitUntil(this.#waiting, `the gate of ${region} to answer again`, this.#timings.returnLimitMs, answer, () => this.#sight());
+      if (atMs !== null) this.#note(`${region} is back`);
       return atMs;
     } finally {
-      clearInterval(ask);
+      clearInterval(reread);
     }
   }
 

@@ -124,10 +124,15 @@ describe('judgeInvariants', () => {
   });
 });
 
-test('the share of samples leaves out the time in which the lost region could not answer', () => {
-  const shares = sampledShares(good, ENDED_AT_MS);
-  expect(shares.get(WEST)).toBeCloseTo(1, 2);
-  expect(shares.get(EAST)).toBeCloseTo(1, 2);
+test('the share of samples is of the time in which two regions could be active: the lost one only once it is back', () => {
+  const blindBefore = { ...good, gateSamples: good.gateSamples.filter((s) => s.sentAtMs >= 35_000) };
+  const halfAfter = { ...good, gateSamples: good.gateSamples.filter((s) => s.region === WEST || s.sentAtMs < 80_000 || s.sentAtMs % 100 === 0) };
+  for (const journal of [good, blindBefore]) {
+    const shares = sampledShares(journal, 35_000, ENDED_AT_MS);
+    expect(shares.get(WEST)).toBeCloseTo(1, 2);
+    expect(shares.get(EAST)).toBeCloseTo(1, 2);
+  }
+  expect(sampledShares(halfAfter, 35_000, ENDED_AT_MS).get(EAST)).toBeCloseTo(0.5, 2);
 });
 
 describe('figures and bars', () => {

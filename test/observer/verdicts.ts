@@ -117,25 +117,23 @@ function missingMeasurements(journal: Journal, overAtMs: number | null, endedAtM
   if (figures.rtoSeconds(journal.attempts, journal.fault.epoch) === null) missing.push('no acknowledged write on both sides of the failover');
   if (journal.returnedAtMs === null) missing.push('the lost region did not come back');
   else if (endedAtMs - journal.returnedAtMs < watchAfterReturnMs) missing.push(`the returned region was watched for less than ${watchAfterReturnMs / 1000} s`);
-  for (const [region, share] of sampledShares(journal, endedAtMs)) {
-    if (share < SAMPLED_SHARE_MIN) missing.push(`the gate of ${region} gave a verdict for only ${Math.round(share * 100)} % of the samples due`);
+  for (const [region, share] of sampledShares(journal, overAtMs ?? endedAtMs, endedAtMs)) {
+    if (overAtMs !== null && share < SAMPLED_SHARE_MIN) missing.push(`the gate of ${region} gave a verdict for only ${Math.round(share * 100)} % of the samples due`);
   }
   return missing;
 }
 
 /**
- * The share of due samples that brought a verdict, by region, while it could be expected to answer: not the lost one between fault and return.
- * Of the first second after a return nothing is expected: there it still starts.
+ * The share of due samples that brought a verdict, by region, while two regions could be active at once: from the end of the lost epoch on,
+ * and of the lost region only once it is back.
  */
-export function sampledShares(journal: Journal, endedAtMs: number): Map<string, number> {
-  const first = journal.gateSamples.reduce((least, s) => Math.min(least, s.sentAtMs), endedAtMs);
+export function sampledShares(journal: Journal, overAtMs: number, endedAtMs: number): Map<string, number> {
   const shares = new Map<string, number>();
   for (const region of new Set(journal.gateSamples.map((s) => s.region))) {
-    const absent: [number, number] = region === journal.fault.region ? [journal.fault.atMs, Math.min(endedAtMs, (journal.returnedAtMs ?? endedAtMs) + 1000)] : [endedAtMs, endedAtMs];
-    const isExpected = (atMs: number) => atMs < absent[0] || atMs >= absent[1];
-    const counted = journal.gateSamples.filter((s) => s.region === region && isExpected(s.sentAtMs) && figures.countsAsVerdict(s)).length;
-    const expectedMs = endedAtMs - first - (absent[1] - absent[0]);
-    shares.set(region, expectedMs <= 0 ? 0 : counted / (expectedMs / figures.GATE_SAMPLE_INTERVAL_MS));
+    const fromMs = region === journal.fault.region ? Math.max(overAtMs, journal.returnedAtMs ?? endedAtMs) : overAtMs;
+    const counted = journal.gateSamples.filter((s) => s.region === region && s.sentAtMs >= fromMs && figures.countsAsVerdict(s)).length;
+    const due = (endedAtMs - fromMs) / figures.GATE_SAMPLE_INTERVAL_MS;
+    shares.set(region, due < 1 ? 1 : counted / due);
   }
   return shares;
 }

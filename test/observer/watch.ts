@@ -62,7 +62,13 @@ export function startWatch(clock: Clock, regionsPath: string): Watch {
     reader,
     cpu,
     tablesOf,
-    reread: () => sampler.retarget(gateTargets(readRegionsFile(regionsPath))),
+    reread: () => {
+      try {
+        sampler.retarget(gateTargets(readRegionsFile(regionsPath)));
+      } catch {
+        // while a region starts, its entry may be incomplete: its gate is then asked where it was
+      }
+    },
     stop: async () => {
       reader.stop();
       cpu.stop();

@@ -17,6 +17,8 @@ export type Weather = {
   readonly freeze: number;
   /** Calls of one kind at which invocations freeze much more often, as they send them or as they are answered. */
   readonly freezeAt: HotSpot | null;
+  /** Calls of one kind at which invocations die much more often. */
+  readonly dieAt: HotSpot | null;
   /** Requests of one kind that are much more often late. */
   readonly lateAt: HotSpot | null;
   /** Of answers: the invocation that gets it dies. */
@@ -30,7 +32,7 @@ export type Weather = {
   readonly stepTwice: number;
 };
 
-export const calm: Weather = { lost: 0.0005, late: 0, twice: 0.002, freeze: 0, freezeAt: null, lateAt: null, die: 0, slow: 0.002, tickTwice: 0.05, tickMissed: 0.01, stepTwice: 0.05 };
+export const calm: Weather = { lost: 0.0005, late: 0, twice: 0.002, freeze: 0, freezeAt: null, dieAt: null, lateAt: null, die: 0, slow: 0.002, tickTwice: 0.05, tickMissed: 0.01, stepTwice: 0.05 };
 export const lateMsMax = 90_000;
 export const freezeMsMax = 90_000;
 /** How long a fault waits for the call that it is meant to hit; then it comes anyway. */
@@ -43,6 +45,8 @@ export type Fault = { readonly atMs: number; readonly forMs: number } & (
   | { readonly kind: 'crash'; readonly region: number; readonly executions: 'resume' | 'lost'; readonly when: When }
   | { readonly kind: 'pause'; readonly region: number; readonly withStore: boolean; readonly when: When }
   | { readonly kind: 'cut'; readonly region: number; readonly when: When; readonly links: readonly (readonly [number, number])[]; readonly flapMs: number; readonly shape: string }
+  /** One invocation freezes in the middle of that call; the others of its region go on. */
+  | { readonly kind: 'stall'; readonly region: number; readonly when: NonNullable<When> }
   | { readonly kind: 'sick'; readonly region: number }
   | { readonly kind: 'throttle'; readonly region: number; readonly table: 'register' | 'region' | 'fence' | 'all' }
   | { readonly kind: 'rough'; readonly weather: Weather }
@@ -77,21 +81,41 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor = 1): Plan {
     atMs += random.chance(0.5) ? random.between(0, 20_000) : fault.forMs + random.between(0, 60_000);
   }
   if (random.chance(0.5)) faults.push(drawRough(random, faultsFromMs, 60_000 + random.next() * 240_000));
-  if (random.chance(0.35)) faults.push(...drawSwitchOvers(random));
+  if (random.chance(0.35)) faults.push(...drawSwitchOvers(random, candidates));
+  if (random.chance(0.35)) faults.push(...drawRelay(random, candidates));
   if (random.chance(0.3)) faults.push({ kind: 'operator', action: 'audit', atMs: faultsFromMs, forMs: roundMs(random.between(60_000, 240_000)) });
   const calmFromMs = Math.max(...faults.map((f) => f.atMs + f.forMs));
   const lostForGood = random.chance(0.3) ? random.below(regions) : null;
   return { regions, fenceShards: 1 + random.below(2), faults: faults.toSorted((a, b) => a.atMs - b.atMs), calmFromMs, lostForGood, skewFactor };
 }
 
-/** A person who switches back and forth: releases, take-overs and returns in one history. */
-function drawSwitchOvers(random: Random): Fault[] {
+/** A person who switches back and forth, often just as some invocation stalls: releases, take-overs and returns in one history. */
+function drawSwitchOvers(random: Random, candidates: number): Fault[] {
   const everyMs = random.between(15_000, 60_000);
-  return Array.from({ length: 2 + random.below(4) }, (_, i) => ({ kind: 'operator', action: 'failover', atMs: roundMs(faultsFromMs + i * everyMs + random.next() * 5000), forMs: 1000 }) as const);
+  return Array.from({ length: 2 + random.below(4) }, (_, i) => roundMs(faultsFromMs + i * everyMs + random.next() * 5000)).flatMap((atMs): Fault[] => {
+    const failover = { kind: 'operator', action: 'failover', atMs: atMs + roundMs(random.next() * 8000), forMs: 1000 } as const;
+    const what = random.chance(0.5) ? 'accept register' : random.pick(callKinds);
+    const stall = { kind: 'stall', atMs, forMs: roundMs(random.between(5000, 30_000)), region: random.below(candidates), when: { what, phase: random.pick(['sent', 'acted', 'answered'] as const) } } as const;
+    return random.chance(0.6) ? [stall, failover] : [failover];
+  });
+}
+
+/** One candidate is away for a while, and just as it is back another one goes. */
+function drawRelay(random: Random, candidates: number): Fault[] {
+  const region = random.below(candidates);
+  const other = (region + 1) % candidates;
+  const atMs = roundMs(random.between(faultsFromMs, 200_000));
+  const forMs = roundMs(random.between(4000, 25_000));
+  const away: Fault = { kind: 'pause', atMs, forMs, region, withStore: random.chance(0.2), when: random.chance(0.5) ? { what: 'get register', phase: 'sent' } : drawWhen(random) };
+  const laterMs = roundMs(atMs + forMs + random.between(-1000, 5000));
+  const next = random.chance(0.5)
+    ? ({ kind: 'crash', atMs: laterMs, forMs: roundMs(random.between(30_000, 80_000)), region: other, executions: 'resume', when: drawWhen(random) } as const)
+    : ({ kind: 'cut', atMs: laterMs, forMs: roundMs(random.between(30_000, 80_000)), region: other, when: drawWhen(random), shape: 'isolated', flapMs: 0, links: [0, 1, 2, 3, 4].filter((r) => r !== other).flatMap((r) => [[other, r] as const, [r, other] as const]) } as const);
+  return [away, next];
 }
 
 function drawWhen(random: Random): When {
-  return random.chance(0.7) ? { what: random.pick(callKinds), phase: random.pick(['sent', 'acted', 'answered'] as const) } : null;
+  return random.chance(0.7) ? { what: random.chance(0.4) ? random.pick(['get register', 'accept register'] as const) : random.pick(callKinds), phase: random.pick(['sent', 'acted', 'answered'] as const) } : null;
 }
 
 function drawFault(random: Random, atMs: number, regions: number, candidates: number): Fault {
@@ -133,6 +157,7 @@ function drawRough(random: Random, atMs: number, forMs: number): Fault {
       twice: some(0.1),
       freeze: some(0.02),
       freezeAt: hotSpot(['sent', 'answered']),
+      dieAt: random.chance(0.4) ? hotSpot(['acted', 'answered']) : null,
       lateAt: hotSpot(['sent']),
       die: some(0.02),
       slow: some(0.3),
@@ -152,6 +177,8 @@ export function describeFault(fault: Fault, names: readonly string[]): string {
       return `${from} of ${names[fault.region]}'s hosts${fault.withStore ? ' and store' : ''}${inTheMiddleOf(fault.when)}`;
     case 'cut':
       return `${from} (${fault.shape}${fault.flapMs > 0 ? `, flapping each ${fault.flapMs} ms` : ''})${inTheMiddleOf(fault.when)} ${fault.links.map(([a, b]) => `${names[a]}→${names[b]}`).join(' ')}`;
+    case 'stall':
+      return `${from} of one invocation of ${names[fault.region]}${inTheMiddleOf(fault.when)}`;
     case 'sick':
       return `${from}: readiness fails in ${names[fault.region]}`;
     case 'throttle':

@@ -6,7 +6,7 @@ import { Invariants } from './invariants.ts';
 import { Operator } from './operator.ts';
 import { realProduct, type Product } from './product.ts';
 import { Random } from './random.ts';
-import { Region } from './region.ts';
+import { Region, type Invocation } from './region.ts';
 import { Service, soundGate, type GateRule } from './service.ts';
 import { Ticks } from './ticks.ts';
 import { World, type Note, type Violation } from './world.ts';
@@ -183,6 +183,10 @@ class FaultPlayer {
         return this.#inTheMiddle(fault, fault.when, () => this.#freeze(this.#region(fault.region), endMs - queue.nowMs, fault.withStore));
       case 'cut':
         return this.#inTheMiddle(fault, fault.when, () => this.#cut(fault.links, endMs, fault.flapMs));
+      case 'stall':
+        return this.#inTheMiddle(fault, fault.when, (invocation) => {
+          if (invocation !== undefined) world.stall(invocation, Math.max(0, endMs - queue.nowMs));
+        });
       case 'sick': {
         const region = this.#region(fault.region);
         region.isSick = true;
@@ -202,15 +206,22 @@ class FaultPlayer {
     }
   }
 
-  #inTheMiddle(fault: { readonly region: number; readonly forMs: number }, when: When, strike: () => void): void {
-    if (when === null) return strike();
+  #inTheMiddle(fault: { readonly region: number; readonly forMs: number }, when: When, strike: (invocation: Invocation | undefined) => void): void {
+    if (when === null) return strike(undefined);
     const world = this.#world;
     const region = this.#region(fault.region);
-    const armed = { region, ...when, fire: () => { world.note(region, () => `### strikes at '${when.what}' ${when.phase}`); strike(); } };
+    const armed = {
+      region,
+      ...when,
+      fire: (invocation: Invocation | undefined) => {
+        world.note(region, () => (invocation === undefined ? '### strikes, nothing met' : `### strikes at '${when.what}' ${when.phase}`));
+        strike(invocation);
+      },
+    };
     world.armed.push(armed);
     world.queue.after(Math.min(armedMsMax, fault.forMs / 2), () => {
       const index = world.armed.indexOf(armed);
-      if (index >= 0) world.armed.splice(index, 1)[0]?.fire();
+      if (index >= 0) world.armed.splice(index, 1)[0]?.fire(undefined);
     });
   }
 

@@ -11,7 +11,9 @@ export async function hunt(mutant: Mutant, fromSeed: number, historiesMax: numbe
     for (let i = 0; i < historiesMax; i += 1) {
       const seed = fromSeed + i;
       const result = await runHistory({ seed, product, ...(mutant.gate === undefined ? {} : { gate: mutant.gate }) });
-      if (result.violation !== undefined) return { mutant, seed, violation: result.violation, histories: i + 1 };
+      if (result.violation === undefined || !mutant.foundBy.includes(result.violation.invariant)) continue;
+      // Only what the sound code survives was found because of the planted bug.
+      if ((await runHistory({ seed })).violation === undefined) return { mutant, seed, violation: result.violation, histories: i + 1 };
     }
     return { mutant, seed: undefined, violation: undefined, histories: historiesMax };
   } finally {

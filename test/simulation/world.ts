@@ -27,7 +27,7 @@ export class World {
   readonly #cuts = new Map<string, number>();
   violation: Violation | undefined;
   /** Faults that wait for a call to come into the middle of. */
-  readonly armed: { readonly region: Region; readonly what: CallKind; readonly phase: Phase; readonly fire: () => void }[] = [];
+  readonly armed: { readonly region: Region; readonly what: CallKind; readonly phase: Phase; readonly fire: (invocation: Invocation | undefined) => void }[] = [];
   readonly isRecording: boolean;
   readonly notes: Note[] = [];
   readonly skewMs: number;
@@ -74,27 +74,37 @@ export class World {
       return this.queue.at(invocation.frozenUntilMs, () => this.resume(invocation, run));
     }
     if (this.weather.die > 0 && this.random.chance(this.weather.die)) {
-      invocation.isDead = true;
-      this.note(invocation.region, () => `${invocation.kind} dies`);
-      return;
+      return this.#kill(invocation);
     }
     run();
   }
 
   #freeze(invocation: Invocation): void {
-    const forMs = this.random.chance(0.5) ? this.random.between(500, 8000) : this.random.between(8000, freezeMsMax);
+    const [leastMs, mostMs] = this.random.pick([[500, 5000], [5000, 25_000], [25_000, freezeMsMax]] as const);
+    this.stall(invocation, this.random.between(leastMs, mostMs));
+  }
+
+  stall(invocation: Invocation, forMs: number): void {
     invocation.frozenUntilMs = this.nowMs + forMs;
     invocation.frozenMs += forMs;
     this.note(invocation.region, () => `${invocation.kind} freezes for ${(forMs / 1000).toFixed(1)} s`);
+  }
+
+  #kill(invocation: Invocation): void {
+    if (invocation.isDead) return;
+    invocation.isDead = true;
+    this.note(invocation.region, () => `${invocation.kind} dies`);
   }
 
   /** What lies in wait for calls of this kind strikes. */
   #passes(invocation: Invocation, what: string, phase: Phase): void {
     const hot = this.weather.freezeAt;
     if (hot !== null && hot.phase === phase && hot.what === what && invocation.frozenUntil() <= this.nowMs && this.random.chance(hot.share)) this.#freeze(invocation);
+    const deadly = this.weather.dieAt;
+    if (deadly !== null && deadly.phase === phase && deadly.what === what && this.random.chance(deadly.share)) this.#kill(invocation);
     if (this.armed.length === 0) return;
     const index = this.armed.findIndex((a) => a.region === invocation.region && a.what === what && a.phase === phase);
-    if (index >= 0) this.armed.splice(index, 1)[0]?.fire();
+    if (index >= 0) this.armed.splice(index, 1)[0]?.fire(invocation);
   }
 
   wait(invocation: Invocation, ms: number): Promise<void> {

@@ -143,9 +143,11 @@ test("Node's own resolver understands it", async () => {
   expect((await resolver.resolveTxt('long.example.com')).length).toBe(20);
 });
 
+const DIG = 'dig';
+
 function hasDig(): boolean {
   try {
-    execFileSync('dig', ['-v'], { stdio: 'ignore' });
+    execFileSync(DIG, ['-v'], { stdio: 'ignore' });
     return true;
   } catch {
     return false;
@@ -153,6 +155,6 @@ function hasDig(): boolean {
 }
 
 test.runIf(hasDig())('dig can ask it', async () => {
-  const { stdout } = await promisify(execFile)('dig', ['+short', `@${server.host}`, '-p', String(server.port), 'chain.example.com']);
+  const { stdout } = await promisify(execFile)(DIG, ['+short', `@${server.host}`, '-p', String(server.port), 'chain.example.com']);
   expect(stdout.trim().split('\n')).toEqual(['api.example.com.', `${WEST}.`, '127.0.0.12']);
 });

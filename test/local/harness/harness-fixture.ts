@@ -15,7 +15,7 @@ export const PLAN: Plan = {
   tables: { data: 'orders', region: 'region', fence: 'fence', log: 'log' },
 };
 
-const ENGINE_DIRECTORY = fileURLToPath(new URL('../../../.holdfast/engine', import.meta.url));
+export const ENGINE_DIRECTORY = fileURLToPath(new URL('../../../.holdfast/engine', import.meta.url));
 
 export const silent: Progress = { note: () => undefined, step: (_, work) => work(() => undefined) };
 

@@ -10,10 +10,12 @@ import { promisify } from 'node:util';
 import { DynamoDBClient, GetItemCommand, PutItemCommand, DeleteItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { groupPids } from '../../../local/engine/process-group.ts';
-import type { Harness } from '../../../local/harness.ts';
 import { AlreadyRunningError } from '../../../local/lock.ts';
 import type { RegionsFile } from '../../../local/regions-file.ts';
-import { startSample } from './harness-fixture.ts';
+import { localFunctionUrl } from '../../../local/aws-names.ts';
+import { installEngine, runningProcess } from '../../../local/engine/ministack.ts';
+import { startHarness, type Harness } from '../../../local/harness.ts';
+import { ENGINE_DIRECTORY, PLAN, seeded, silent, startSample } from './harness-fixture.ts';
 import { deploySample } from './sample-stacks.ts';
 
 const EAST = 'us-east-1';
@@ -47,9 +49,9 @@ describe('three regions', { timeout: 30_000 }, () => {
 
   const regions = () => readRegions(regionsFile).regions;
   const pids = (region: string): readonly number[] => regions()[region]?.pids ?? [];
-  const gate = (region: string): string => regions()[region]?.gateUrl ?? '';
+  let sampleUrls: Readonly<Record<string, string>> = {};
   async function call(region: string, path: string): Promise<{ status: number; body: string }> {
-    const answer = await fetch(gate(region).replace(/\/gate$/, path));
+    const answer = await fetch(localFunctionUrl(new URL(path, sampleUrls[region]).href, regions()[region]?.endpoint ?? ''));
     return { status: answer.status, body: await answer.text() };
   }
   async function control(request: object): Promise<Response> {
@@ -72,7 +74,11 @@ describe('three regions', { timeout: 30_000 }, () => {
   }
 
   beforeAll(async () => {
-    harness = await startSample(directory, deploySample);
+    harness = await startSample(directory, async (endpoints) => {
+      const deployed = await deploySample(endpoints);
+      sampleUrls = deployed.sampleUrls;
+      return deployed;
+    });
     regionsFile = harness.regionsFile;
     await setOpen(EAST, true);
   }, 120_000);
@@ -96,7 +102,7 @@ describe('three regions', { timeout: 30_000 }, () => {
 
   test('only one harness at a time, and the second does no harm', async () => {
     await expect(startSample(directory, deploySample)).rejects.toThrow(AlreadyRunningError);
-    expect((await call(EAST, '/gate')).status).toBe(200);
+    expect((await fetch(regions()[EAST]?.gateUrl ?? '')).status).toBe(200);
   });
 
   test('DNS leads to the region whose gate says 200, moves with it, and to the maintenance answer when none does', async () => {
@@ -223,5 +229,33 @@ describe('a harness that ends badly', () => {
     expect((await ended)[0]).toBe(0);
     expect(next.flatMap(groupPids)).toEqual([]);
     expect(existsSync(regionsFile)).toBe(false);
+  }, 60_000);
+
+  test('interrupted while its regions start, it ends them without waiting for them', async () => {
+    const controller = new AbortController();
+    const engine = await installEngine({ directory: ENGINE_DIRECTORY, log: () => undefined });
+    let isDeployed = false;
+    const starting = startHarness({
+      plan: PLAN,
+      directory,
+      engine: { kind: 'ministack', engine },
+      deploy: () => {
+        isDeployed = true;
+        return Promise.reject(new Error('too late'));
+      },
+      progress: {
+        ...silent,
+        step: (name, work) => {
+          if (name.startsWith('Starting')) setImmediate(() => controller.abort(new Error('Ctrl-C')));
+          return work(() => undefined);
+        },
+      },
+      random: seeded(3),
+      signal: controller.signal,
+    });
+    await expect(starting).rejects.toThrow('Ctrl-C');
+    expect(isDeployed).toBe(false);
+    for (const { region } of PLAN.regions) expect(runningProcess(join(directory, region))).toBeUndefined();
+    expect(existsSync(`${directory}.lock`)).toBe(false);
   }, 60_000);
 });

@@ -33,6 +33,12 @@ const table = {
 };
 const named = (TableName: string) => ({ ...table, Properties: { ...table.Properties, TableName } });
 
+const lambda = (FunctionName: string, more: object) => ({
+  Type: 'AWS::Lambda::Function',
+  Properties: { FunctionName, Runtime: 'nodejs24.x', Handler: 'index.handler', Timeout: 5, Role: { 'Fn::GetAtt': ['Role', 'Arn'] }, Code: { ZipFile: CODE }, ...more },
+});
+const url = (of: string) => ({ Type: 'AWS::Lambda::Url', Properties: { AuthType: 'NONE', TargetFunctionArn: { 'Fn::GetAtt': [of, 'Arn'] } } });
+
 const REGION_TEMPLATE = {
   Resources: {
     Orders: named('orders'),
@@ -41,19 +47,19 @@ const REGION_TEMPLATE = {
       Type: 'AWS::IAM::Role',
       Properties: { AssumeRolePolicyDocument: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Principal: { Service: 'lambda.amazonaws.com' }, Action: 'sts:AssumeRole' }] } },
     },
-    Sample: {
-      Type: 'AWS::Lambda::Function',
-      Properties: { FunctionName: 'sample', Runtime: 'nodejs24.x', Handler: 'index.handler', Timeout: 5, Role: { 'Fn::GetAtt': ['Role', 'Arn'] }, Code: { ZipFile: CODE } },
-    },
-    Url: { Type: 'AWS::Lambda::Url', Properties: { AuthType: 'NONE', TargetFunctionArn: { 'Fn::GetAtt': ['Sample', 'Arn'] } } },
+    // A slow moment must not start a worker a probe: the gate has a limit, and a function of its own, so that the limit is its alone.
+    Gate: lambda('gate', { ReservedConcurrentExecutions: 2 }),
+    GateUrl: url('Gate'),
+    Sample: lambda('sample', {}),
+    SampleUrl: url('Sample'),
   },
-  Outputs: { Url: { Value: { 'Fn::GetAtt': ['Url', 'FunctionUrl'] } } },
+  Outputs: { Gate: { Value: { 'Fn::GetAtt': ['GateUrl', 'FunctionUrl'] } }, Sample: { Value: { 'Fn::GetAtt': ['SampleUrl', 'FunctionUrl'] } } },
 };
 
 const SERVICE = 'api.orders.example';
 
 function recordsTemplate(gateHosts: ReadonlyMap<string, string>) {
-  const candidates = [...gateHosts].filter(([region]) => region !== 'eu-west-1');
+  const candidates = [...gateHosts];
   const zone = { Ref: 'Zone' };
   const ids = candidates.map(([region]) => region.replaceAll('-', ''));
   return {
@@ -150,17 +156,25 @@ async function createStack(endpoint: string, region: string, name: string, templ
   throw new Error(`stack ${name} in ${region} is not complete after 10 s`);
 }
 
-/** Deploys into every region, and the records into eu-west-1. */
-export async function deploySample(endpoints: Readonly<Record<string, string>>): Promise<Deployed> {
-  const urls = await Promise.all(
+function output(text: string, name: string): string {
+  const found = new RegExp(`<OutputKey>${name}</OutputKey>\\s*<OutputValue>([^<]+)<`).exec(text)?.[1];
+  if (found === undefined) throw new Error(`no output ${name} in: ${text}`);
+  return found;
+}
+
+/** Deploys into every region, and the records into eu-west-1. `sampleUrls` as AWS would name them. */
+export async function deploySample(endpoints: Readonly<Record<string, string>>): Promise<Deployed & { readonly sampleUrls: Readonly<Record<string, string>> }> {
+  const outputs = await Promise.all(
     Object.entries(endpoints).map(async ([region, endpoint]) => {
       const text = await createStack(endpoint, region, 'sample', REGION_TEMPLATE);
-      const url = /<OutputValue>(https:[^<]+)</.exec(text)?.[1];
-      if (url === undefined) throw new Error(`no function URL among the outputs: ${text}`);
-      return [region, url] as const;
+      return { region, gate: output(text, 'Gate'), sample: output(text, 'Sample') };
     }),
   );
-  const hosts = new Map(urls.map(([region, url]) => [region, new URL(url).hostname]));
-  await createStack(endpoints['eu-west-1'] ?? '', 'eu-west-1', 'records', recordsTemplate(hosts));
-  return { gateUrls: Object.fromEntries(urls.filter(([region]) => region !== 'eu-west-1').map(([region, url]) => [region, `${url}gate`])), zoneRegion: 'eu-west-1' };
+  const candidates = outputs.filter(({ region }) => region !== 'eu-west-1');
+  await createStack(endpoints['eu-west-1'] ?? '', 'eu-west-1', 'records', recordsTemplate(new Map(candidates.map(({ region, gate }) => [region, new URL(gate).hostname]))));
+  return {
+    gateUrls: Object.fromEntries(candidates.map(({ region, gate }) => [region, `${gate}gate`])),
+    sampleUrls: Object.fromEntries(outputs.map(({ region, sample }) => [region, sample])),
+    zoneRegion: 'eu-west-1',
+  };
 }

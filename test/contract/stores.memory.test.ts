@@ -1,0 +1,78 @@
+// The memory drivers keep the contracts that the AWS drivers keep: what the simulation says of them holds there.
+import { describe, expect, test } from 'vitest';
+import { FaultyRowStore, type RowFault } from '../../src/drivers/faulty/faulty-row-store.ts';
+import { MemoryDataStore } from '../../src/drivers/memory/memory-data-store.ts';
+import { MemoryDivergenceStore } from '../../src/drivers/memory/memory-divergence-store.ts';
+import { MemoryLogStore } from '../../src/drivers/memory/memory-log-store.ts';
+import { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
+import { dataStoreContract } from './data-store.ts';
+import { divergenceStoreContract } from './divergence-store.ts';
+import { logStoreContract } from './log-store.ts';
+import { rowStoreContract } from './row-store.ts';
+
+rowStoreContract('memory', () => new MemoryRowStore('us-east-1'));
+rowStoreContract('faulty over memory, without a fault', () => new FaultyRowStore(new MemoryRowStore('us-east-1'), () => undefined));
+logStoreContract('memory', () => new MemoryLogStore('us-east-1'));
+divergenceStoreContract('memory', () => {
+  const store = new MemoryDivergenceStore();
+  const listed = async () =>
+    store.listed().map(({ origin, record, ours, foundAtMs }) => ({ origin, epoch: record.epoch, sequenceNumber: record.sequenceNumber, key: record.key, theirs: record.image, ours, theirsAtMs: record.atMs, foundAtMs }));
+  return { store, listed };
+});
+dataStoreContract('memory', async () => {
+  const rows = new MemoryRowStore('us-west-2');
+  const data = new MemoryDataStore(rows, 2);
+  return { data, rows, fenceShards: 2, dataKey: 'id', putOwn: async (key, image, epoch) => data.put(key, image, epoch) };
+});
+
+describe('the faulty row store', () => {
+  const key = { table: 'region', pk: 'X', sk: '#' } as const;
+  const raise = (n: number) => ({ key, set: { n }, when: [{ attribute: 'n', is: '<', value: n } as const], mayCreate: false });
+  function create(fault: RowFault | undefined) {
+    const memory = new MemoryRowStore('us-east-1', [{ key, row: { n: 0 } }]);
+    return { memory, store: new FaultyRowStore(memory, () => fault), n: async () => (await memory.get(key))?.['n'] };
+  }
+
+  test('loses a request: not carried out, and thrown as an unknown outcome', async () => {
+    const t = create({ kind: 'lose-request' });
+    await expect(t.store.change(raise(1))).rejects.toMatchObject({ name: 'TimeoutError', message: expect.stringContaining('X in us-east-1') });
+    await expect(t.store.get(key)).rejects.toThrow();
+    await expect(t.store.changeTogether([raise(1)], [])).rejects.toThrow();
+    expect(await t.n()).toBe(0);
+    expect(t.store.calls.map((c) => c.method)).toEqual(['change', 'get', 'changeTogether']);
+  });
+
+  test('loses an answer: carried out, and thrown', async () => {
+    const t = create({ kind: 'lose-answer' });
+    await expect(t.store.change(raise(1))).rejects.toMatchObject({ name: 'TimeoutError' });
+    expect(await t.n()).toBe(1);
+  });
+
+  test('holds a request, or its answer, until it is told to', async () => {
+    for (const kind of ['hold-request', 'hold-answer'] as const) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const t = create({ kind, until: promise });
+      let isAnswered = false;
+      const call = t.store.change(raise(1)).then((a) => ((isAnswered = true), a));
+      await Promise.resolve();
+      await Promise.resolve();
+      expect([isAnswered, await t.n()]).toEqual([false, kind === 'hold-answer' ? 1 : 0]);
+      resolve();
+      expect((await call).kind).toBe('done');
+      expect(await t.n()).toBe(1);
+    }
+  });
+
+  test('delivers late what its caller gave up, and twice what it was asked once', async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const late = create({ kind: 'late', until: promise });
+    await expect(late.store.change(raise(1))).rejects.toThrow();
+    const twice = create({ kind: 'repeat', until: promise });
+    expect((await twice.store.change(raise(1))).kind).toBe('done');
+    await twice.memory.change({ ...raise(0), set: { n: 0 }, when: [] });
+    expect([await late.n(), await twice.n()]).toEqual([0, 0]);
+    resolve();
+    await Promise.all([late.store.delivered(), twice.store.delivered()]);
+    expect([await late.n(), await twice.n()]).toEqual([1, 1]);
+  });
+});

@@ -1,0 +1,71 @@
+// The first rows are written when the tables are created, and never over a table that has a history (H3).
+import { describe, expect, test } from 'vitest';
+import { errorAnswer, type Answer, type Asked } from '../contract/fake-dynamodb.ts';
+import { coldStart, runtimeConfig } from './function-fixture.ts';
+
+const load = () => import('../../lambdas/create-rows.ts');
+const minuteMs = 60_000;
+const tables = [runtimeConfig.voters[0]?.registerTable, runtimeConfig.tables.region, runtimeConfig.tables.fence];
+
+async function run(requestType: 'Create' | 'Update' | 'Delete', options: { ageMs?: number; ageOf?: (table: string) => number; put?: (asked: Asked) => Answer; region?: string; respond?: Answer } = {}) {
+  const answer = (asked: Asked): Answer => {
+    if (asked.action === 'DescribeTable') return { body: { Table: { CreationDateTime: (Date.now() - (options.ageOf?.(String(asked.body['TableName'])) ?? options.ageMs ?? 1000)) / 1000 } } };
+    if (asked.action === 'PutItem') return options.put?.(asked) ?? {};
+    return options.respond ?? {};
+  };
+  const { module, asked, url } = await coldStart(load, answer, { AWS_REGION: options.region ?? 'us-east-1' });
+  await module.handler({ RequestType: requestType, ResponseURL: `${url}/respond`, StackId: 'stack', RequestId: 'request', LogicalResourceId: 'FirstRows' });
+  return { puts: asked.filter((a) => a.action === 'PutItem').map((a) => a.body), told: asked.find((a) => a.action === 'PUT /respond')?.body, asked };
+}
+
+describe('create-rows', () => {
+  test('writes each row once, only where it is missing, and tells CloudFormation', async () => {
+    const { puts, told } = await run('Create');
+    expect(puts.map((p) => [p['TableName'], (p['Item'] as { pk: { S: string } }).pk.S])).toEqual([
+      [tables[0], 'REGISTER#orders'], [tables[0], 'VANTAGE#orders'], [tables[1], 'LOOK'], [tables[1], 'TICK'], [tables[1], 'LEASE'], [tables[1], 'FAILOVER'], [tables[2], 'FENCE#0'], [tables[2], 'FENCE#1'],
+    ]);
+    expect(puts.every((p) => p['ConditionExpression'] === 'attribute_not_exists(pk)')).toBe(true);
+    expect(told).toMatchObject({ Status: 'SUCCESS', StackId: 'stack', RequestId: 'request', LogicalResourceId: 'FirstRows', PhysicalResourceId: 'first-rows-orders' });
+  });
+
+  test('delivered twice, leaves the rows that stand and succeeds', async () => {
+    const { told } = await run('Create', { put: () => errorAnswer('ConditionalCheckFailedException') });
+    expect(told).toMatchObject({ Status: 'SUCCESS' });
+  });
+
+  test.each(['Update', 'Delete'] as const)('touches nothing on %s', async (requestType) => {
+    const { puts, told, asked } = await run(requestType);
+    expect(puts).toEqual([]);
+    expect(asked.map((a) => a.action)).toEqual(['PUT /respond']);
+    expect(told).toMatchObject({ Status: 'SUCCESS' });
+  });
+
+  test.each([
+    [59 * minuteMs, 'SUCCESS'],
+    [61 * minuteMs, 'FAILED'],
+  ])('a table of %i ms: %s', async (ageMs, status) => {
+    const { puts, told } = await run('Create', { ageMs });
+    expect(told).toMatchObject({ Status: status });
+    expect(puts.length > 0).toBe(status === 'SUCCESS');
+  });
+
+  test.each(tables)('one old table is enough to refuse all: %s', async (old) => {
+    const { puts, told } = await run('Create', { ageOf: (table) => (table === old ? 90 * minuteMs : 1000) });
+    expect(puts).toEqual([]);
+    expect(told).toMatchObject({ Status: 'FAILED', Reason: expect.stringMatching(new RegExp(`RefusedError: Table ${old} in us-east-1 is 90 minutes old.*new incarnation`)) });
+  });
+
+  test('says what failed, and leaves no stack waiting', async () => {
+    const { told } = await run('Create', { put: () => errorAnswer('AccessDeniedException') });
+    expect(told).toMatchObject({ Status: 'FAILED', Reason: expect.stringContaining('AccessDenied') });
+  });
+
+  test('writes no lease, fence or runbook row in a witness', async () => {
+    const { puts } = await run('Create', { region: 'eu-west-1' });
+    expect(puts.map((p) => (p['Item'] as { pk: { S: string } }).pk.S)).toEqual(['REGISTER#orders', 'VANTAGE#orders', 'LOOK', 'TICK']);
+  });
+
+  test('throws where CloudFormation does not take the answer', async () => {
+    await expect(run('Update', { respond: { status: 403 } })).rejects.toThrow(/CloudFormation did not take the answer \(403\)/);
+  });
+});

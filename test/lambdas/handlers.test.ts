@@ -1,0 +1,127 @@
+// What every handler does with what it is handed: malformed events are refused with a sentence before anything is asked or changed.
+import { describe, expect, test, vi } from 'vitest';
+import { coldStart, runtimeConfig, setNow } from './function-fixture.ts';
+
+const silent = () => {
+  throw new Error('nothing may be asked');
+};
+const step = { group: 'orders', epoch: 5, attempt: 1, target: 'us-east-1' };
+const steps: Record<string, () => Promise<{ handler: (event: unknown) => Promise<unknown> }>> = {
+  'take-lease': () => import('../../lambdas/take-lease.ts'),
+  synchronise: () => import('../../lambdas/synchronise.ts'),
+  'open-gate': () => import('../../lambdas/open-gate.ts'),
+  'await-dns': () => import('../../lambdas/await-dns.ts'),
+  'validate-service': () => import('../../lambdas/validate-service.ts'),
+  report: () => import('../../lambdas/report.ts'),
+  'abandon-attempt': () => import('../../lambdas/abandon-attempt.ts'),
+  'await-approval': () => import('../../lambdas/await-approval.ts'),
+  notify: () => import('../../lambdas/notify.ts'),
+};
+
+describe.each(Object.keys(steps))('%s', (name) => {
+  const load = steps[name] ?? (() => Promise.reject(new Error('unreachable')));
+  test('refuses a malformed input by name, and asks nothing', async () => {
+    const { module, asked } = await coldStart(load, silent);
+    for (const event of [undefined, null, 'x', {}, { ...step, epoch: '5' }, { ...step, attempt: 0 }, { ...step, target: 7 }, { ...step, group: undefined }]) {
+      const raw = event !== null && typeof event === 'object' ? { taskToken: 't', ...event } : event;
+      await expect(module.handler(raw), JSON.stringify(event)).rejects.toMatchObject({ name: 'MalformedError', retryable: false });
+    }
+    expect(asked).toEqual([]);
+  });
+});
+
+test('a step that was started in the wrong region is over, before anything is asked', async () => {
+  for (const name of ['take-lease', 'open-gate', 'abandon-attempt']) {
+    const { module, asked } = await coldStart(steps[name] ?? (() => Promise.reject(new Error('unreachable'))), silent);
+    await expect(module.handler({ ...step, target: 'us-west-2' })).rejects.toMatchObject({ name: 'SupersededError' });
+    expect(asked).toEqual([]);
+  }
+});
+
+describe('await-approval', () => {
+  test('without a token says what it is', async () => {
+    const { module } = await coldStart(() => import('../../lambdas/await-approval.ts'), silent);
+    await expect(module.handler(step)).rejects.toThrow(/without a task token: it is a step of the failover machine/);
+  });
+});
+
+describe('tick', () => {
+  const load = () => import('../../lambdas/tick.ts');
+  test.each([[undefined], [{}], [{ slot: 'x' }], [{ Records: [{ body: '{"slot":1.5}' }] }], [{ Records: [{}] }]])('drops a malformed slot, and asks nothing: %j', async (event) => {
+    const { module, asked } = await coldStart(load, silent);
+    await expect(module.handler(event)).rejects.toMatchObject({ name: 'MalformedError' });
+    expect(asked).toEqual([]);
+  });
+
+  test('drops a late slot without a call', async () => {
+    vi.spyOn(console, 'debug').mockImplementation(() => undefined);
+    const { module, asked } = await coldStart(load, silent);
+    await module.handler({ Records: [{ body: '{"slot":1}' }] });
+    expect(asked).toEqual([]);
+  });
+});
+
+describe('ship-log', () => {
+  const load = () => import('../../lambdas/ship-log.ts');
+  test('refuses records whose key it cannot read, and says which setting names it', async () => {
+    const { module, asked } = await coldStart(load, silent);
+    for (const dynamodb of [undefined, {}, { Keys: { other: { S: 'x' } }, SequenceNumber: '1' }, { Keys: { id: { N: '1' } }, SequenceNumber: '1' }, { Keys: { id: { S: 'x' } } }]) {
+      await expect(module.handler({ Records: [dynamodb === undefined ? {} : ({ dynamodb } as object)] })).rejects.toMatchObject({ name: 'MalformedError', message: expect.stringContaining('table.partitionKey') });
+    }
+    expect(asked).toEqual([]);
+  });
+
+  test('ships no echo, and asks nothing for a batch of echoes', async () => {
+    const { module, asked } = await coldStart(load, silent);
+    await module.handler({ Records: [{ dynamodb: { Keys: { id: { S: 'x' } }, SequenceNumber: '1', NewImage: { id: { S: 'x' }, holdfastOrigin: { S: 'us-west-2' } } } }] });
+    expect(asked).toEqual([]);
+  });
+
+  test('ships its own writes to every other region, with the time and number of the stream', async () => {
+    const { module, asked } = await coldStart(load, (a) => (a.action === 'Query' ? { body: { Items: [] } } : {}));
+    await module.handler({ Records: [{ dynamodb: { Keys: { id: { S: 'x' } }, SequenceNumber: '77', ApproximateCreationDateTime: 1_700_000_000.5, NewImage: { id: { S: 'x' }, holdfastEpoch: { N: '3' }, holdfastOrigin: { S: 'us-east-1' } } } }] });
+    const first = asked.find((a) => a.action === 'TransactWriteItems')?.body['TransactItems'];
+    const records = JSON.parse((first as [{ Put: { Item: { records: { S: string } } } }])[0].Put.Item.records.S);
+    expect(records).toEqual([{ key: 'x', image: { id: { S: 'x' }, holdfastEpoch: { N: '3' }, holdfastOrigin: { S: 'us-east-1' } }, epoch: 3, atMs: 1_700_000_000_500, sequenceNumber: '77'.padStart(40, '0') }]);
+  });
+});
+
+describe('schedule-slots', () => {
+  test('puts each slot of a little over the next two minutes on the queue once, due at its time (H6)', async () => {
+    const { tickMs } = runtimeConfig.timing;
+    const now = Date.parse('2026-11-28T00:00:02Z');
+    setNow(now);
+    const { module, asked } = await coldStart(
+      () => import('../../lambdas/schedule-slots.ts'),
+      (a) => ({ body: { Successful: [], Failed: [], ...(a.action === 'SendMessageBatch' ? {} : { wrong: a.action }) } }),
+    );
+    // The SDK checks a digest of each message that was taken; an answer that names none has none to check.
+    await module.handler();
+    const entries = asked.flatMap((a) => a.body['Entries'] as { MessageBody: string; DelaySeconds: number }[]);
+    const slots = entries.map((e) => JSON.parse(e.MessageBody).slot as number);
+    expect(asked.every((a) => (a.body['Entries'] as unknown[]).length <= 10)).toBe(true);
+    expect(slots.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 130_000 / tickMs }, (_, i) => Math.floor(now / tickMs) + 1 + i));
+    expect(Math.max(...slots) * tickMs - now).toBeGreaterThan(119_000);
+    for (const e of entries) expect(Math.abs(now + e.DelaySeconds * 1000 - JSON.parse(e.MessageBody).slot * tickMs)).toBeLessThanOrEqual(500);
+  });
+
+  test('says how many were not taken', async () => {
+    const { module } = await coldStart(
+      () => import('../../lambdas/schedule-slots.ts'),
+      () => ({ body: { Successful: [], Failed: [{ Id: '1', Message: 'full', SenderFault: false, Code: 'x' }] } }),
+    );
+    await expect(module.handler()).rejects.toThrow(/3 of 26 slots were not put on the queue \(full\)/);
+  });
+});
+
+describe('maintenance', () => {
+  test('says 503 and when to come again', async () => {
+    const { handler } = await import('../../lambdas/maintenance.ts');
+    expect(await handler()).toMatchObject({ statusCode: 503, headers: { 'retry-after': '15', 'cache-control': 'no-store' } });
+  });
+});
+
+test('a function whose environment is not whole names the variable, before anything is done', async () => {
+  await expect(coldStart(() => import('../../lambdas/gate.ts'), silent, { HOLDFAST_GATE_TOKEN: '' })).rejects.toMatchObject({ name: 'InvalidConfigError', message: expect.stringContaining('HOLDFAST_GATE_TOKEN') });
+  await expect(coldStart(() => import('../../lambdas/tick.ts'), silent, { AWS_REGION: 'eu-north-1' })).rejects.toMatchObject({ name: 'InvalidConfigError', message: expect.stringContaining('eu-north-1') });
+});
