@@ -174,7 +174,6 @@ function refusalOfState(current: RegisterValue): Proposed | undefined {
   const name = executionName(reservedEpoch(current), current.attempt);
   if (current.state === 'failing-over' && current.paused === null)
     return { kind: 'refuse', because: `a failover to ${target} is under way (${name}): wait for it, 'holdfast status --watch' shows it` };
-  if (current.state === 'recovery') return { kind: 'refuse', because: `the failover to ${target} (${name}) is not validated yet: wait for it, 'holdfast status --watch' shows it` };
   return undefined;
 }
 

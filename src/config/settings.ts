@@ -49,7 +49,6 @@ export const policySchema = z
     liveness: kOfN(3, 4),
     readiness: kOfN(3, 4),
     attemptsMax: whole(1, 100, 'attempts').default(3),
-    rpoMs: whole(1000, 86_400_000, 'milliseconds').default(60_000),
     cooldownMs: whole(0, 86_400_000, 'milliseconds').default(600_000),
     approvalTimeoutSeconds: whole(10, 86_400, 'seconds').default(300),
     scoreHealthyAbove: ratio().default(0.8),

@@ -34,7 +34,6 @@ export type Policy = {
     readonly liveness: Trigger;
     readonly readiness: Trigger;
     readonly attemptsMax: number;
-    readonly rpoMs: number;
     readonly cooldownMs: number;
     readonly approvalTimeoutSeconds: number;
     readonly scoreHealthyAbove: number;

@@ -63,12 +63,6 @@ describe('a refusal', () => {
       value: { state: 'failing-over', renewable: false, successor: 'us-west-2', attempt: 2 },
       says: /a failover to us-west-2 is under way \(fo-2-2\): wait for it/,
     },
-    {
-      name: 'a failover that is not validated yet',
-      args: ['failover', '--to', 'us-west-2', '--reason', 'x'],
-      value: { state: 'recovery', epoch: 3 },
-      says: /the failover to us-east-1 \(fo-3-1\) is not validated yet/,
-    },
     { name: 'a failover of a paused group', args: failover, value: { paused: { by: 'grace', reason: 'migration', atMs: 1 } }, says: /paused by grace: migration; 'holdfast resume' first/ },
     { name: 'a pause of a paused group', args: ['pause', '--reason', 'x'], value: { paused: { by: 'grace', reason: 'migration', atMs: 1 } }, says: /paused already by grace: migration/ },
     { name: 'a resume of a group that acts', args: ['resume'], says: /not paused/ },

@@ -135,6 +135,8 @@ describe('a sick holder that still renews (H4)', () => {
 
   test('the first epoch has no failover behind it, and so no cool-down', () => {
     expect(sick(valueOf({ epoch: 1 }), 0).kind).toBe('revoke');
+    // Unless it has only just opened, and nothing is known of it yet.
+    expect(atLimit(policy.policy.cooldownMs, (ms) => sick(valueOf({ epoch: 1, state: 'recovery' }), ms))).toEqual(['nothing', 'revoke', 'revoke']);
   });
 
   test('unknown health revokes nobody', () => {

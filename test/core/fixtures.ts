@@ -29,7 +29,6 @@ export const policy: Policy = {
     liveness: { failures: 3, of: 4 },
     readiness: { failures: 3, of: 4 },
     attemptsMax: 3,
-    rpoMs: 60_000,
     cooldownMs: 600_000,
     approvalTimeoutSeconds: 300,
     scoreHealthyAbove: 0.8,

@@ -80,9 +80,9 @@ const fenceCases: Case<FenceRow>[] = [
     change: raiseFence(0, 2),
     spoilt: {
       'the epoch does not rise': (before, after) => after.epoch <= before.epoch,
-      'it is open afterwards': (_, after) => isFenceOpen(after),
+      'it is open afterwards, or cannot be opened by OpenGate': (_, after) => isFenceOpen(after) || !isAllowed(openFence(0, after.epoch, 1), after),
     },
-    does: [fence(1, 11, 0), { epoch: 2, untilAtMs: 0, closedThroughMs: 0 }],
+    does: [fence(1, 11, closedForGood), { epoch: 2, untilAtMs: 0, closedThroughMs: 0 }],
   },
   {
     name: 'extendFence',
@@ -158,7 +158,7 @@ function check<R extends LeaseRow | FenceRow>({ rows, change, spoilt, does }: Ca
   }
   // Each spoiling is the work of some missing condition, else that line of the test cannot fail.
   const without = change.when.flatMap((dropped) => spoils(change.when.filter((c) => c !== dropped))).join('\n');
-  const byDomain = ['it is open afterwards', 'can be opened again by a renewal or by OpenGate of its epoch', 'is open afterwards'];
+  const byDomain = ['it is open afterwards, or cannot be opened by OpenGate', 'can be opened again by a renewal or by OpenGate of its epoch', 'is open afterwards'];
   for (const what of Object.keys(spoilt)) if (!byDomain.includes(what)) expect(without).toContain(what);
   expect(change.mayCreate).toBe(false);
   const [before, expected] = does;

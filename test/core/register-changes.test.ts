@@ -215,9 +215,9 @@ describe('what a person asks for', () => {
   test('pause and resume change nothing but that, and each is refused twice', () => {
     const held = made(pause(valueOf(), 'anna', 'maintenance', 1));
     expect(held).toEqual(valueOf({ paused }));
-    expect(made(resume(held))).toEqual(valueOf());
+    expect(made(resume(held, 'resumed by bob'))).toEqual(valueOf({ because: 'resumed by bob' }));
     expect(refusal(pause(held, 'bob', 'me too', 2))).toBe('paused already by anna: maintenance');
-    expect(refusal(resume(valueOf()))).toBe('not paused');
+    expect(refusal(resume(valueOf(), 'resumed by bob'))).toBe('not paused');
   });
   test('health is noted, but not while paused and not out of place', () => {
     expect(made(healthChanged(valueOf(), 'health-dropped', maker())).state).toBe('degraded');
@@ -245,7 +245,7 @@ describe('over every value that the type allows', () => {
     healthDropped: (v) => healthChanged(v, 'health-dropped', maker()),
     healthRestored: (v) => healthChanged(v, 'health-restored', maker()),
     pause: (v) => pause(v, 'bob', 'x', 2),
-    resume: (v) => resume(v),
+    resume: (v) => resume(v, 'resumed'),
   };
 
   test.each(Object.entries(changes))('%s keeps the epoch rising, the holder for takeLease alone, and a readable value', (name, make) => {

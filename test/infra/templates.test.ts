@@ -171,7 +171,7 @@ describe('functions', () => {
     const reserved = Object.fromEntries(
       resourcesOf(templateOf('us-east-1'), 'AWS::Lambda::Function').map(([, each]) => [each.Properties['FunctionName'], each.Properties['ReservedConcurrentExecutions']]),
     );
-    expect(reserved).toMatchObject({ orders: 8, 'holdfast-orders-gate': 4, 'holdfast-orders-tick': 4, 'holdfast-orders-ship-log': 1 });
+    expect(reserved).toMatchObject({ orders: 8, 'holdfast-orders-gate': 4, 'holdfast-orders-tick': 4, 'holdfast-orders-ship-log': 4 });
     for (const name of FAILOVER_STEPS) expect(reserved[`holdfast-orders-${name}`], name).toBe(2);
   });
 

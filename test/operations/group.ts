@@ -127,7 +127,7 @@ export function createGroup(change: Partial<Policy> = {}) {
     policy, clock, notices, started, samples, probes, faults, calls, store, governor, governorOf,
     /** Changes the register past all faults, as a person might. */
     changeRegister: change_,
-    resume: () => change_(resume),
+    resume: () => change_((v) => resume(v, 'resumed by anna')),
     pause: () => change_((v) => pause(v, 'anna', 'maintenance', 1)),
     /** What the acceptor of this region holds. */
     acceptor: async (region: string) => parseAcceptorRow(region, policy.configId, (await store(region).get({ table: 'register', pk: `REGISTER#${policy.group}` })) ?? {}),
@@ -150,7 +150,7 @@ export function createGroup(change: Partial<Policy> = {}) {
     inputOf: (epoch: number, attempt = 1, target = west): RunbookInput => ({ group: policy.group, epoch, attempt, target }),
     /** The first opening in us-east-1, by the ordinary steps, validated. */
     async open(): Promise<void> {
-      await change_(resume);
+      await change_((v) => resume(v, 'resumed by anna'));
       await takeLeaseStep(governor(east), { group: policy.group, epoch: 1, attempt: 1, target: east });
       await openGateStep(governor(east), { group: policy.group, epoch: 1, attempt: 1, target: east });
       await change_((v) => ({ kind: 'set', value: { ...v, state: 'normal', attemptsSpent: 0 } }));

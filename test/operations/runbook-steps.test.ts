@@ -133,6 +133,7 @@ describe('OpenGate', () => {
       group.faults.faultOf = (call) => (call.method === 'changeTogether' && call.keys[0]?.pk === pk ? { kind: 'hold-request', until: overtake() } : undefined);
       await expect(open(group), pk).rejects.toMatchObject({ name: expect.stringMatching(/SupersededError|StepNotReadyError/) });
       expect(isLeaseOpen(await group.lease(west)), pk).toBe(false);
+      if (pk === 'FENCE#0') expect(isFenceOpen(await group.fence(west))).toBe(false);
       await expect(open(group), pk).rejects.toMatchObject({ name: 'SupersededError' });
     }
   });
@@ -192,12 +193,11 @@ describe('AbandonAttempt', () => {
     expect(isActingAt(await group.lease(west), group.clock.nowMs())).toBe(true);
   });
 
-  test('calls a person once the attempts are spent', async () => {
+  test('says that a person is needed once the attempts are spent', async () => {
     const group = await taken();
     await group.changeRegister((v) => ({ kind: 'set', value: { ...v, attemptsSpent: 3 } }));
     expect(await abandon(group)).toMatchObject({ outcome: 'needs-operator' });
     expect((await group.value()).state).toBe('failed');
-    expect(group.notices.at(-1)).toMatchObject({ severity: 'critical', subject: 'orders: attempt 1 at us-west-2 was given up' });
   });
 
   test('of unknown outcome is repeated, and says the same', async () => {
@@ -218,11 +218,10 @@ describe('AbandonAttempt', () => {
 });
 
 describe('AwaitApproval', () => {
-  test('keeps the token where a person finds it, and tells that person', async () => {
+  test('keeps the token, and what is known of the loss, where a person finds them', async () => {
     const group = await taken();
     await awaitApprovalStep(group.governor(west), group.inputOf(2), 'token-1', [{ records: 3 }]);
     expect(await group.row(west, approvalKey)).toMatchObject({ taskToken: 'token-1', epoch: 2, attempt: 1, loss: '[{"records":3}]' });
-    expect(group.notices.at(-1)).toMatchObject({ severity: 'critical', text: expect.stringContaining("'holdfast approve' opens us-west-2 in epoch 2") });
   });
 
   test('of a later attempt replaces the one before', async () => {
@@ -289,18 +288,17 @@ describe('Report', () => {
 
   test('writes down what was measured, and leads the group to normal', async () => {
     const group = await openedIn2();
-    expect(await report(group)).toEqual({ outcome: 'failed-over' });
+    expect(await report(group)).toEqual({ isValidated: true });
     expect(await written(group)).toMatchObject({ ...outputs, epoch: 2, attempt: 1, target: west, isValidated: true, decidedBecause: 'the lease lapsed', decidedBy: west, reportedAtMs: group.clock.nowMs() });
     expect(await group.value()).toMatchObject({ state: 'normal', attemptsSpent: 0 });
   });
 
-  test('of a service that was not validated says so, leaves recovery standing and calls a person', async () => {
+  test('of a service that was not validated says so, and leaves recovery standing', async () => {
     for (const change of [{ validation: null }, { validation: undefined }, { failure: { error: 'ValidationFailedError' } }]) {
       const group = await openedIn2();
-      expect(await report(group, change)).toEqual({ outcome: 'needs-operator' });
+      expect(await report(group, change)).toEqual({ isValidated: false });
       expect((await group.value()).state).toBe('recovery');
       expect((await written(group)).isValidated).toBe(false);
-      expect(group.notices.at(-1)).toMatchObject({ severity: 'critical' });
     }
   });
 
@@ -309,7 +307,7 @@ describe('Report', () => {
     group.faults.faultOf = (call) => (call.changes[0]?.set['acceptedValue'] !== undefined ? { kind: 'lose-answer' } : undefined);
     await expect(report(group)).rejects.toMatchObject({ name: 'NoQuorumError' });
     group.faults.faultOf = () => undefined;
-    expect(await report(group)).toEqual({ outcome: 'failed-over' });
+    expect(await report(group)).toEqual({ isValidated: true });
     expect((await group.value()).state).toBe('normal');
   });
 

@@ -45,8 +45,8 @@ export type Fault = { readonly atMs: number; readonly forMs: number } & (
   | { readonly kind: 'crash'; readonly region: number; readonly executions: 'resume' | 'lost'; readonly when: When }
   | { readonly kind: 'pause'; readonly region: number; readonly withStore: boolean; readonly when: When }
   | { readonly kind: 'cut'; readonly region: number; readonly when: When; readonly links: readonly (readonly [number, number])[]; readonly flapMs: number; readonly shape: string }
-  /** One invocation freezes in the middle of that call; the others of its region go on. */
-  | { readonly kind: 'stall'; readonly region: number; readonly when: NonNullable<When> }
+  /** One invocation of the region that holds the lease then freezes in the middle of that call; the others go on. */
+  | { readonly kind: 'stall'; readonly when: NonNullable<When> }
   | { readonly kind: 'sick'; readonly region: number }
   | { readonly kind: 'throttle'; readonly region: number; readonly table: 'register' | 'region' | 'fence' | 'all' }
   | { readonly kind: 'rough'; readonly weather: Weather }
@@ -81,7 +81,7 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor = 1): Plan {
     atMs += random.chance(0.5) ? random.between(0, 20_000) : fault.forMs + random.between(0, 60_000);
   }
   if (random.chance(0.5)) faults.push(drawRough(random, faultsFromMs, 60_000 + random.next() * 240_000));
-  if (random.chance(0.35)) faults.push(...drawSwitchOvers(random, candidates));
+  if (random.chance(0.35)) faults.push(...drawSwitchOvers(random));
   if (random.chance(0.35)) faults.push(...drawRelay(random, candidates));
   if (random.chance(0.3)) faults.push({ kind: 'operator', action: 'audit', atMs: faultsFromMs, forMs: roundMs(random.between(60_000, 240_000)) });
   const calmFromMs = Math.max(...faults.map((f) => f.atMs + f.forMs));
@@ -90,24 +90,25 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor = 1): Plan {
 }
 
 /** A person who switches back and forth, often just as some invocation stalls: releases, take-overs and returns in one history. */
-function drawSwitchOvers(random: Random, candidates: number): Fault[] {
+function drawSwitchOvers(random: Random): Fault[] {
   const everyMs = random.between(15_000, 60_000);
   return Array.from({ length: 2 + random.below(4) }, (_, i) => roundMs(faultsFromMs + i * everyMs + random.next() * 5000)).flatMap((atMs): Fault[] => {
-    const failover = { kind: 'operator', action: 'failover', atMs: atMs + roundMs(random.next() * 8000), forMs: 1000 } as const;
+    const failover = { kind: 'operator', action: 'failover', atMs: atMs + roundMs(random.between(1000, 8000)), forMs: 1000 } as const;
     const what = random.chance(0.5) ? 'accept register' : random.pick(callKinds);
-    const stall = { kind: 'stall', atMs, forMs: roundMs(random.between(5000, 30_000)), region: random.below(candidates), when: { what, phase: random.pick(['sent', 'acted', 'answered'] as const) } } as const;
+    const stall = { kind: 'stall', atMs, forMs: roundMs(random.chance(0.6) ? random.between(10_000, 20_000) : random.between(4000, 60_000)), when: { what, phase: random.pick(['sent', 'acted', 'answered'] as const) } } as const;
     return random.chance(0.6) ? [stall, failover] : [failover];
   });
 }
 
 /** One candidate is away for a while, and just as it is back another one goes. */
 function drawRelay(random: Random, candidates: number): Fault[] {
-  const region = random.below(candidates);
-  const other = (region + 1) % candidates;
-  const atMs = roundMs(random.between(faultsFromMs, 200_000));
-  const forMs = roundMs(random.between(4000, 25_000));
+  // Region 0 holds the lease at first, so that the one that is away is mostly its challenger.
+  const region = random.chance(0.7) ? 1 : random.below(candidates);
+  const other = random.chance(0.7) && region !== 0 ? 0 : (region + 1) % candidates;
+  const atMs = roundMs(random.chance(0.6) ? faultsFromMs + random.next() * 5000 : random.between(faultsFromMs, 200_000));
+  const forMs = roundMs(random.between(8000, 24_000));
   const away: Fault = { kind: 'pause', atMs, forMs, region, withStore: random.chance(0.2), when: random.chance(0.5) ? { what: 'get register', phase: 'sent' } : drawWhen(random) };
-  const laterMs = roundMs(atMs + forMs + random.between(-1000, 5000));
+  const laterMs = roundMs(atMs + forMs + random.between(-5000, 3000));
   const next = random.chance(0.5)
     ? ({ kind: 'crash', atMs: laterMs, forMs: roundMs(random.between(30_000, 80_000)), region: other, executions: 'resume', when: drawWhen(random) } as const)
     : ({ kind: 'cut', atMs: laterMs, forMs: roundMs(random.between(30_000, 80_000)), region: other, when: drawWhen(random), shape: 'isolated', flapMs: 0, links: [0, 1, 2, 3, 4].filter((r) => r !== other).flatMap((r) => [[other, r] as const, [r, other] as const]) } as const);
@@ -178,7 +179,7 @@ export function describeFault(fault: Fault, names: readonly string[]): string {
     case 'cut':
       return `${from} (${fault.shape}${fault.flapMs > 0 ? `, flapping each ${fault.flapMs} ms` : ''})${inTheMiddleOf(fault.when)} ${fault.links.map(([a, b]) => `${names[a]}→${names[b]}`).join(' ')}`;
     case 'stall':
-      return `${from} of one invocation of ${names[fault.region]}${inTheMiddleOf(fault.when)}`;
+      return `${from} of one invocation of the holder${inTheMiddleOf(fault.when)}`;
     case 'sick':
       return `${from}: readiness fails in ${names[fault.region]}`;
     case 'throttle':

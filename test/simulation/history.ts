@@ -58,7 +58,6 @@ export function policyOf(plan: Pick<Plan, 'regions' | 'fenceShards'>): Policy {
       liveness: { failures: 3, of: 4 },
       readiness: { failures: 3, of: 4 },
       attemptsMax: 3,
-      rpoMs: 60_000,
       // Shorter than the production default, so that one history sees more than one revocation.
       cooldownMs: 60_000,
       approvalTimeoutSeconds: 300,
@@ -98,7 +97,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   ticks.begin();
   operator.begin();
   for (const region of world.regions) if (region.isCandidate) service.begin(region);
-  new FaultPlayer(world, executions, operator, service).play(plan);
+  new FaultPlayer(world, executions, operator, service, () => world.regions.findIndex((r) => r.name === invariants.register.newest.value.holder)).play(plan);
 
   const deadlineMs = plan.calmFromMs + recoveryBudgetMs(policy);
   let openSinceMs: number | undefined;
@@ -145,8 +144,11 @@ class FaultPlayer {
   readonly #executions: Executions;
   readonly #operator: Operator;
   readonly #service: Service;
+  /** The region that the register names now. */
+  readonly #holder: () => number;
 
-  constructor(world: World, executions: Executions, operator: Operator, service: Service) {
+  constructor(world: World, executions: Executions, operator: Operator, service: Service, holder: () => number) {
+    this.#holder = holder;
     this.#world = world;
     this.#executions = executions;
     this.#operator = operator;
@@ -184,7 +186,7 @@ class FaultPlayer {
       case 'cut':
         return this.#inTheMiddle(fault, fault.when, () => this.#cut(fault.links, endMs, fault.flapMs));
       case 'stall':
-        return this.#inTheMiddle(fault, fault.when, (invocation) => {
+        return this.#inTheMiddle({ region: this.#holder(), forMs: fault.forMs }, fault.when, (invocation) => {
           if (invocation !== undefined) world.stall(invocation, Math.max(0, endMs - queue.nowMs));
         });
       case 'sick': {

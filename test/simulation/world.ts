@@ -132,7 +132,7 @@ export class World {
       const answer = (settle: () => void) =>
         this.resume(from, () => {
           // Thawed with both the answer and the time limit there: either may be seen first.
-          if (this.nowMs - sentAtMs > callLimitMs && this.random.chance(0.5)) return timeOut();
+          if (this.nowMs - sentAtMs > callLimitMs && this.random.chance(0.3)) return timeOut();
           settle();
         });
       const arrive = (isAnswered: boolean) => {

@@ -7,6 +7,7 @@ import { attemptLimitMs, takeOverAfterMs, type Policy } from '../policy.ts';
 import type { Sighting } from '../register/sighting.ts';
 import type { RegisterValue } from '../register/value.ts';
 import { rankTargets } from './score.ts';
+import { nextState } from './transitions.ts';
 
 export type View = {
   readonly me: string;
@@ -63,12 +64,13 @@ function onDeadAttempt(view: View, value: RegisterValue, policy: Policy): Decisi
 }
 
 function onSickHolder(view: View, value: RegisterValue, policy: Policy): Decision | undefined {
-  if (!value.renewable || (value.state !== 'normal' && value.state !== 'degraded')) return undefined;
+  if (!value.renewable || nextState(value.state, 'region-sick') === undefined) return undefined;
   const holder = view.verdicts.find((v) => v.region === value.holder);
   const failing = [holder?.liveness, holder?.readiness].find((j) => j?.kind === 'failing');
   if (failing === undefined) return undefined;
   const coolForMs = attemptSeenForMs(view.look, value, view.nowMs) ?? 0;
-  if (value.epoch > 1 && coolForMs < policy.policy.cooldownMs)
+  const isFirstHolder = value.epoch === 1 && value.state !== 'recovery';
+  if (!isFirstHolder && coolForMs < policy.policy.cooldownMs)
     return nothing(`${failing.because}, but the last failover was ${Math.round(coolForMs)} ms ago (cool-down ${policy.policy.cooldownMs} ms)`);
   const target = bestTarget(view, value);
   return target === undefined ? nothing(`${failing.because}, but no candidate may take over: ${whyNone(view, value)}`) : { kind: 'revoke', target, because: failing.because };

@@ -28,8 +28,11 @@ export const transitionRules: readonly TransitionRule[] = [
   { from: 'normal', on: 'region-sick', to: 'failing-over', why: 'a majority of vantage points sees the holder fail while it still renews (H4)' },
   { from: 'degraded', on: 'region-sick', to: 'failing-over', why: 'a majority of vantage points sees the holder fail while it still renews (H4)' },
 
+  { from: 'recovery', on: 'region-sick', to: 'failing-over', why: 'the new holder opened, was never validated, and fails' },
+
   { from: 'normal', on: 'operator-failover', to: 'failing-over', why: 'a person asked for it' },
   { from: 'degraded', on: 'operator-failover', to: 'failing-over', why: 'a person asked for it' },
+  { from: 'recovery', on: 'operator-failover', to: 'failing-over', why: 'a person moves on from a region that opened and could not be validated' },
   { from: 'failed', on: 'operator-failover', to: 'failing-over', why: 'a person tries again' },
 
   { from: 'failing-over', on: 'attempt-dead', to: 'failing-over', why: 'the same attempt was seen for 2(D + ε): its target is dead or stuck (C5)' },
