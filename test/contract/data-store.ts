@@ -31,7 +31,14 @@ export function dataStoreContract(name: string, create: () => Promise<DataStoreU
       const set = { ...fence, closedThroughMs: 0 };
       await t.rows.change({ key: fenceKey(k), set, when: [], mayCreate: true });
     }
-    const record = (key: string, n: number, change: Partial<ChangeRecord> = {}): ChangeRecord => ({ key, image: { [t.dataKey]: { S: key }, n: { N: String(n) } }, epoch: 1, atMs: n, sequenceNumber: padSequenceNumber(String(n)), ...change });
+    const record = (key: string, n: number, change: Partial<ChangeRecord> = {}): ChangeRecord => ({
+      key,
+      image: { [t.dataKey]: { S: key }, n: { N: String(n) } },
+      epoch: 1,
+      atMs: n,
+      sequenceNumber: padSequenceNumber(String(n)),
+      ...change,
+    });
     const apply = (records: readonly ChangeRecord[], checks: readonly RowCheck[] = [], epoch = records[0]?.epoch ?? 1) => t.data.apply(east, epoch, records, checks);
     const n = async (key: string) => (await t.data.get(key))?.['n'];
     return { ...t, record, apply, n };
@@ -46,7 +53,19 @@ export function dataStoreContract(name: string, create: () => Promise<DataStoreU
     test('writes several records in one call, with every type of attribute kept', async () => {
       const t = await ready();
       const [a, b] = [freshKey(), freshKey()];
-      const image = { [t.dataKey]: { S: a }, s: { S: 'größer 😀' }, empty: { S: '' }, n: { N: '123456789012345678901234567890.5' }, yes: { BOOL: true }, nothing: { NULL: true }, bytes: { B: 'AP9/' }, texts: { SS: ['a', 'b'] }, numbers: { NS: ['1'] }, many: { BS: ['AA=='] }, list: { L: [{ S: 'x' }, { M: { deep: { L: [{ B: 'AQ==' }] } } }] } };
+      const image = {
+        [t.dataKey]: { S: a },
+        s: { S: 'größer 😀' },
+        empty: { S: '' },
+        n: { N: '123456789012345678901234567890.5' },
+        yes: { BOOL: true },
+        nothing: { NULL: true },
+        bytes: { B: 'AP9/' },
+        texts: { SS: ['a', 'b'] },
+        numbers: { NS: ['1'] },
+        many: { BS: ['AA=='] },
+        list: { L: [{ S: 'x' }, { M: { deep: { L: [{ B: 'AQ==' }] } } }] },
+      };
       expect(await t.apply([t.record(a, 1, { image }), t.record(b, 2)])).toEqual({ kind: 'done', applied: 2, stale: 0 });
       expect(await t.data.get(a)).toMatchObject(image);
       expect(await t.n(b)).toEqual({ N: '2' });
@@ -71,7 +90,11 @@ export function dataStoreContract(name: string, create: () => Promise<DataStoreU
       const t = await ready();
       const key = freshKey();
       await t.apply([t.record(key, 5)]);
-      expect(await t.apply([t.record(key, number, { epoch, image: { [t.dataKey]: { S: key }, n: { N: 'x'.length === 1 ? '777' : '' } } })])).toEqual({ kind: 'done', applied: expected === 'applied' ? 1 : 0, stale: expected === 'applied' ? 0 : 1 });
+      expect(await t.apply([t.record(key, number, { epoch, image: { [t.dataKey]: { S: key }, n: { N: 'x'.length === 1 ? '777' : '' } } })])).toEqual({
+        kind: 'done',
+        applied: expected === 'applied' ? 1 : 0,
+        stale: expected === 'applied' ? 0 : 1,
+      });
       expect(await t.n(key)).toEqual({ N: expected === 'applied' ? '777' : '5' });
     });
 
@@ -85,7 +108,11 @@ export function dataStoreContract(name: string, create: () => Promise<DataStoreU
 
     test('leaves alone what the service itself wrote in the same or a newer epoch, and replaces what it wrote in an older one', async () => {
       const t = await ready();
-      for (const [own, applied] of [[1, 1], [2, 0], [3, 0]] as const) {
+      for (const [own, applied] of [
+        [1, 1],
+        [2, 0],
+        [3, 0],
+      ] as const) {
         const key = freshKey();
         await t.putOwn(key, { [t.dataKey]: { S: key }, n: { N: '0' } }, own);
         expect(await t.apply([t.record(key, 5, { epoch: 2 })])).toMatchObject({ kind: 'done', applied });
@@ -181,7 +208,12 @@ export function dataStoreContract(name: string, create: () => Promise<DataStoreU
       const step = freshRow();
       await t.rows.change({ key: step, set: { progress: 7 }, when: [], mayCreate: true });
       const checks: RowCheck[] = [{ key: step, when: [{ attribute: 'progress', is: '=', value: 7 }] }];
-      expect(await t.apply(keys.map((key, i) => t.record(key, i + 1)), checks)).toEqual({ kind: 'done', applied: keys.length, stale: 0 });
+      expect(
+        await t.apply(
+          keys.map((key, i) => t.record(key, i + 1)),
+          checks,
+        ),
+      ).toEqual({ kind: 'done', applied: keys.length, stale: 0 });
       expect(await t.n(keys.at(-1) ?? '')).toEqual({ N: String(keys.length) });
     });
   });

@@ -4,7 +4,16 @@ import { padSequenceNumber } from '../../src/core/log/change-record.ts';
 import type { Divergence, DivergenceStore } from '../../src/ports/divergence-store.ts';
 
 /** One listed write, in the terms of the port. */
-export type Listed = { readonly origin: string; readonly epoch: number; readonly sequenceNumber: string; readonly key: string; readonly theirs: unknown; readonly ours: unknown; readonly theirsAtMs: number; readonly foundAtMs: number };
+export type Listed = {
+  readonly origin: string;
+  readonly epoch: number;
+  readonly sequenceNumber: string;
+  readonly key: string;
+  readonly theirs: unknown;
+  readonly ours: unknown;
+  readonly theirsAtMs: number;
+  readonly foundAtMs: number;
+};
 
 let origins = 0;
 

@@ -41,14 +41,22 @@ function stores() {
 }
 
 describe('an outcome that is open', () => {
-  test.each(['ThrottlingException', 'ProvisionedThroughputExceededException', 'InternalServerError', 'TransactionConflictException', 'ResourceNotFoundException', 'RequestLimitExceeded'])('is thrown by a change, once asked and never tried again: %s', async (type) => {
-    answer = () => errorAnswer(type);
-    const { rows } = stores();
-    await expect(rows.change(change)).rejects.toMatchObject({ name: expect.stringContaining(type.replace(/Exception$/, '')) });
-    expect(fake.asked).toHaveLength(1);
-  });
+  test.each(['ThrottlingException', 'ProvisionedThroughputExceededException', 'InternalServerError', 'TransactionConflictException', 'ResourceNotFoundException', 'RequestLimitExceeded'])(
+    'is thrown by a change, once asked and never tried again: %s',
+    async (type) => {
+      answer = () => errorAnswer(type);
+      const { rows } = stores();
+      await expect(rows.change(change)).rejects.toMatchObject({ name: expect.stringContaining(type.replace(/Exception$/, '')) });
+      expect(fake.asked).toHaveLength(1);
+    },
+  );
 
-  test.each([['TransactionConflict', 'None'], ['None', 'ThrottlingError'], ['ProvisionedThroughputExceeded', 'None'], ['None', 'ValidationError']])('is thrown by a transaction that was cancelled for %s, %s', async (...codes) => {
+  test.each([
+    ['TransactionConflict', 'None'],
+    ['None', 'ThrottlingError'],
+    ['ProvisionedThroughputExceeded', 'None'],
+    ['None', 'ValidationError'],
+  ])('is thrown by a transaction that was cancelled for %s, %s', async (...codes) => {
     answer = () => cancelled(...codes);
     const { rows, log, data } = stores();
     await expect(rows.changeTogether([change], [{ key, when: change.when }])).rejects.toMatchObject({ name: 'TransactionCanceledException' });
@@ -76,7 +84,10 @@ describe('a condition that failed', () => {
   });
 
   test('of a transaction refuses it, whichever action it was', async () => {
-    for (const codes of [['ConditionalCheckFailed', 'None'], ['None', 'ConditionalCheckFailed']]) {
+    for (const codes of [
+      ['ConditionalCheckFailed', 'None'],
+      ['None', 'ConditionalCheckFailed'],
+    ]) {
       answer = () => cancelled(...codes);
       expect(await stores().rows.changeTogether([change], [{ key, when: change.when }])).toBe('refused');
       expect(await stores().log.append(emptyHead, nextSegment('us-east-1', emptyHead, [record], sha256))).toBe('refused');
@@ -106,7 +117,13 @@ describe('every call ends', () => {
     const startedAt = performance.now();
     const ended = await Promise.all(
       Object.entries(calls).map(async ([name, call]) => {
-        const outcome = await Promise.race([call().then(() => 'answered', () => 'thrown'), new Promise<string>((resolve) => setTimeout(resolve, 3 * limitMs, 'hangs'))]);
+        const outcome = await Promise.race([
+          call().then(
+            () => 'answered',
+            () => 'thrown',
+          ),
+          new Promise<string>((resolve) => setTimeout(resolve, 3 * limitMs, 'hangs')),
+        ]);
         return { name, outcome, tookMs: performance.now() - startedAt };
       }),
     );
@@ -130,7 +147,13 @@ describe('reads', () => {
     await log.read('us-east-1', 0, 1);
     await log.readBack('us-east-1', 9, 1);
     await data.get('k1');
-    expect(fake.asked.map((a) => [a.action, a.body['ConsistentRead']])).toEqual([['GetItem', true], ['GetItem', true], ['Query', true], ['Query', true], ['GetItem', true]]);
+    expect(fake.asked.map((a) => [a.action, a.body['ConsistentRead']])).toEqual([
+      ['GetItem', true],
+      ['GetItem', true],
+      ['Query', true],
+      ['Query', true],
+      ['GetItem', true],
+    ]);
   });
 
   test('of a log item that was altered are refused', async () => {

@@ -46,7 +46,14 @@ afterAll(async () => {
 
 async function createTable(TableName: string, keys: Readonly<Record<string, 'S' | 'N'>>): Promise<void> {
   const KeySchema = Object.keys(keys).map((AttributeName, i): KeySchemaElement => ({ AttributeName, KeyType: i === 0 ? 'HASH' : 'RANGE' }));
-  await client.send(new CreateTableCommand({ TableName, KeySchema, AttributeDefinitions: Object.entries(keys).map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })), BillingMode: 'PAY_PER_REQUEST' }));
+  await client.send(
+    new CreateTableCommand({
+      TableName,
+      KeySchema,
+      AttributeDefinitions: Object.entries(keys).map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
+      BillingMode: 'PAY_PER_REQUEST',
+    }),
+  );
   await waitUntilTableExists({ client, maxWaitTime: 10, minDelay: 1, maxDelay: 1 }, { TableName });
 }
 
@@ -72,14 +79,25 @@ divergenceStoreContract('DynamoDB', () => ({
     return (Items ?? []).map((item) => {
       const [origin = '', epoch = '', sequenceNumber = ''] = item['sk']?.S?.split('#') ?? [];
       const parsed = (name: string): unknown => (item[name]?.S === undefined ? null : JSON.parse(item[name].S));
-      return { origin, epoch: Number(epoch), sequenceNumber, key: item['itemKey']?.S ?? '', theirs: parsed('theirs'), ours: parsed('ours'), theirsAtMs: Number(item['theirsAtMs']?.N), foundAtMs: Number(item['foundAtMs']?.N) };
+      return {
+        origin,
+        epoch: Number(epoch),
+        sequenceNumber,
+        key: item['itemKey']?.S ?? '',
+        theirs: parsed('theirs'),
+        ours: parsed('ours'),
+        theirsAtMs: Number(item['theirsAtMs']?.N),
+        foundAtMs: Number(item['foundAtMs']?.N),
+      };
     });
   },
 }));
 
 describe('what an applied item carries', () => {
   const stored = async (key: string) => {
-    const { Items } = await client.send(new ScanCommand({ TableName: tables.data, FilterExpression: '#key = :key', ExpressionAttributeNames: { '#key': dataKey }, ExpressionAttributeValues: { ':key': { S: key } } }));
+    const { Items } = await client.send(
+      new ScanCommand({ TableName: tables.data, FilterExpression: '#key = :key', ExpressionAttributeNames: { '#key': dataKey }, ExpressionAttributeValues: { ':key': { S: key } } }),
+    );
     return Items?.[0];
   };
   const record = (n: number, change = {}) => ({ key: 'marked', image: { [dataKey]: { S: 'marked' } }, epoch: 7, atMs: 1, sequenceNumber: padSequenceNumber(String(n)), ...change });

@@ -111,7 +111,19 @@ export function rowStoreContract(name: string, createStore: () => RowStore): voi
       const store = createStore();
       const key = freshKey();
       await store.change(write(key, { a: 1, b: 'x' }));
-      const both = (a: number, b: string) => store.change(write(key, { c: 1 }, [{ attribute: 'a', is: '=', value: a }, { attribute: 'b', is: '=', value: b }, { attribute: 'a', is: '<', value: 2 }], false));
+      const both = (a: number, b: string) =>
+        store.change(
+          write(
+            key,
+            { c: 1 },
+            [
+              { attribute: 'a', is: '=', value: a },
+              { attribute: 'b', is: '=', value: b },
+              { attribute: 'a', is: '<', value: 2 },
+            ],
+            false,
+          ),
+        );
       expect([(await both(1, 'y')).kind, (await both(2, 'x')).kind, (await both(1, 'x')).kind]).toEqual(['refused', 'refused', 'done']);
     });
 

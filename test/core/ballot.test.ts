@@ -51,14 +51,20 @@ describe('ballot', () => {
     );
   });
 
-  test.each(['', 'x', '1.us-east-1.0', `${'0'.repeat(15)}.us-east-1.${'0'.repeat(32)}`, `${'0'.repeat(17)}.us-east-1.${'0'.repeat(32)}`, `${'0'.repeat(16)}.us-east-1.${'0'.repeat(31)}`, `${'0'.repeat(16)}.us-east-1.${'G'.repeat(32)}`, `${'0'.repeat(16)}..${'0'.repeat(32)}`])(
-    'is refused when malformed: %j',
-    (text) => {
-      expect(isBallot(text)).toBe(false);
-      expect(() => counterOf(text)).toThrow(RangeError);
-      expect(() => nextBallot(text, east, '0'.repeat(32))).toThrow(RangeError);
-    },
-  );
+  test.each([
+    '',
+    'x',
+    '1.us-east-1.0',
+    `${'0'.repeat(15)}.us-east-1.${'0'.repeat(32)}`,
+    `${'0'.repeat(17)}.us-east-1.${'0'.repeat(32)}`,
+    `${'0'.repeat(16)}.us-east-1.${'0'.repeat(31)}`,
+    `${'0'.repeat(16)}.us-east-1.${'G'.repeat(32)}`,
+    `${'0'.repeat(16)}..${'0'.repeat(32)}`,
+  ])('is refused when malformed: %j', (text) => {
+    expect(isBallot(text)).toBe(false);
+    expect(() => counterOf(text)).toThrow(RangeError);
+    expect(() => nextBallot(text, east, '0'.repeat(32))).toThrow(RangeError);
+  });
 
   test('an id or a region that would break the order is refused', () => {
     expect(() => nextBallot(genesisBallot, east, 'abc')).toThrow(RangeError);

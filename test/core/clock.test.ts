@@ -16,11 +16,18 @@ describe('checkClock', () => {
 
   test('never accuses clocks that differ by at most σ', () => {
     always(
-      fc.property(times, fc.oneof(around(skewMs), around(skewMs).map((n) => -n)), (calls, offsetMs) => {
-        fc.pre(Math.abs(offsetMs) <= skewMs);
-        const samples = calls.map(([sentAtMs, a, b]) => sampleOf(offsetMs, sentAtMs, a, a + b));
-        expect(checkClock(samples, skewMs).kind).toBe('agree');
-      }),
+      fc.property(
+        times,
+        fc.oneof(
+          around(skewMs),
+          around(skewMs).map((n) => -n),
+        ),
+        (calls, offsetMs) => {
+          fc.pre(Math.abs(offsetMs) <= skewMs);
+          const samples = calls.map(([sentAtMs, a, b]) => sampleOf(offsetMs, sentAtMs, a, a + b));
+          expect(checkClock(samples, skewMs).kind).toBe('agree');
+        },
+      ),
     );
   });
 
@@ -65,10 +72,24 @@ describe('slots', () => {
     expect(parseSlots({ Records: [] })).toEqual([]);
   });
 
-  test.each([[undefined], [null], ['7'], [7], [{}], [{ slot: '7' }], [{ slot: -1 }], [{ slot: 1.5 }], [{ slot: 2 ** 53 }], [{ slot: null }], [{ Records: [{}] }], [{ Records: [null] }], [{ Records: [{ body: 'x' }] }], [{ Records: [{ body: '7' }] }], [{ Records: [{ body: 7 }] }], [{ Records: 'x' }]])(
-    'malformed, they are dropped with a sentence: %j',
-    (event) => {
-      expect(() => parseSlots(event)).toThrow(expect.objectContaining({ name: 'MalformedError', message: expect.stringMatching(/needs \{"slot": <whole number>\}/) }));
-    },
-  );
+  test.each([
+    [undefined],
+    [null],
+    ['7'],
+    [7],
+    [{}],
+    [{ slot: '7' }],
+    [{ slot: -1 }],
+    [{ slot: 1.5 }],
+    [{ slot: 2 ** 53 }],
+    [{ slot: null }],
+    [{ Records: [{}] }],
+    [{ Records: [null] }],
+    [{ Records: [{ body: 'x' }] }],
+    [{ Records: [{ body: '7' }] }],
+    [{ Records: [{ body: 7 }] }],
+    [{ Records: 'x' }],
+  ])('malformed, they are dropped with a sentence: %j', (event) => {
+    expect(() => parseSlots(event)).toThrow(expect.objectContaining({ name: 'MalformedError', message: expect.stringMatching(/needs \{"slot": <whole number>\}/) }));
+  });
 });

@@ -144,7 +144,10 @@ describe('a sick holder that still renews (H4)', () => {
   });
 
   test('is not revoked where nobody could follow', () => {
-    expect(sick(valueOf(), 600_000, { verdicts: [verdictOf(east, { liveness: judgement('failing') }), verdictOf(west, { liveness: judgement('failing') })] })).toMatchObject({ kind: 'nothing', because: expect.stringContaining('no candidate may take over') });
+    expect(sick(valueOf(), 600_000, { verdicts: [verdictOf(east, { liveness: judgement('failing') }), verdictOf(west, { liveness: judgement('failing') })] })).toMatchObject({
+      kind: 'nothing',
+      because: expect.stringContaining('no candidate may take over'),
+    });
   });
 
   test('that opened and was never validated is not stuck: the state recovery is no shelter from a verdict', () => {
@@ -153,7 +156,8 @@ describe('a sick holder that still renews (H4)', () => {
 });
 
 describe('health', () => {
-  const at = (state: 'normal' | 'degraded' | 'recovery', ...healths: (number | null)[]) => decide(viewOf(valueOf({ state }), 0, { verdicts: healths.map((health, i) => verdictOf(i === 0 ? east : west, { health })) }), policy).kind;
+  const at = (state: 'normal' | 'degraded' | 'recovery', ...healths: (number | null)[]) =>
+    decide(viewOf(valueOf({ state }), 0, { verdicts: healths.map((health, i) => verdictOf(i === 0 ? east : west, { health })) }), policy).kind;
 
   test('normal → degraded below the lower limit, and not at it', () => {
     expect([0.69, 0.7, 0.71].map((h) => at('normal', 1, h))).toEqual(['health-dropped', 'nothing', 'nothing']);
@@ -182,7 +186,9 @@ describe('nothing is decided', () => {
       other: fc.constantFrom('healthy' as const, 'failing' as const, 'unknown' as const),
       kind: fc.constantFrom('chosen' as const, 'newest' as const, 'minority' as const),
     })
-    .map(({ value, me, seenMs, holder, other, kind }) => viewOf(value, seenMs, { me, sighting: sightingOf(value, kind), verdicts: [verdictOf(east, { liveness: judgement(holder) }), verdictOf(west, { liveness: judgement(other) })] }));
+    .map(({ value, me, seenMs, holder, other, kind }) =>
+      viewOf(value, seenMs, { me, sighting: sightingOf(value, kind), verdicts: [verdictOf(east, { liveness: judgement(holder) }), verdictOf(west, { liveness: judgement(other) })] }),
+    );
 
   test('while paused, by whoever, whatever is seen', () => {
     always(
@@ -210,10 +216,13 @@ describe('nothing is decided', () => {
         const { value } = view.sighting;
         const decision = decide(view, policy);
         const proposed =
-          decision.kind === 'declare-lapse' ? declareLapse(value, value, decision.target, maker())
-          : decision.kind === 'revoke' ? revoke(value, value, 'region-sick', decision.target, maker())
-          : decision.kind === 'next-attempt' ? nextAttempt(value, value, view.me, 3, maker())
-          : undefined;
+          decision.kind === 'declare-lapse'
+            ? declareLapse(value, value, decision.target, maker())
+            : decision.kind === 'revoke'
+              ? revoke(value, value, 'region-sick', decision.target, maker())
+              : decision.kind === 'next-attempt'
+                ? nextAttempt(value, value, view.me, 3, maker())
+                : undefined;
         if (proposed !== undefined) expect(proposed).toMatchObject({ kind: 'set' });
       }),
       1000,

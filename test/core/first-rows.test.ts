@@ -15,7 +15,14 @@ const rowAt = (region: string, pk: string) => firstRows(policy, region, east).fi
 test('a candidate gets every row that its functions read, each readable, nothing open', () => {
   for (const region of [east, west]) {
     expect(firstRows(policy, region, east).map((r) => `${r.key.table} ${r.key.pk} ${r.key.sk ?? ''}`.trim())).toEqual([
-      'register REGISTER#orders', 'register VANTAGE#orders', 'region LOOK #', 'region TICK #', 'region LEASE #', 'region FAILOVER #', 'fence FENCE#0', 'fence FENCE#1',
+      'register REGISTER#orders',
+      'register VANTAGE#orders',
+      'region LOOK #',
+      'region TICK #',
+      'region LEASE #',
+      'region FAILOVER #',
+      'fence FENCE#0',
+      'fence FENCE#1',
     ]);
     expect(isActingAt(parseLeaseRow(rowAt(region, 'LEASE')), 0)).toBe(false);
     expect(isFenceOpen(parseFenceRow(rowAt(region, 'FENCE#1')))).toBe(false);
@@ -33,11 +40,15 @@ test('a witness gets no lease, no fence and no runbook; all acceptors are born e
 
 test('a key is always judged by the same fence row, one that exists', () => {
   always(
-    fc.property(fc.string(), around(1, 2, 64).filter((k) => k >= 1), (key, shards) => {
-      const k = shardOf(key, shards);
-      expect(Number.isInteger(k) && k >= 0 && k < shards).toBe(true);
-      expect(shardOf(key, shards)).toBe(k);
-    }),
+    fc.property(
+      fc.string(),
+      around(1, 2, 64).filter((k) => k >= 1),
+      (key, shards) => {
+        const k = shardOf(key, shards);
+        expect(Number.isInteger(k) && k >= 0 && k < shards).toBe(true);
+        expect(shardOf(key, shards)).toBe(k);
+      },
+    ),
   );
 });
 

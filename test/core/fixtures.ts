@@ -76,8 +76,7 @@ export function valueOf(change: Partial<RegisterValue> = {}): RegisterValue {
   };
 }
 
-export const reservedValue = (change: Partial<RegisterValue> = {}): RegisterValue =>
-  valueOf({ state: 'failing-over', renewable: false, successor: west, attempt: 1, attemptsSpent: 1, ...change });
+export const reservedValue = (change: Partial<RegisterValue> = {}): RegisterValue => valueOf({ state: 'failing-over', renewable: false, successor: west, attempt: 1, attemptsSpent: 1, ...change });
 
 export function ballotOf(counter: number, region = east, id = 1): string {
   return `${String(counter).padStart(16, '0')}.${region}.${id.toString(16).padStart(32, '0')}`;

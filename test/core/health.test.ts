@@ -157,13 +157,28 @@ describe('parseVantage', () => {
   });
 
   test.each([
-    '', 'null', '[]', '{}',
-    ...[{ count: 1.5 }, { count: '7' }, { region: 1 }, { candidates: [] }, { candidates: { x: {} } }, { candidates: { x: { ...emptyWindow(), liveness: ['fine'] } } }, { candidates: { x: { ...emptyWindow(), score: '1' } } }, { serviceUrl: 1 }, { dataAgeMs: 'old' }, { peers: { x: { count: 1 } } }, { peers: null }].map((wrong) => JSON.stringify({ ...vantage, ...wrong })),
+    '',
+    'null',
+    '[]',
+    '{}',
+    ...[
+      { count: 1.5 },
+      { count: '7' },
+      { region: 1 },
+      { candidates: [] },
+      { candidates: { x: {} } },
+      { candidates: { x: { ...emptyWindow(), liveness: ['fine'] } } },
+      { candidates: { x: { ...emptyWindow(), score: '1' } } },
+      { serviceUrl: 1 },
+      { dataAgeMs: 'old' },
+      { peers: { x: { count: 1 } } },
+      { peers: null },
+    ].map((wrong) => JSON.stringify({ ...vantage, ...wrong })),
   ])('refuses a malformed observation, and says that it counts as unknown: %s', (json) => {
     expect(() => parseVantage(east, json)).toThrow(expect.objectContaining({ name: 'MalformedError', message: expect.stringContaining('us-east-1') }));
   });
 
-  test('refuses the observation of another region in this region\'s row: no one votes twice', () => {
+  test("refuses the observation of another region in this region's row: no one votes twice", () => {
     expect(() => parseVantage(west, JSON.stringify(vantage))).toThrow(expect.objectContaining({ name: 'MalformedError' }));
   });
 });

@@ -32,7 +32,13 @@ const leases: LeaseRow[] = epochs.flatMap((epoch) => times.flatMap((untilAtMs) =
 const fences: FenceRow[] = epochs.flatMap((epoch) => times.flatMap((untilAtMs) => [...times, closedForGood].map((closedThroughMs) => ({ epoch, untilAtMs, closedThroughMs }))));
 
 type Spoilt<R> = Readonly<Record<string, (before: R, after: R) => boolean>>;
-type Case<R> = { readonly name: string; readonly rows: readonly R[]; readonly change: RowChange; readonly spoilt: Spoilt<R>; /** And it does what it is for here. */ readonly does: readonly [R, Partial<R>] };
+type Case<R> = {
+  readonly name: string;
+  readonly rows: readonly R[];
+  readonly change: RowChange;
+  readonly spoilt: Spoilt<R> /** And it does what it is for here. */;
+  readonly does: readonly [R, Partial<R>];
+};
 
 const lease = (epoch: number, untilAtMs: number, openEpoch: number, closedEpoch: number): LeaseRow => ({ epoch, untilAtMs, openEpoch, closedEpoch });
 const fence = (epoch: number, untilAtMs: number, closedThroughMs: number): FenceRow => ({ epoch, untilAtMs, closedThroughMs });

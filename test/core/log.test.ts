@@ -16,7 +16,12 @@ function chainOf(lengths: readonly number[]): Segment[] {
   let head = emptyHead;
   let n = 0;
   return lengths.map((length) => {
-    const segment = nextSegment(east, head, Array.from({ length }, () => recordOf((n += 1))), digest);
+    const segment = nextSegment(
+      east,
+      head,
+      Array.from({ length }, () => recordOf((n += 1))),
+      digest,
+    );
     head = headAfter(segment);
     return segment;
   });
@@ -92,7 +97,7 @@ test('a batch that comes again, however it is cut, adds nothing; what is new in 
 
 describe('sequence numbers', () => {
   test('compare as text as they do as numbers', () => {
-    always(fc.property(fc.bigInt({ min: 0n, max: 10n ** 39n }), fc.bigInt({ min: 0n, max: 10n ** 39n }), (a, b) => void expect(padSequenceNumber(String(a)) < padSequenceNumber(String(b))).toBe(a < b)));
+    always(fc.property(fc.bigInt({ min: 0n, max: 10n ** 39n }), fc.bigInt({ min: 0n, max: 10n ** 39n }), (a, b) => expect(padSequenceNumber(String(a)) < padSequenceNumber(String(b))).toBe(a < b)));
     expect(padSequenceNumber('99') < padSequenceNumber('100')).toBe(true);
   });
 });
@@ -132,10 +137,15 @@ describe('parseChangeRecords', () => {
     const records = [recordOf(1), recordOf(2, { image: null })];
     expect(parseChangeRecords(JSON.stringify(records))).toEqual(records);
   });
-  test.each(['', '{}', 'null', '[null]', ...[{ key: 1 }, { image: 'x' }, { image: undefined }, { epoch: 1.5 }, { epoch: '1' }, { atMs: null }, { sequenceNumber: 7 }].map((wrong) => JSON.stringify([recordOf(1), { ...recordOf(2), ...wrong }]))])(
-    'applies nothing of what cannot be read whole: %s',
-    (json) => {
-      expect(() => parseChangeRecords(json)).toThrow(expect.objectContaining({ name: 'MalformedError', message: expect.stringContaining('Nothing of them was applied') }));
-    },
-  );
+  test.each([
+    '',
+    '{}',
+    'null',
+    '[null]',
+    ...[{ key: 1 }, { image: 'x' }, { image: undefined }, { epoch: 1.5 }, { epoch: '1' }, { atMs: null }, { sequenceNumber: 7 }].map((wrong) =>
+      JSON.stringify([recordOf(1), { ...recordOf(2), ...wrong }]),
+    ),
+  ])('applies nothing of what cannot be read whole: %s', (json) => {
+    expect(() => parseChangeRecords(json)).toThrow(expect.objectContaining({ name: 'MalformedError', message: expect.stringContaining('Nothing of them was applied') }));
+  });
 });

@@ -68,7 +68,18 @@ describe('parseRunbookInput', () => {
     expect(parseRunbookInput({ ...good, taskToken: 'x' })).toEqual(good);
   });
   test.each([
-    ['group', undefined], ['group', 1], ['epoch', 0], ['epoch', '5'], ['epoch', 1.5], ['epoch', null], ['attempt', 0], ['attempt', 1000], ['attempt', -1], ['attempt', undefined], ['target', undefined], ['target', {}],
+    ['group', undefined],
+    ['group', 1],
+    ['epoch', 0],
+    ['epoch', '5'],
+    ['epoch', 1.5],
+    ['epoch', null],
+    ['attempt', 0],
+    ['attempt', 1000],
+    ['attempt', -1],
+    ['attempt', undefined],
+    ['target', undefined],
+    ['target', {}],
   ])("a wrong '%s' (%j) is named", (field, wrong) => {
     expect(() => parseRunbookInput({ ...good, [field]: wrong })).toThrow(expect.objectContaining({ name: 'MalformedError', message: expect.stringContaining(`'${field}'`) }));
   });

@@ -4,7 +4,18 @@ import { nextState, transitionRules, type TransitionEvent } from '../../src/core
 import type { GroupState } from '../../src/core/register/value.ts';
 
 const states: readonly GroupState[] = ['normal', 'degraded', 'failing-over', 'recovery', 'failed'];
-const events: readonly TransitionEvent[] = ['lease-lapsed', 'region-sick', 'operator-failover', 'attempt-dead', 'attempts-spent', 'rolled-back', 'gate-opened', 'service-validated', 'health-dropped', 'health-restored'];
+const events: readonly TransitionEvent[] = [
+  'lease-lapsed',
+  'region-sick',
+  'operator-failover',
+  'attempt-dead',
+  'attempts-spent',
+  'rolled-back',
+  'gate-opened',
+  'service-validated',
+  'health-dropped',
+  'health-restored',
+];
 
 describe('the table', () => {
   test('has one row at most for a state and an event, and a reason in each', () => {
@@ -49,6 +60,10 @@ describe('the table', () => {
   });
 
   test('opens and gives up only where an attempt is under way', () => {
-    for (const on of ['gate-opened', 'rolled-back', 'attempt-dead'] as const) expect(states.filter((s) => nextState(s, on) !== undefined), on).toEqual(['failing-over', 'failed']);
+    for (const on of ['gate-opened', 'rolled-back', 'attempt-dead'] as const)
+      expect(
+        states.filter((s) => nextState(s, on) !== undefined),
+        on,
+      ).toEqual(['failing-over', 'failed']);
   });
 });

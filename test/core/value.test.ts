@@ -9,7 +9,7 @@ import { always } from './property.ts';
 
 describe('parseRegisterValue', () => {
   test('reads back what was written, every shape of it', () => {
-    always(fc.property(anyValue, (value) => void expect(parseRegisterValue(serializeRegisterValue(value))).toEqual(value)));
+    always(fc.property(anyValue, (value) => expect(parseRegisterValue(serializeRegisterValue(value))).toEqual(value)));
   });
 
   test('fields that this version does not know survive a read, a change and a write', () => {
@@ -21,8 +21,18 @@ describe('parseRegisterValue', () => {
   // Each field of a good value, replaced by each of these, except where that is good too.
   const bad = [undefined, null, 'text', -1, 1.5, true, [], {}, 2 ** 60];
   const good: Record<string, readonly unknown[]> = {
-    group: ['text'], holder: ['text'], renewal: ['text'], because: ['text'], evidence: ['text'], auditHead: ['text'],
-    renewable: [true], released: [true], successor: [null, 'text'], paused: [null], regions: [{}], transitions: [[]],
+    group: ['text'],
+    holder: ['text'],
+    renewal: ['text'],
+    because: ['text'],
+    evidence: ['text'],
+    auditHead: ['text'],
+    renewable: [true],
+    released: [true],
+    successor: [null, 'text'],
+    paused: [null],
+    regions: [{}],
+    transitions: [[]],
   };
   const cases = Object.keys(valueOf()).flatMap((field) => bad.filter((b) => !(good[field] ?? []).some((g) => isSameValue(g, b))).map((wrong) => [field, wrong] as const));
 
@@ -73,7 +83,10 @@ describe('isSameValue', () => {
     [[1], { 0: 1 }],
     [0, false],
     ['1', 1],
-    [[1, 2], [2, 1]],
+    [
+      [1, 2],
+      [2, 1],
+    ],
   ])('%j is not %j', (a, b) => {
     expect(isSameValue(a, b)).toBe(false);
     expect(isSameValue(b, a)).toBe(false);
@@ -82,12 +95,23 @@ describe('isSameValue', () => {
 
 function reversed(v: unknown): unknown {
   if (Array.isArray(v)) return v.map(reversed);
-  return typeof v === 'object' && v !== null ? Object.fromEntries(Object.entries(v).toReversed().map(([n, x]) => [n, reversed(x)])) : v;
+  return typeof v === 'object' && v !== null
+    ? Object.fromEntries(
+        Object.entries(v)
+          .toReversed()
+          .map(([n, x]) => [n, reversed(x)]),
+      )
+    : v;
 }
 
 function sorted(v: unknown): string {
   if (Array.isArray(v)) return `[${v.map(sorted).join()}]`;
-  return typeof v === 'object' && v !== null ? `{${Object.entries(v).map(([n, x]) => `${JSON.stringify(n)}:${sorted(x)}`).toSorted().join()}}` : JSON.stringify(v);
+  return typeof v === 'object' && v !== null
+    ? `{${Object.entries(v)
+        .map(([n, x]) => `${JSON.stringify(n)}:${sorted(x)}`)
+        .toSorted()
+        .join()}}`
+    : JSON.stringify(v);
 }
 
 describe('genesis', () => {

@@ -7,7 +7,10 @@ const load = () => import('../../lambdas/create-rows.ts');
 const minuteMs = 60_000;
 const tables = [runtimeConfig.voters[0]?.registerTable, runtimeConfig.tables.region, runtimeConfig.tables.fence];
 
-async function run(requestType: 'Create' | 'Update' | 'Delete', options: { ageMs?: number; ageOf?: (table: string) => number; put?: (asked: Asked) => Answer; region?: string; respond?: Answer } = {}) {
+async function run(
+  requestType: 'Create' | 'Update' | 'Delete',
+  options: { ageMs?: number; ageOf?: (table: string) => number; put?: (asked: Asked) => Answer; region?: string; respond?: Answer } = {},
+) {
   const answer = (asked: Asked): Answer => {
     if (asked.action === 'DescribeTable') return { body: { Table: { CreationDateTime: (Date.now() - (options.ageOf?.(String(asked.body['TableName'])) ?? options.ageMs ?? 1000)) / 1000 } } };
     if (asked.action === 'PutItem') return options.put?.(asked) ?? {};
@@ -22,7 +25,14 @@ describe('create-rows', () => {
   test('writes each row once, only where it is missing, and tells CloudFormation', async () => {
     const { puts, told } = await run('Create');
     expect(puts.map((p) => [p['TableName'], (p['Item'] as { pk: { S: string } }).pk.S])).toEqual([
-      [tables[0], 'REGISTER#orders'], [tables[0], 'VANTAGE#orders'], [tables[1], 'LOOK'], [tables[1], 'TICK'], [tables[1], 'LEASE'], [tables[1], 'FAILOVER'], [tables[2], 'FENCE#0'], [tables[2], 'FENCE#1'],
+      [tables[0], 'REGISTER#orders'],
+      [tables[0], 'VANTAGE#orders'],
+      [tables[1], 'LOOK'],
+      [tables[1], 'TICK'],
+      [tables[1], 'LEASE'],
+      [tables[1], 'FAILOVER'],
+      [tables[2], 'FENCE#0'],
+      [tables[2], 'FENCE#1'],
     ]);
     expect(puts.every((p) => p['ConditionExpression'] === 'attribute_not_exists(pk)')).toBe(true);
     expect(told).toMatchObject({ Status: 'SUCCESS', StackId: 'stack', RequestId: 'request', LogicalResourceId: 'FirstRows', PhysicalResourceId: 'first-rows-orders' });

@@ -20,7 +20,7 @@ afterEach(async () => {
 /** @param answer what the region's endpoint answers, DynamoDB and everything else. */
 export async function coldStart<T>(load: () => Promise<T>, answer: (asked: Asked) => Answer | Promise<Answer> = () => ({}), environment: Readonly<Record<string, string>> = {}) {
   const fake = await startFakeDynamoDb(answer);
-  stops.push(fake.stop);
+  stops.push(async () => fake.stop());
   const variables = {
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: '111111111111',

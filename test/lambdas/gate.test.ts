@@ -61,11 +61,14 @@ describe('the gate', () => {
     expect(performance.now() - startedAt).toBeLessThan(2000);
   });
 
-  test.each([undefined, '/', '/gate', '/gate/', '/gate/other', `/gate/${gateToken}/`, `/gate/${gateToken}x`, `//gate/${gateToken}`])('knows no other path, and reads nothing for it: %s', async (rawPath) => {
-    const g = await gate();
-    expect(await g.module.handler(rawPath === undefined ? {} : { rawPath })).toMatchObject({ statusCode: 404 });
-    expect(g.asked).toEqual([]);
-  });
+  test.each([undefined, '/', '/gate', '/gate/', '/gate/other', `/gate/${gateToken}/`, `/gate/${gateToken}x`, `//gate/${gateToken}`])(
+    'knows no other path, and reads nothing for it: %s',
+    async (rawPath) => {
+      const g = await gate();
+      expect(await g.module.handler(rawPath === undefined ? {} : { rawPath })).toMatchObject({ statusCode: 404 });
+      expect(g.asked).toEqual([]);
+    },
+  );
 
   test('reads its row at most once in the time of its cache, and then again', async () => {
     const g = await gate();

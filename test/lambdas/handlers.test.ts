@@ -66,7 +66,10 @@ describe('ship-log', () => {
   test('refuses records whose key it cannot read, and says which setting names it', async () => {
     const { module, asked } = await coldStart(load, silent);
     for (const dynamodb of [undefined, {}, { Keys: { other: { S: 'x' } }, SequenceNumber: '1' }, { Keys: { id: { N: '1' } }, SequenceNumber: '1' }, { Keys: { id: { S: 'x' } } }]) {
-      await expect(module.handler({ Records: [dynamodb === undefined ? {} : ({ dynamodb } as object)] })).rejects.toMatchObject({ name: 'MalformedError', message: expect.stringContaining('table.partitionKey') });
+      await expect(module.handler({ Records: [dynamodb === undefined ? {} : ({ dynamodb } as object)] })).rejects.toMatchObject({
+        name: 'MalformedError',
+        message: expect.stringContaining('table.partitionKey'),
+      });
     }
     expect(asked).toEqual([]);
   });
@@ -79,10 +82,23 @@ describe('ship-log', () => {
 
   test('ships its own writes to every other region, with the time and number of the stream', async () => {
     const { module, asked } = await coldStart(load, (a) => (a.action === 'Query' ? { body: { Items: [] } } : {}));
-    await module.handler({ Records: [{ dynamodb: { Keys: { id: { S: 'x' } }, SequenceNumber: '77', ApproximateCreationDateTime: 1_700_000_000.5, NewImage: { id: { S: 'x' }, holdfastEpoch: { N: '3' }, holdfastOrigin: { S: 'us-east-1' } } } }] });
+    await module.handler({
+      Records: [
+        {
+          dynamodb: {
+            Keys: { id: { S: 'x' } },
+            SequenceNumber: '77',
+            ApproximateCreationDateTime: 1_700_000_000.5,
+            NewImage: { id: { S: 'x' }, holdfastEpoch: { N: '3' }, holdfastOrigin: { S: 'us-east-1' } },
+          },
+        },
+      ],
+    });
     const first = asked.find((a) => a.action === 'TransactWriteItems')?.body['TransactItems'];
     const records = JSON.parse((first as [{ Put: { Item: { records: { S: string } } } }])[0].Put.Item.records.S);
-    expect(records).toEqual([{ key: 'x', image: { id: { S: 'x' }, holdfastEpoch: { N: '3' }, holdfastOrigin: { S: 'us-east-1' } }, epoch: 3, atMs: 1_700_000_000_500, sequenceNumber: '77'.padStart(40, '0') }]);
+    expect(records).toEqual([
+      { key: 'x', image: { id: { S: 'x' }, holdfastEpoch: { N: '3' }, holdfastOrigin: { S: 'us-east-1' } }, epoch: 3, atMs: 1_700_000_000_500, sequenceNumber: '77'.padStart(40, '0') },
+    ]);
   });
 });
 
@@ -122,6 +138,12 @@ describe('maintenance', () => {
 });
 
 test('a function whose environment is not whole names the variable, before anything is done', async () => {
-  await expect(coldStart(() => import('../../lambdas/gate.ts'), silent, { HOLDFAST_GATE_TOKEN: '' })).rejects.toMatchObject({ name: 'InvalidConfigError', message: expect.stringContaining('HOLDFAST_GATE_TOKEN') });
-  await expect(coldStart(() => import('../../lambdas/tick.ts'), silent, { AWS_REGION: 'eu-north-1' })).rejects.toMatchObject({ name: 'InvalidConfigError', message: expect.stringContaining('eu-north-1') });
+  await expect(coldStart(() => import('../../lambdas/gate.ts'), silent, { HOLDFAST_GATE_TOKEN: '' })).rejects.toMatchObject({
+    name: 'InvalidConfigError',
+    message: expect.stringContaining('HOLDFAST_GATE_TOKEN'),
+  });
+  await expect(coldStart(() => import('../../lambdas/tick.ts'), silent, { AWS_REGION: 'eu-north-1' })).rejects.toMatchObject({
+    name: 'InvalidConfigError',
+    message: expect.stringContaining('eu-north-1'),
+  });
 });

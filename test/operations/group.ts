@@ -3,7 +3,7 @@
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { FaultyRowStore, type RowCall, type RowFault } from '../../src/drivers/faulty/faulty-row-store.ts';
 import { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
-import { pause, resume } from '../../src/core/failover/register-changes.ts';
+import { pause, resume, revoke } from '../../src/core/failover/register-changes.ts';
 import type { RunbookInput } from '../../src/core/failover/runbook.ts';
 import type { Level, ProbeResult } from '../../src/core/health/vantage.ts';
 import { fenceKey, leaseKey, parseFenceRow, parseLeaseRow } from '../../src/core/lease/lease-rows.ts';
@@ -20,7 +20,7 @@ import { takeLeaseStep } from '../../src/operations/take-lease.ts';
 import { tick, type TickReport } from '../../src/operations/tick.ts';
 import type { ClockSample } from '../../src/ports/environment.ts';
 import type { Notice } from '../../src/ports/notifier.ts';
-import { east, ireland, policy as threeRegions, west } from '../core/fixtures.ts';
+import { east, ireland, maker, policy as threeRegions, west } from '../core/fixtures.ts';
 
 /** Now moves when it is told to, or when somebody waits. */
 export class VirtualClock {
@@ -118,16 +118,30 @@ export function createGroup(change: Partial<Policy> = {}) {
   };
 
   const change_ = async (propose: (current: RegisterValue) => Proposal) => {
-    const outcome = await changeRegister({ group: policy.group, configId: policy.configId, region: ireland, acceptors: regions.map(store), chance: { id: () => (ids += 1).toString(16).padStart(32, '0') } }, genesisBallot, propose);
+    const outcome = await changeRegister(
+      { group: policy.group, configId: policy.configId, region: ireland, acceptors: regions.map(store), chance: { id: () => (ids += 1).toString(16).padStart(32, '0') } },
+      genesisBallot,
+      propose,
+    );
     if (outcome.kind !== 'chosen') throw new Error(`${outcome.kind}: ${outcome.because}`);
     return outcome.value;
   };
 
   return {
-    policy, clock, notices, started, samples, probes, faults, calls, store, governor, governorOf,
+    policy,
+    clock,
+    notices,
+    started,
+    samples,
+    probes,
+    faults,
+    calls,
+    store,
+    governor,
+    governorOf,
     /** Changes the register past all faults, as a person might. */
     changeRegister: change_,
-    resume: () => change_((v) => resume(v, 'resumed by anna')),
+    resume: () => change_((v) => resume(v)),
     pause: () => change_((v) => pause(v, 'anna', 'maintenance', 1)),
     /** What the acceptor of this region holds. */
     acceptor: async (region: string) => parseAcceptorRow(region, policy.configId, (await store(region).get({ table: 'register', pk: `REGISTER#${policy.group}` })) ?? {}),
@@ -150,7 +164,7 @@ export function createGroup(change: Partial<Policy> = {}) {
     inputOf: (epoch: number, attempt = 1, target = west): RunbookInput => ({ group: policy.group, epoch, attempt, target }),
     /** The first opening in us-east-1, by the ordinary steps, validated. */
     async open(): Promise<void> {
-      await change_((v) => resume(v, 'resumed by anna'));
+      await change_((v) => resume(v));
       await takeLeaseStep(governor(east), { group: policy.group, epoch: 1, attempt: 1, target: east });
       await openGateStep(governor(east), { group: policy.group, epoch: 1, attempt: 1, target: east });
       await change_((v) => ({ kind: 'set', value: { ...v, state: 'normal', attemptsSpent: 0 } }));
@@ -166,3 +180,18 @@ export function signal(): { readonly promise: Promise<void>; readonly resolve: (
 
 export const never = new Promise<void>(() => undefined);
 export { east, ireland, west };
+
+/** A group whose first region is open and validated. */
+export async function opened(change = {}): Promise<Group> {
+  const group = createGroup(change);
+  await group.open();
+  return group;
+}
+
+export function ticked(report: TickReport) {
+  if (report.kind !== 'ticked') throw new Error(`the tick was ${report.kind}`);
+  return report;
+}
+
+/** us-east-1 is revoked in favour of us-west-2. */
+export const revokeEast = (group: Group) => group.changeRegister((v) => revoke(v, { epoch: v.epoch }, 'region-sick', west, maker()));

@@ -23,14 +23,20 @@ function createRegister() {
   const votersOf = (region: string, id = () => (ids += 1).toString(16).padStart(32, '0')): RegisterVoters => ({ group: 'orders', configId: 'c1', region, acceptors: stores, chance: { id } });
   const row = async (i: number) => parseAcceptorRow('r', 'c1', (await memory[i]?.get(registerKey('orders'))) ?? {});
   return {
-    faults, votersOf, memory, stores, row,
+    faults,
+    votersOf,
+    memory,
+    stores,
+    row,
     set: (because: string, region = east) => changeRegister(votersOf(region), genesisBallot, setTo(because)),
     look: () => lookAtRegister(votersOf(ireland)),
     because: async () => Promise.all([0, 1, 2].map(async (i) => (await row(i)).value.because)),
   };
 }
 
-const setTo = (because: string) => (current: RegisterValue): Proposal => ({ kind: 'set', value: { ...current, because } });
+const setTo =
+  (because: string) =>
+  (current: RegisterValue): Proposal => ({ kind: 'set', value: { ...current, because } });
 const isPrepare = (call: RowCall) => call.changes[0] !== undefined && !('acceptedBallot' in call.changes[0].set);
 const isAccept = (call: RowCall) => call.changes[0] !== undefined && 'acceptedBallot' in call.changes[0].set;
 const refusing = (because: string) => (): Proposal => ({ kind: 'refuse', because });
@@ -178,7 +184,10 @@ describe('two invocations', () => {
       release.resolve();
       return { a, b: await b, look: await r.look() };
     };
-    const shared = await play(() => 'f'.repeat(32), () => 'f'.repeat(32));
+    const shared = await play(
+      () => 'f'.repeat(32),
+      () => 'f'.repeat(32),
+    );
     expect(shared.a.kind).toBe('chosen');
     expect(shared.b.kind, 'the hole is real: with one id both are told "chosen"').toBe('chosen');
     expect(shared.look).toMatchObject({ value: { because: 'B' } });
@@ -213,7 +222,9 @@ describe('two invocations', () => {
           late.push(s.resolve);
           return { kind: 'late', until: s.promise };
         };
-        const add = (i: number) => (current: RegisterValue): Proposal => ({ kind: 'set', value: { ...current, because: `${current.because}+${i}` } });
+        const add =
+          (i: number) =>
+          (current: RegisterValue): Proposal => ({ kind: 'set', value: { ...current, because: `${current.because}+${i}` } });
         const outcomes: ChangeOutcome[] = await Promise.all(Array.from({ length: proposers }, (_, i) => changeRegister(r.votersOf(i % 2 === 0 ? east : west), genesisBallot, add(i))));
         for (const resolve of late) resolve();
         await Promise.all(r.stores.map((s) => s.delivered()));
@@ -278,7 +289,11 @@ describe('untilEnough', () => {
   test('is enough at the answer that suffices, counts failures as ended, and takes no answers after', async () => {
     const slow = signal();
     const failures: string[] = [];
-    const sofar = await untilEnough([Promise.resolve(1), Promise.reject(new Error('x')), Promise.resolve(2), slow.promise.then(() => 3)], (r) => r.length === 2, (i, m) => failures.push(`${i} ${m}`));
+    const sofar = await untilEnough(
+      [Promise.resolve(1), Promise.reject(new Error('x')), Promise.resolve(2), slow.promise.then(() => 3)],
+      (r) => r.length === 2,
+      (i, m) => failures.push(`${i} ${m}`),
+    );
     slow.resolve();
     await slow.promise;
     expect(sofar).toEqual([1, 2]);

@@ -163,7 +163,14 @@ describe('AbandonAttempt', () => {
     await group.open();
     await group.changeRegister((v) => declareLapse(v, v, west, maker()));
     expect(await abandon(group)).toEqual({ outcome: 'rolled-back', because: 'the service was not ready' });
-    expect(await group.value()).toMatchObject({ epoch: 1, holder: east, attempt: 2, state: 'failing-over', renewable: false, because: 'us-west-2 gave up epoch 2, attempt 1: the service was not ready' });
+    expect(await group.value()).toMatchObject({
+      epoch: 1,
+      holder: east,
+      attempt: 2,
+      state: 'failing-over',
+      renewable: false,
+      because: 'us-west-2 gave up epoch 2, attempt 1: the service was not ready',
+    });
   });
 
   test('after it revokes the own epoch; the own governor then lets go, and the successor needs no clock', async () => {
@@ -254,7 +261,11 @@ describe('AwaitDns', () => {
   });
   test.each(['d-2.us-east-1.example', undefined])('waits where it answers %s, and says what is waited for', async (target) => {
     const group = await openedIn2();
-    await expect(ask(group, target)).rejects.toMatchObject({ name: 'StepNotReadyError', retryable: true, message: `api.orders.example still answers ${target ?? 'nothing'}, not D-1.us-west-2.example: the health check of the gate (up to its interval) and the TTL are waited for.` });
+    await expect(ask(group, target)).rejects.toMatchObject({
+      name: 'StepNotReadyError',
+      retryable: true,
+      message: `api.orders.example still answers ${target ?? 'nothing'}, not D-1.us-west-2.example: the health check of the gate (up to its interval) and the TTL are waited for.`,
+    });
   });
   test('is over once the epoch is revoked', async () => {
     const group = await openedIn2();
@@ -271,8 +282,13 @@ describe('ValidateService', () => {
   test.each(['liveness', 'readiness'] as const)('fails by one failed probe of %s, with its reason', async (level) => {
     const group = await openedIn2();
     let asked = 0;
-    const probe = { probe: async (_: string, __: string, asks: string) => ({ outcome: asks === level && (asked += 1) === 3 ? ('failed' as const) : ('ok' as const), latencyMs: 5, because: 'it burns' }) };
-    await expect(validateServiceStep(group.governorOf(west, { probe }), group.inputOf(2))).rejects.toMatchObject({ name: 'ValidationFailedError', message: expect.stringContaining('1 of 10 probes of the service in us-west-2 failed: it burns') });
+    const probe = {
+      probe: async (_: string, __: string, asks: string) => ({ outcome: asks === level && (asked += 1) === 3 ? ('failed' as const) : ('ok' as const), latencyMs: 5, because: 'it burns' }),
+    };
+    await expect(validateServiceStep(group.governorOf(west, { probe }), group.inputOf(2))).rejects.toMatchObject({
+      name: 'ValidationFailedError',
+      message: expect.stringContaining('1 of 10 probes of the service in us-west-2 failed: it burns'),
+    });
   });
   test('without an endpoint, or once the epoch is over, is an error and no figure', async () => {
     const group = await openedIn2();
@@ -289,7 +305,16 @@ describe('Report', () => {
   test('writes down what was measured, and leads the group to normal', async () => {
     const group = await openedIn2();
     expect(await report(group)).toEqual({ isValidated: true });
-    expect(await written(group)).toMatchObject({ ...outputs, epoch: 2, attempt: 1, target: west, isValidated: true, decidedBecause: 'the lease lapsed', decidedBy: west, reportedAtMs: group.clock.nowMs() });
+    expect(await written(group)).toMatchObject({
+      ...outputs,
+      epoch: 2,
+      attempt: 1,
+      target: west,
+      isValidated: true,
+      decidedBecause: 'the lease lapsed',
+      decidedBy: west,
+      reportedAtMs: group.clock.nowMs(),
+    });
     expect(await group.value()).toMatchObject({ state: 'normal', attemptsSpent: 0 });
   });
 

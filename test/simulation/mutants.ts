@@ -17,6 +17,8 @@ export type Mutant = {
   /** The invariants that may find it; what else breaks on the way is not it. */
   readonly foundBy: readonly string[];
   readonly gate?: GateRule;
+  /** Where to begin looking: rare ones would take a minute of histories that are known not to find them. */
+  readonly fromSeed?: number;
 };
 
 const keep = 'operations/keep-lease.ts';

@@ -74,7 +74,12 @@ export class Operator {
     });
   }
 
-  async #change(propose: (current: RegisterValue) => Proposal): Promise<void> {
+  #change(propose: (current: RegisterValue) => Proposal): Promise<void> {
+    // Nothing that a person asks may throw; if it does, this history proves nothing.
+    return this.#ask(propose).catch((error: unknown) => this.#ports.world.violate('the simulation itself', String(error)));
+  }
+
+  async #ask(propose: (current: RegisterValue) => Proposal): Promise<void> {
     const { world, policy } = this.#ports;
     const up = world.regions.filter((r) => r.isUp);
     if (up.length === 0) return;
