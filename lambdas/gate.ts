@@ -1,6 +1,7 @@
 // The gate: what Route 53 checks. 200 only while this region holds the lease and has opened; everything else, a row that
 // cannot be read included, is 503. It is also the second clock: it asks for a tick when the last one is too long ago.
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { dynamoDbOf, rowStoreOf } from '../src/client/connect.ts';
 import { readEnvironment, requireSetting } from '../src/config/environment.ts';
 import { isActingAt, leaseKey, parseLeaseRow } from '../src/core/lease/lease-rows.ts';
@@ -11,9 +12,13 @@ type Answer = { readonly statusCode: number; readonly headers: Readonly<Record<s
 export async function handler(event: { readonly rawPath?: string }): Promise<Answer> {
   if (event.rawPath !== `/gate/${token}`) return answer(404, { error: 'not found' });
   try {
-    const seen = await readRows();
+    let seen = await readRows();
     const isTickDue = Date.now() - seen.claimedAtMs > ticksOverdue * environment.config.timing.tickMs;
-    if (isTickDue) await askForTick();
+    if (isTickDue) {
+      await askForTick();
+      // Asking took its time: a row that grew too old meanwhile is read again (C2).
+      seen = await readRows();
+    }
     const { lease } = seen;
     return isActingAt(lease, Date.now()) ? answer(200, { region: environment.region, epoch: lease.epoch }) : answer(503, { region: environment.region, error: 'not active' });
   } catch (error) {
@@ -24,6 +29,8 @@ export async function handler(event: { readonly rawPath?: string }): Promise<Ans
 
 /** So many ticks without one, and the gate asks. */
 const ticksOverdue = 1.5;
+/** The health check must not wait for the second duty. */
+const askTimeoutMs = 500;
 
 let cached: { readonly lease: ReturnType<typeof parseLeaseRow>; readonly claimedAtMs: number; readonly askedAtMs: number } | undefined;
 let askedSlot = 0;
@@ -34,6 +41,8 @@ async function readRows() {
   const ageMs = cached === undefined ? Number.POSITIVE_INFINITY : askedAtMs - cached.askedAtMs;
   if (cached !== undefined && ageMs >= 0 && ageMs <= environment.config.timing.gateCacheMs) return cached;
   const [lease, tick] = await Promise.all([own.get(leaseKey), own.get({ table: 'region', pk: 'TICK', sk: '#' })]);
+  // A row that was long under way is as old as its question: the successor waits for the cache's age only (C2).
+  if (Date.now() - askedAtMs > environment.config.timing.gateCacheMs) throw new Error('the lease row took longer to read than it may be used');
   cached = { lease: parseLeaseRow(lease), claimedAtMs: Number(tick?.['claimedAtMs'] ?? 0), askedAtMs };
   return cached;
 }
@@ -58,4 +67,8 @@ const environment = readEnvironment();
 const token = requireSetting(environment, 'gateToken');
 const tickFunctionName = requireSetting(environment, 'tickFunctionName');
 const own = rowStoreOf(environment.config, environment.region, dynamoDbOf(environment.region, environment));
-const lambda = new LambdaClient({ region: environment.region, maxAttempts: 1 });
+const lambda = new LambdaClient({
+  region: environment.region,
+  maxAttempts: 1,
+  requestHandler: new NodeHttpHandler({ connectionTimeout: askTimeoutMs, requestTimeout: askTimeoutMs, throwOnRequestTimeout: true }),
+});

@@ -24,10 +24,13 @@ export class ChangeLog extends Construct {
     const logStream = streamOf(props.log, 'the log table');
     const ship = new HoldfastFunction(this, { config, region, name: 'ship-log', statements: [readStream(dataStream)] });
     const apply = new HoldfastFunction(this, { config, region, name: 'apply-log', statements: [readStream(logStream)] });
-    const segments = FilterCriteria.filter({ dynamodb: { Keys: { pk: { S: FilterRule.beginsWith('LOG#') } } } });
+    // Segments only, and not those of this region's own log: there is nothing to apply of them here.
+    const segments = config.voters
+      .filter((voter) => voter.role === 'candidate' && voter.region !== region)
+      .map((voter) => FilterCriteria.filter({ dynamodb: { Keys: { pk: { S: FilterRule.isEqual(`LOG#${voter.region}`) } } } }));
     this.feeds = [
       new EventSourceMapping(ship, 'FromData', { target: ship.function, eventSourceArn: dataStream, ...NEVER_SKIP }),
-      new EventSourceMapping(apply, 'FromLog', { target: apply.function, eventSourceArn: logStream, ...NEVER_SKIP, filters: [segments] }),
+      new EventSourceMapping(apply, 'FromLog', { target: apply.function, eventSourceArn: logStream, ...NEVER_SKIP, filters: segments }),
     ];
   }
 }

@@ -1,5 +1,6 @@
 // Why: timing, DNS and policy are the same settings for the owner (with defaults) and for a Lambda (complete); this file has the one schema of each.
 import * as z from 'zod';
+import { windowLength } from '../core/health/vantage.ts';
 
 const whole = (from: number, to: number, what: string) =>
   z
@@ -11,7 +12,7 @@ const ratio = () => z.number({ error: 'must be a number from 0 to 1' }).min(0, {
 /** k bad answers of the last n. */
 const kOfN = (failures: number, of: number) =>
   z
-    .strictObject({ failures: whole(1, 100, 'answers').default(failures), of: whole(1, 100, 'answers').default(of) })
+    .strictObject({ failures: whole(1, windowLength, 'answers').default(failures), of: whole(1, windowLength, 'answers').default(of) })
     .superRefine((rule, context) => {
       if (rule.failures > rule.of) context.addIssue({ code: 'custom', path: ['failures'], message: `is ${rule.failures}, more than the ${rule.of} answers looked at; it may be 1 to ${rule.of}` });
     })
@@ -31,7 +32,6 @@ export const timingSchema = z
     driftPpm: whole(0, 100_000, 'parts per million').default(200),
     effectMs: whole(0, 60_000, 'milliseconds').default(500),
     gateCacheMs: whole(0, 1000, 'milliseconds').default(1000),
-    releaseWaitEffectMs: whole(0, 60_000, 'milliseconds').default(2000),
   })
   .prefault({});
 

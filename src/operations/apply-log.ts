@@ -1,6 +1,6 @@
 // Applies another region's log to this region's table, in order, while this region is not open in a newer epoch. What
 // arrives after that is divergent: it is listed, never applied (invariants 2 and 5).
-import { SupersededError } from '../core/errors.ts';
+import { MalformedError, SupersededError } from '../core/errors.ts';
 import { requireChain, type Segment } from '../core/log/segment.ts';
 import type { RowCheck, RowKey } from '../core/rows/row.ts';
 import type { ChangeRecord } from '../core/log/change-record.ts';
@@ -58,6 +58,7 @@ export async function applyLog(applier: LogApplier, origin: string, pagesMax: nu
     const segments = await applier.log.read(origin, position.sequence, segmentsPerPage);
     if (segments.length === 0) return { origin, ...total, ...position, isComplete: true };
     requireChain(undefined, segments, applier.digest);
+    requireNext(origin, position.sequence, segments);
     for (const batch of batchesOf(segments, position.sequence, applier.data.batchMax)) {
       const done = await applyBatch(applier, origin, batch, checks);
       total.applied += done.applied;
@@ -69,6 +70,16 @@ export async function applyLog(applier: LogApplier, origin: string, pagesMax: nu
     await advance(applier, origin, position);
   }
   return { origin, ...total, ...position, isComplete: false };
+}
+
+/** Segments expire: where those in between are gone, going on would lose their changes in silence. */
+function requireNext(origin: string, sequence: number, segments: readonly Segment[]): void {
+  const [first] = segments;
+  if (first !== undefined && first.sequence - first.records.length > sequence) {
+    throw new MalformedError(
+      `${origin}'s change log goes on at record ${first.sequence - first.records.length + 1}, and only ${sequence} records were dealt with here: what lies between has expired. Nothing of it was applied; the region must be compared in full.`,
+    );
+  }
 }
 
 /** Consecutive records of one epoch, no key twice: what one transaction takes. */

@@ -10,7 +10,7 @@ export const approvalKey: RowKey = { table: 'region', pk: 'APPROVAL', sk: '#' };
 export async function awaitApprovalStep(governor: Governor, input: RunbookInput, taskToken: string, loss: unknown): Promise<void> {
   await beginStep(governor, input, 'AwaitApproval');
   await requireHeld(governor, input);
-  const text = JSON.stringify(loss);
+  const text = JSON.stringify(loss ?? null);
   await governor.own.change({
     key: approvalKey,
     set: { taskToken, epoch: input.epoch, attempt: input.attempt, loss: text, askedAtMs: Math.round(governor.clock.nowMs()) },

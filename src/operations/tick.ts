@@ -14,11 +14,13 @@ import { changeRegister, lookAtRegister, seenBallotOf, type ChangeOutcome } from
 import { vantageChange, watch, type Watched } from './watch.ts';
 
 export type TickReport =
-  | { readonly kind: 'not-mine' | 'late'; readonly slot: number }
+  | { readonly kind: 'not-mine' | 'late' | 'early'; readonly slot: number }
   | { readonly kind: 'ticked'; readonly slot: number; readonly sighting: string; readonly lease: string; readonly decision: Decision; readonly outcome: string; readonly problems: readonly string[] };
 
 /** How late a slot may come and still be worth ticking, in ticks; later ones are dropped. */
 const lateTicksMax = 1;
+/** A slot of a later time than this was not made by this region's clock: claiming it would silence the region until then. */
+const earlyTicksMax = 1;
 
 /** One conditional write claims the slot; whoever loses leaves at once (schedulers and queues deliver twice). */
 function claim(slot: number, nowMs: number): RowChange {
@@ -29,11 +31,14 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
   const { own, clock, policy } = governor;
   const lateMs = clock.nowMs() - (slot + 1) * policy.timing.tickMs;
   if (lateMs > lateTicksMax * policy.timing.tickMs) return { kind: 'late', slot };
+  if (slot * policy.timing.tickMs - clock.nowMs() > earlyTicksMax * policy.timing.tickMs) return { kind: 'early', slot };
   if ((await own.change(claim(slot, clock.nowMs()))).kind === 'refused') return { kind: 'not-mine', slot };
   const stopwatch = startStopwatch(clock);
   const watching = dataAgeMs().then((age) => watch(governor, age));
   const [sighting, rows, lookRow] = await Promise.all([lookAtRegister(registerOf(governor)), isCandidate(governor) ? readOwnRows(governor) : undefined, own.get(lookKey)]);
-  const look = await keepLook(governor, parseLook(lookRow), sighting);
+  const lookBefore = parseLook(lookRow);
+  const look = await keepLook(governor, lookBefore, sighting);
+  await settle(governor, sighting, lookBefore);
   const clockVerdict = checkClock(governor.clockSamples.recent(), policy.timing.clockSkewMs);
   const [kept, watched] = await Promise.all([
     rows === undefined ? undefined : keepLease(governor, sighting, rows, clockVerdict.kind !== 'disagree').catch((error: unknown) => ({ outcome: `not kept: ${String(error)}` })),
@@ -45,6 +50,16 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
   const { decision, outcome } = await decideAndAct(governor, stopwatch, sighting, look, watched);
   await own.change(vantageChange(policy.group, watched.mine));
   return { kind: 'ticked', slot, sighting: sighting.because, lease: kept?.outcome ?? 'witness', decision, outcome, problems };
+}
+
+/**
+ * A ballot that stands at a minority for two ticks was left behind by somebody who died: looks would waver between it and what was
+ * chosen before, and start the clock again each time. Proposing what stands makes one of them chosen; a holder that lives renews
+ * in between, so this never starves it (H2).
+ */
+async function settle(governor: Governor, sighting: Sighting, before: Look): Promise<void> {
+  if (sighting.kind !== 'newest' || sighting.ballot !== before.ballot || sighting.value.holder === governor.me) return;
+  await changeRegister(registerOf(governor), seenBallotOf(sighting), () => ({ kind: 'refuse', because: 'settling a ballot that was left behind' }));
 }
 
 async function keepLook(governor: Governor, look: Look, sighting: Sighting): Promise<Look> {

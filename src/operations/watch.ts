@@ -16,17 +16,21 @@ type VantageReader = Pick<Governor, 'me' | 'policy' | 'voters' | 'clock'>;
 
 async function readVantages(governor: VantageReader) {
   const problems: string[] = [];
+  // From the row, not from what is written in it: a vantage that cannot be read must be written over.
+  let ownCount = 0;
   const rows = await Promise.all(
     governor.voters.map(async (store) => {
       try {
-        return readVantage(store.region, await store.get(vantageKey(governor.policy.group)));
+        const row = await store.get(vantageKey(governor.policy.group));
+        if (store.region === governor.me) ownCount = Number(row?.['count'] ?? 0);
+        return readVantage(store.region, row);
       } catch (error) {
         problems.push(`vantage of ${store.region}: ${error instanceof Error ? error.message : String(error)}`);
         return undefined;
       }
     }),
   );
-  const before = rows.find((v) => v?.region === governor.me) ?? emptyVantage(governor.me);
+  const before = rows.find((v) => v?.region === governor.me) ?? { ...emptyVantage(governor.me), count: ownCount };
   const others = rows.filter((v) => v !== undefined).filter((v) => v.region !== governor.me);
   return { before, others, problems };
 }

@@ -54,7 +54,6 @@ describe('defineConfig', () => {
     ['an initial region that is not listed', { initialRegion: 'eu-west-2' }, /initialRegion: 'eu-west-2' is not among the regions/],
     ['an ε that the budget refuses', { timing: { skewAllowanceMs: 750 } }, /timing\.skewAllowanceMs: two regions could act at once.*make skewAllowanceMs at least 755/],
     ['a D that the budget refuses', { timing: { leaseMs: 16_999 } }, /timing\.leaseMs: D − ε = 14999 ms.*make leaseMs at least 17000/],
-    ['a release that waits too short', { timing: { releaseWaitEffectMs: 1999 } }, /timing\.releaseWaitEffectMs: .*need 2000 ms/],
     ['no fence rows', { fenceShards: 0 }, /fenceShards: must be at least 1/],
     ['too many fence rows', { fenceShards: 65 }, /fenceShards: must be at most 64/],
     ['hold-open', { quorumLost: 'hold-open' }, /quorumLost: 'hold-open'.*is not built yet; use 'stop'/],

@@ -12,7 +12,6 @@ const DEFAULTS: TimeBudgetInput = {
   driftPpm: 200,
   effectMs: 500,
   gateCacheMs: 1000,
-  releaseWaitEffectMs: 2000,
   ttlSeconds: 15,
   checkIntervalSeconds: 10,
   checkFailures: 1,
@@ -30,8 +29,7 @@ describe('timeBudget', () => {
     ['skewAllowanceMs', { skewAllowanceMs: 754 }, { skewAllowanceMs: 755 }],
     ['leaseMs', { leaseMs: 16_999 }, { leaseMs: 17_000 }],
     ['tickMs', { tickMs: 2999 }, { tickMs: 3000 }],
-    ['gateCacheMs', { gateCacheMs: 1001, releaseWaitEffectMs: 9000 }, { gateCacheMs: 1000 }],
-    ['releaseWaitEffectMs', { releaseWaitEffectMs: 1999 }, { releaseWaitEffectMs: 2000 }],
+    ['gateCacheMs', { gateCacheMs: 1001 }, { gateCacheMs: 1000 }],
     ['driftPpm', { driftPpm: -1 }, { driftPpm: 0 }],
     ['effectMs', { effectMs: Number.NaN }, { effectMs: 0 }],
   ])('refuses %s just beyond its limit, not at it', (field, beyond, at) => {

@@ -1,15 +1,14 @@
 // The DynamoDB drivers keep the same contracts, against the local engine: one region, tables of this test's own.
 import { CreateTableCommand, PutItemCommand, ScanCommand, waitUntilTableExists, type DynamoDBClient, type KeySchemaElement } from '@aws-sdk/client-dynamodb';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { regionUrl, startRegion, type EngineRegion, type RunningRegion } from '../../local/engine/ministack.ts';
-import { createDynamoDb } from '../../src/drivers/aws/dynamodb-client.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startRegion, type EngineRegion, type RunningRegion } from '../../local/engine/ministack.ts';
 import { DynamoDbDataStore } from '../../src/drivers/aws/dynamodb-data-store.ts';
 import { DynamoDbDivergenceStore } from '../../src/drivers/aws/dynamodb-divergence-store.ts';
 import { DynamoDbLogStore } from '../../src/drivers/aws/dynamodb-log-store.ts';
 import { DynamoDbRowStore } from '../../src/drivers/aws/dynamodb-row-store.ts';
 import { toItem } from '../../src/drivers/aws/item-image.ts';
 import { marks, padSequenceNumber } from '../../src/core/log/change-record.ts';
-import { discard, install, newRegion } from '../local/engine/engine-fixture.ts';
+import { discard, dynamo, install, newRegion } from '../local/engine/engine-fixture.ts';
 import { dataStoreContract } from './data-store.ts';
 import { divergenceStoreContract } from './divergence-store.ts';
 import { logStoreContract } from './log-store.ts';
@@ -25,12 +24,11 @@ let running: RunningRegion | undefined;
 let client: DynamoDBClient;
 
 beforeAll(async () => {
-  vi.stubEnv('AWS_ACCESS_KEY_ID', '111111111111');
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'local');
   const engine = await install();
   region = await newRegion();
   running = await startRegion(engine, region);
-  client = createDynamoDb(region.region, regionUrl(region));
+  // With more time than the drivers' own client has: here it is answers that matter, on a machine that may be busy.
+  client = dynamo(region);
   await createTable(tables.register, { pk: 'S' });
   await createTable(tables.region, { pk: 'S', sk: 'S' });
   await createTable(tables.fence, { pk: 'S' });
@@ -41,7 +39,6 @@ beforeAll(async () => {
 afterAll(async () => {
   client?.destroy();
   if (region !== undefined) await discard(region, running);
-  vi.unstubAllEnvs();
 });
 
 async function createTable(TableName: string, keys: Readonly<Record<string, 'S' | 'N'>>): Promise<void> {

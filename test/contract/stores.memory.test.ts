@@ -16,18 +16,16 @@ logStoreContract('memory', () => new MemoryLogStore('us-east-1'));
 divergenceStoreContract('memory', () => {
   const store = new MemoryDivergenceStore();
   const listed = async () =>
-    store
-      .listed()
-      .map(({ origin, record, ours, foundAtMs }) => ({
-        origin,
-        epoch: record.epoch,
-        sequenceNumber: record.sequenceNumber,
-        key: record.key,
-        theirs: record.image,
-        ours,
-        theirsAtMs: record.atMs,
-        foundAtMs,
-      }));
+    store.listed().map(({ origin, record, ours, foundAtMs }) => ({
+      origin,
+      epoch: record.epoch,
+      sequenceNumber: record.sequenceNumber,
+      key: record.key,
+      theirs: record.image,
+      ours,
+      theirsAtMs: record.atMs,
+      foundAtMs,
+    }));
   return { store, listed };
 });
 dataStoreContract('memory', async () => {

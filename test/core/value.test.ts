@@ -9,7 +9,11 @@ import { always } from './property.ts';
 
 describe('parseRegisterValue', () => {
   test('reads back what was written, every shape of it', () => {
-    always(fc.property(anyValue, (value) => expect(parseRegisterValue(serializeRegisterValue(value))).toEqual(value)));
+    always(
+      fc.property(anyValue, (value) => {
+        expect(parseRegisterValue(serializeRegisterValue(value))).toEqual(value);
+      }),
+    );
   });
 
   test('fields that this version does not know survive a read, a change and a write', () => {

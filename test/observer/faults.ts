@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process';
 import { openSync } from 'node:fs';
 import { connect } from 'node:net';
+import { sleep } from './clock.ts';
 import { askControl } from './control.ts';
 import type { FaultRecord } from './journal.ts';
 import { continueRegion, killRegion, stopRegion } from './processes.ts';
@@ -112,8 +113,14 @@ function requireSome(pids: readonly number[], region: string): void {
   if (pids.length === 0) throw new Error(`regions.json lists no living process of ${region}: nothing was struck, so nothing can be measured`);
 }
 
+/** The main thread of a killed process can be gone while its last other thread still holds the sockets: so long, on a busy machine. */
+const CLOSING_LIMIT_MS = 3000;
+const CLOSING_LOOK_MS = 20;
+
 /** A killed region must be gone to clients too: a survivor on its port would make the measured recovery a lie. */
 async function requireRefused(endpoint: string): Promise<void> {
+  const giveUpAtMs = performance.now() + CLOSING_LIMIT_MS;
+  while ((await isListening(endpoint)) && performance.now() < giveUpAtMs) await sleep(CLOSING_LOOK_MS);
   if (await isListening(endpoint)) throw new Error(`${endpoint} still accepts connections although every listed process was killed: regions.json is not true`);
 }
 

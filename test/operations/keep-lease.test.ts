@@ -207,14 +207,12 @@ describe('a holder that reads its revocation', () => {
     await revokeEast(group);
     // Its look is answered by one acceptor that missed the revocation: a minority, by which the holder still renews.
     const old = await group.acceptor(east);
-    await group
-      .store(east)
-      .change({
-        key: { table: 'register', pk: 'REGISTER#orders' },
-        set: { acceptedValue: JSON.stringify({ ...old.value, renewable: true, successor: null, state: 'normal' }), acceptedBallot: `${'0'.repeat(15)}1.us-east-1.${'0'.repeat(32)}` },
-        when: [],
-        mayCreate: false,
-      });
+    await group.store(east).change({
+      key: { table: 'register', pk: 'REGISTER#orders' },
+      set: { acceptedValue: JSON.stringify({ ...old.value, renewable: true, successor: null, state: 'normal' }), acceptedBallot: `${'0'.repeat(15)}1.us-east-1.${'0'.repeat(32)}` },
+      when: [],
+      mayCreate: false,
+    });
     group.faults.faultOf = (call) => (call.method === 'get' && call.region !== east ? { kind: 'lose-request' } : undefined);
     expect(ticked(await group.tick(east)).lease).toBe('released epoch 1');
   });
@@ -278,14 +276,12 @@ describe('a region that reads a newer holder', () => {
     const group = await opened();
     const before = await group.fence(east);
     // One acceptor shows a newer holder under a higher ballot; a majority does not.
-    await group
-      .store(west)
-      .change({
-        key: { table: 'register', pk: 'REGISTER#orders' },
-        set: { acceptedBallot: `9${'0'.repeat(15)}.us-west-2.${'0'.repeat(32)}`, acceptedValue: JSON.stringify({ ...(await group.value()), holder: west, epoch: 2 }) },
-        when: [],
-        mayCreate: false,
-      });
+    await group.store(west).change({
+      key: { table: 'register', pk: 'REGISTER#orders' },
+      set: { acceptedBallot: `9${'0'.repeat(15)}.us-west-2.${'0'.repeat(32)}`, acceptedValue: JSON.stringify({ ...(await group.value()), holder: west, epoch: 2 }) },
+      when: [],
+      mayCreate: false,
+    });
     group.faults.faultOf = (call) => (call.region === ireland && call.method === 'get' ? { kind: 'lose-request' } : undefined);
     expect(ticked(await group.tick(east)).lease).not.toMatch(/closed below/);
     expect(await group.fence(east)).toEqual(before);

@@ -224,14 +224,12 @@ describe('is over', () => {
   test('is not said of a value that may never be chosen: that is looked at again', async () => {
     const group = await reserved(22_000);
     const { value } = await group.acceptor(west);
-    await group
-      .store(ireland)
-      .change({
-        key: { table: 'register', pk: 'REGISTER#orders' },
-        set: { acceptedBallot: `9${'0'.repeat(15)}.us-east-1.${'0'.repeat(32)}`, acceptedValue: JSON.stringify({ ...value, successor: east, attempt: 2 }) },
-        when: [],
-        mayCreate: false,
-      });
+    await group.store(ireland).change({
+      key: { table: 'register', pk: 'REGISTER#orders' },
+      set: { acceptedBallot: `9${'0'.repeat(15)}.us-east-1.${'0'.repeat(32)}`, acceptedValue: JSON.stringify({ ...value, successor: east, attempt: 2 }) },
+      when: [],
+      mayCreate: false,
+    });
     group.faults.faultOf = (call) => (call.region === east && call.method === 'get' ? { kind: 'lose-request' } : undefined);
     await expect(take(group)).rejects.toMatchObject({ name: 'NoQuorumError', message: expect.stringContaining('in between') });
   });

@@ -6,7 +6,7 @@ import { parseVantage } from '../../src/core/health/vantage.ts';
 import { takeLeaseStep } from '../../src/operations/take-lease.ts';
 import { tick } from '../../src/operations/tick.ts';
 import { maker } from '../core/fixtures.ts';
-import { createGroup, east, ireland, never, opened, ticked, west, type Group } from './group.ts';
+import { east, ireland, never, opened, ticked, west, type Group } from './group.ts';
 
 const lookKey = { table: 'region', pk: 'LOOK', sk: '#' } as const;
 const tickKey = { table: 'region', pk: 'TICK', sk: '#' } as const;

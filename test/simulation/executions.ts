@@ -64,7 +64,8 @@ export class Executions {
       },
       OpenGate: (governor) => this.#product.openGate.openGateStep(governor, input),
       ValidateService: (governor) => this.#product.validateService.validateServiceStep(governor, input),
-      Report: (governor) => this.#product.report.reportStep(governor, input, { takenAtMs: null, openedAtMs: null, applied: null, loss: null, approval: null, dns: null, dnsFailure: null, validation, failure: null }),
+      Report: (governor) =>
+        this.#product.report.reportStep(governor, input, { takenAtMs: null, openedAtMs: null, applied: null, loss: null, approval: null, dns: null, dnsFailure: null, validation, failure: null }),
     };
     for (; execution.step < order.length; execution.step += 1) {
       const name = order[execution.step] ?? 'Report';

@@ -95,7 +95,12 @@ function drawSwitchOvers(random: Random): Fault[] {
   return Array.from({ length: 2 + random.below(4) }, (_, i) => roundMs(faultsFromMs + i * everyMs + random.next() * 5000)).flatMap((atMs): Fault[] => {
     const failover = { kind: 'operator', action: 'failover', atMs: atMs + roundMs(random.between(1000, 8000)), forMs: 1000 } as const;
     const what = random.chance(0.5) ? 'accept register' : random.pick(callKinds);
-    const stall = { kind: 'stall', atMs, forMs: roundMs(random.chance(0.6) ? random.between(10_000, 20_000) : random.between(4000, 60_000)), when: { what, phase: random.pick(['sent', 'acted', 'answered'] as const) } } as const;
+    const stall = {
+      kind: 'stall',
+      atMs,
+      forMs: roundMs(random.chance(0.6) ? random.between(10_000, 20_000) : random.between(4000, 60_000)),
+      when: { what, phase: random.pick(['sent', 'acted', 'answered'] as const) },
+    } as const;
     return random.chance(0.6) ? [stall, failover] : [failover];
   });
 }
@@ -111,12 +116,23 @@ function drawRelay(random: Random, candidates: number): Fault[] {
   const laterMs = roundMs(atMs + forMs + random.between(-5000, 3000));
   const next = random.chance(0.5)
     ? ({ kind: 'crash', atMs: laterMs, forMs: roundMs(random.between(30_000, 80_000)), region: other, executions: 'resume', when: drawWhen(random) } as const)
-    : ({ kind: 'cut', atMs: laterMs, forMs: roundMs(random.between(30_000, 80_000)), region: other, when: drawWhen(random), shape: 'isolated', flapMs: 0, links: [0, 1, 2, 3, 4].filter((r) => r !== other).flatMap((r) => [[other, r] as const, [r, other] as const]) } as const);
+    : ({
+        kind: 'cut',
+        atMs: laterMs,
+        forMs: roundMs(random.between(30_000, 80_000)),
+        region: other,
+        when: drawWhen(random),
+        shape: 'isolated',
+        flapMs: 0,
+        links: [0, 1, 2, 3, 4].filter((r) => r !== other).flatMap((r) => [[other, r] as const, [r, other] as const]),
+      } as const);
   return [away, next];
 }
 
 function drawWhen(random: Random): When {
-  return random.chance(0.7) ? { what: random.chance(0.4) ? random.pick(['get register', 'accept register'] as const) : random.pick(callKinds), phase: random.pick(['sent', 'acted', 'answered'] as const) } : null;
+  return random.chance(0.7)
+    ? { what: random.chance(0.4) ? random.pick(['get register', 'accept register'] as const) : random.pick(callKinds), phase: random.pick(['sent', 'acted', 'answered'] as const) }
+    : null;
 }
 
 function drawFault(random: Random, atMs: number, regions: number, candidates: number): Fault {

@@ -131,7 +131,8 @@ function probe(world: World, invocation: Invocation, name: string, level: Level)
   const to = world.regions.find((r) => r.name === name) ?? from;
   return new Promise((resolve) => {
     const latencyMs = world.delay(from, to) + world.delay(to, from);
-    const isSilent = !to.isUp || to.hostsFrozenUntilMs > world.nowMs || world.isCut(from, to) || world.isCut(to, from) || latencyMs > callLimitMs || (from !== to && world.random.chance(world.weather.lost));
+    const isSilent =
+      !to.isUp || to.hostsFrozenUntilMs > world.nowMs || world.isCut(from, to) || world.isCut(to, from) || latencyMs > callLimitMs || (from !== to && world.random.chance(world.weather.lost));
     if (isSilent) return world.queue.after(probeLimitMs, () => world.resume(invocation, () => resolve({ outcome: 'failed', latencyMs: probeLimitMs, because: 'no answer' })));
     // Sick is: it lives, its governor renews, and its service cannot work (H4).
     const outcome = to.isSick && level === 'readiness' ? 'failed' : 'ok';

@@ -105,11 +105,19 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   const watch = (): void => {
     const { value } = invariants.register.newest;
     const holder = world.regions.find((r) => r.name === value.holder);
-    const isOpen = holder !== undefined && holder.isUp && product.leaseRows.isActingAt(invariants.gateRow(holder), holder.wallAt(world.nowMs)) && invariants.gateRow(holder).epoch === value.epoch && invariants.isEveryFenceOpen(holder);
+    const isOpen =
+      holder !== undefined &&
+      holder.isUp &&
+      product.leaseRows.isActingAt(invariants.gateRow(holder), holder.wallAt(world.nowMs)) &&
+      invariants.gateRow(holder).epoch === value.epoch &&
+      invariants.isEveryFenceOpen(holder);
     openSinceMs = isOpen ? (openSinceMs ?? world.nowMs) : undefined;
     isWell = openSinceMs !== undefined && world.nowMs - Math.max(openSinceMs, plan.calmFromMs) >= steadyMs;
     if (world.nowMs > deadlineMs && !isWell) {
-      world.violate('somebody serves in the end', `${((world.nowMs - plan.calmFromMs) / 1000).toFixed(0)} s after the last fault no gate and its fence rows have been open for ${steadyMs / 1000} s: ${describeValue(value)}`);
+      world.violate(
+        'somebody serves in the end',
+        `${((world.nowMs - plan.calmFromMs) / 1000).toFixed(0)} s after the last fault no gate and its fence rows have been open for ${steadyMs / 1000} s: ${describeValue(value)}`,
+      );
     }
     queue.after(1000, watch);
   };

@@ -10,10 +10,11 @@ export async function hunt(mutant: Mutant, fromSeed: number, historiesMax: numbe
   try {
     for (let i = 0; i < historiesMax; i += 1) {
       const seed = fromSeed + i;
-      const result = await runHistory({ seed, product, ...(mutant.gate === undefined ? {} : { gate: mutant.gate }) });
+      const planned = mutant.plan === undefined ? {} : { plan: mutant.plan };
+      const result = await runHistory({ seed, product, ...planned, ...(mutant.gate === undefined ? {} : { gate: mutant.gate }) });
       if (result.violation === undefined || !mutant.foundBy.includes(result.violation.invariant)) continue;
       // Only what the sound code survives was found because of the planted bug.
-      if ((await runHistory({ seed })).violation === undefined) return { mutant, seed, violation: result.violation, histories: i + 1 };
+      if ((await runHistory({ seed, ...planned })).violation === undefined) return { mutant, seed, violation: result.violation, histories: i + 1 };
     }
     return { mutant, seed: undefined, violation: undefined, histories: historiesMax };
   } finally {

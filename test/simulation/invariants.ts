@@ -66,7 +66,11 @@ export class Invariants {
     const chosen = this.register.accepted(region.index, ballot, text);
     if (chosen === undefined) return;
     const { value } = chosen;
-    this.#world.note(by.region, () => `chosen: ${value.state}, ${value.holder} epoch ${value.epoch}${value.renewable ? '' : ` REVOKED → ${value.successor ?? 'nobody'} attempt ${value.attempt}`}${value.released ? ' RELEASED' : ''} …${value.renewal.slice(-4)} (${by.kind})`);
+    this.#world.note(
+      by.region,
+      () =>
+        `chosen: ${value.state}, ${value.holder} epoch ${value.epoch}${value.renewable ? '' : ` REVOKED → ${value.successor ?? 'nobody'} attempt ${value.attempt}`}${value.released ? ' RELEASED' : ''} …${value.renewal.slice(-4)} (${by.kind})`,
+    );
     if (value.released) this.#isReleased(value.holder, value.epoch);
   }
 
@@ -88,7 +92,8 @@ export class Invariants {
   closedBelow(region: Region, epoch: number): void {
     const own = this.#ownOf(region);
     own.closedBelow = Math.max(own.closedBelow, epoch);
-    if (epoch > this.register.newest.value.epoch) this.#world.violate('only a chosen value closes for good', `${region.name} closed everything below epoch ${epoch}, but only ${this.register.newest.value.epoch} was ever chosen`);
+    if (epoch > this.register.newest.value.epoch)
+      this.#world.violate('only a chosen value closes for good', `${region.name} closed everything below epoch ${epoch}, but only ${this.register.newest.value.epoch} was ever chosen`);
     this.#checkFences(region, own);
   }
 
@@ -105,7 +110,8 @@ export class Invariants {
       this.#world.note(region, () => `${pk} epoch ${row.epoch} ${isOpen ? 'OPEN' : row.closedThroughMs >= 9e15 ? 'closed for good' : 'closed'} (${by.kind})`);
     }
     if (isOpen && by.kind === 'OpenGate') own.openedEpochs.add(row.epoch);
-    if (isOpen && !own.openedEpochs.has(row.epoch)) this.#world.violate('only OpenGate opens a fence', `${pk} of ${region.name} was opened in epoch ${row.epoch} by ${by.kind}: the log may still be applied there`);
+    if (isOpen && !own.openedEpochs.has(row.epoch))
+      this.#world.violate('only OpenGate opens a fence', `${pk} of ${region.name} was opened in epoch ${row.epoch} by ${by.kind}: the log may still be applied there`);
     if (before !== undefined && row.epoch < before.epoch) this.#world.violate('row epochs only rise', `${pk} of ${region.name} went from epoch ${before.epoch} to ${row.epoch}`);
     this.#checkFences(region, own);
   }
@@ -113,8 +119,13 @@ export class Invariants {
   #checkFences(region: Region, own: Own): void {
     for (const [pk, row] of own.fences) {
       if (!this.#product.leaseRows.isFenceOpen(row)) continue;
-      if (row.epoch <= own.releasedEpoch) this.#world.violate('released means closed', `${pk} of ${region.name} is open in epoch ${row.epoch}, which was released: a write in flight would land after the log was shipped`);
-      if (row.epoch < own.closedBelow) this.#world.violate('closed for good stays closed', `${pk} of ${region.name} is open in epoch ${row.epoch} after everything below ${own.closedBelow} was closed for good: a write would miss the divergence report`);
+      if (row.epoch <= own.releasedEpoch)
+        this.#world.violate('released means closed', `${pk} of ${region.name} is open in epoch ${row.epoch}, which was released: a write in flight would land after the log was shipped`);
+      if (row.epoch < own.closedBelow)
+        this.#world.violate(
+          'closed for good stays closed',
+          `${pk} of ${region.name} is open in epoch ${row.epoch} after everything below ${own.closedBelow} was closed for good: a write would miss the divergence report`,
+        );
     }
   }
 
@@ -128,20 +139,32 @@ export class Invariants {
     const couldStillMs = oldUntilMs === 0 ? 0 : Math.min(nowMs + gateCacheMs, oldUntilMs) + effectMs;
     own.gate = { row, couldUntilMs: Math.max(couldUntilMs, couldStillMs) };
     const isOpen = this.#product.leaseRows.isLeaseOpen(row);
-    if (isOpen !== this.#product.leaseRows.isLeaseOpen(before) || row.epoch !== before.epoch) this.#world.note(region, () => `LEASE epoch ${row.epoch} ${isOpen ? 'OPEN' : 'shut'}, ${((region.trueAt(row.untilAtMs) - nowMs) / 1000).toFixed(1)} s left (${by.kind})`);
-    if (row.epoch < before.epoch || row.openEpoch < before.openEpoch || row.closedEpoch < before.closedEpoch) this.#world.violate('row epochs only rise', `the lease row of ${region.name} went from ${JSON.stringify(before)} to ${JSON.stringify(row)}`);
+    if (isOpen !== this.#product.leaseRows.isLeaseOpen(before) || row.epoch !== before.epoch)
+      this.#world.note(region, () => `LEASE epoch ${row.epoch} ${isOpen ? 'OPEN' : 'shut'}, ${((region.trueAt(row.untilAtMs) - nowMs) / 1000).toFixed(1)} s left (${by.kind})`);
+    if (row.epoch < before.epoch || row.openEpoch < before.openEpoch || row.closedEpoch < before.closedEpoch)
+      this.#world.violate('row epochs only rise', `the lease row of ${region.name} went from ${JSON.stringify(before)} to ${JSON.stringify(row)}`);
     const { value } = this.register.newest;
     if (row.closedEpoch > before.closedEpoch && row.closedEpoch >= value.epoch && (value.renewable || row.closedEpoch > value.epoch)) {
-      this.#world.violate('only a chosen value closes for good', `the lease row of ${region.name} was closed for epoch ${row.closedEpoch}, while epoch ${value.epoch} of ${value.holder} is held and not revoked`);
+      this.#world.violate(
+        'only a chosen value closes for good',
+        `the lease row of ${region.name} was closed for epoch ${row.closedEpoch}, while epoch ${value.epoch} of ${value.holder} is held and not revoked`,
+      );
     }
     for (const [pk, fence] of own.fences) {
-      if (fence.epoch < row.epoch) this.#world.violate('fence rows before the lease row', `the lease row of ${region.name} carries epoch ${row.epoch} while ${pk} carries ${fence.epoch}: an old write could enter the surviving history`);
+      if (fence.epoch < row.epoch)
+        this.#world.violate(
+          'fence rows before the lease row',
+          `the lease row of ${region.name} carries epoch ${row.epoch} while ${pk} carries ${fence.epoch}: an old write could enter the surviving history`,
+        );
     }
     if (this.#couldActUntil(region, row) <= nowMs) return;
     this.epochsOpened.add(row.epoch);
     for (const other of this.#world.regions) {
       if (other !== region && this.couldAnswerUntil(other) > nowMs) {
-        this.#world.violate('one region acts', `the gate of ${region.name} (epoch ${row.epoch}) and that of ${other.name} (epoch ${this.#ownOf(other).gate.row.epoch}) could both answer 200; ${other.name}'s for ${Math.round(this.couldAnswerUntil(other) - nowMs)} ms more`);
+        this.#world.violate(
+          'one region acts',
+          `the gate of ${region.name} (epoch ${row.epoch}) and that of ${other.name} (epoch ${this.#ownOf(other).gate.row.epoch}) could both answer 200; ${other.name}'s for ${Math.round(this.couldAnswerUntil(other) - nowMs)} ms more`,
+        );
       }
     }
   }
@@ -162,7 +185,10 @@ export class Invariants {
     this.gateAnswers += 1;
     const newest = this.#newestAnswer;
     if (epoch < newest.epoch) {
-      this.#world.violate('one region acts', `the gate of ${region.name} answered 200 in epoch ${epoch}, ${Math.round(this.#world.nowMs - newest.atMs)} ms after that of ${newest.region} had in epoch ${newest.epoch}`);
+      this.#world.violate(
+        'one region acts',
+        `the gate of ${region.name} answered 200 in epoch ${epoch}, ${Math.round(this.#world.nowMs - newest.atMs)} ms after that of ${newest.region} had in epoch ${newest.epoch}`,
+      );
     }
     if (epoch > newest.epoch) this.#newestAnswer = { epoch, region: region.name, atMs: this.#world.nowMs };
   }

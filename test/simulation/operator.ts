@@ -18,7 +18,12 @@ export class Operator {
   }
 
   begin(): void {
-    this.#again(500, 3000, (value) => value.paused === null, (value) => this.#product.registerChanges.resume(value));
+    this.#again(
+      500,
+      3000,
+      (value) => value.paused === null,
+      (value) => this.#product.registerChanges.resume(value),
+    );
     this.#signOffs();
   }
 
@@ -26,7 +31,12 @@ export class Operator {
     this.#asked += 1;
     const reason = `look ${this.#asked}`;
     void this.#change((value) => this.#product.registerChanges.pause(value, 'operator', reason, 1));
-    this.#again(forMs, 4000, (value) => value.paused?.reason !== reason, (value) => (value.paused?.reason === reason ? this.#product.registerChanges.resume(value) : { kind: 'refuse', because: 'not mine' }));
+    this.#again(
+      forMs,
+      4000,
+      (value) => value.paused?.reason !== reason,
+      (value) => (value.paused?.reason === reason ? this.#product.registerChanges.resume(value) : { kind: 'refuse', because: 'not mine' }),
+    );
   }
 
   failover(): void {

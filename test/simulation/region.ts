@@ -47,6 +47,8 @@ export class Invocation {
   readonly kind: string;
   readonly life: number;
   readonly offsetMs: number;
+  /** Whether it sees, as it thaws, the answers that came meanwhile, or that their time limit has passed. */
+  readonly answersFirst: boolean;
   readonly #beganAtMs: number;
   readonly #frozenBeforeMs: number;
   frozenUntilMs = 0;
@@ -54,7 +56,8 @@ export class Invocation {
   isDead = false;
   calls = 0;
 
-  constructor(region: Region, kind: string, offsetMs: number, nowMs: number) {
+  constructor(region: Region, kind: string, offsetMs: number, nowMs: number, answersFirst: boolean) {
+    this.answersFirst = answersFirst;
     this.region = region;
     this.kind = kind;
     this.life = region.life;

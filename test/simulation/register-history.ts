@@ -72,7 +72,11 @@ export class RegisterHistory {
     let at: string | undefined = after.ballot;
     do at = this.#proposals.get(at)?.parent;
     while (at !== undefined && at > before.ballot);
-    if (at !== before.ballot) this.#violate('the chosen values are a chain', `${after.ballot} was chosen without building on ${before.ballot}, chosen before it (it builds on ${at ?? 'nothing known'}, genesis ${this.#genesis})`);
+    if (at !== before.ballot)
+      this.#violate(
+        'the chosen values are a chain',
+        `${after.ballot} was chosen without building on ${before.ballot}, chosen before it (it builds on ${at ?? 'nothing known'}, genesis ${this.#genesis})`,
+      );
     const wrong = notFollowing(before.value, after.value);
     if (wrong !== undefined) this.#violate('epochs only rise', `${wrong}: ${before.ballot} → ${after.ballot}`);
   }

@@ -51,7 +51,9 @@ describe('simulation', () => {
       seen.answers += result.gateAnswers;
       seen.virtualMs += result.endedAtMs;
     }
-    console.log(`simulation: ${(seen.virtualMs / 60_000).toFixed(0)} virtual minutes, ${seen.ticks} ticks, ${seen.epochs} epochs opened, ${seen.answers} gate answers, ${seen.writes} fenced writes accepted`);
+    console.log(
+      `simulation: ${(seen.virtualMs / 60_000).toFixed(0)} virtual minutes, ${seen.ticks} ticks, ${seen.epochs} epochs opened, ${seen.answers} gate answers, ${seen.writes} fenced writes accepted`,
+    );
     // A simulation in which nothing happens would break nothing either.
     expect(seen.epochs).toBeGreaterThan(2 * (threeRegions + fiveRegions));
     expect(seen.writes).toBeGreaterThan(10 * (threeRegions + fiveRegions));
@@ -76,7 +78,7 @@ describe('simulation', () => {
 
   test('a broken history is shortened and told', { timeout: 60_000 }, async () => {
     const mutant = mutants.find((m) => m.name === 'lease row before the fence rows');
-    if (mutant === undefined) throw new Error("There is no such mutant; take another one of mutants.ts that breaks early.");
+    if (mutant === undefined) throw new Error('There is no such mutant; take another one of mutants.ts that breaks early.');
     const { product, remove } = await plant(mutant);
     try {
       const found = await runHistory({ seed: 1, product });

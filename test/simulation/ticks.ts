@@ -67,18 +67,23 @@ export class Ticks {
     const { world } = this.#ports;
     const invocation = world.invoke(region, 'tick');
     const governor = governorOf(this.#ports, invocation);
-    this.#product.tick.tick(governor, slot, async () => null).then(
-      (report) => {
-        this.#invariants.tickEnded(region, invocation.calls, this.#callsMax);
-        if (report.kind !== 'ticked') return;
-        this.ticked += 1;
-        world.queue.mixText(report.lease);
-        world.queue.mixText(report.outcome);
-        const closed = /^closed below epoch (\d+)/.exec(report.lease);
-        if (closed?.[1] !== undefined) this.#invariants.closedBelow(region, Number(closed[1]));
-        world.note(region, () => `tick: ${report.lease}${report.decision.kind === 'nothing' ? '' : ` · ${report.decision.kind}: ${report.decision.because}`}${report.outcome === '' ? '' : ` → ${report.outcome}`}`);
-      },
-      (error: unknown) => world.note(region, () => `tick failed: ${String(error)}`),
-    );
+    this.#product.tick
+      .tick(governor, slot, async () => null)
+      .then(
+        (report) => {
+          this.#invariants.tickEnded(region, invocation.calls, this.#callsMax);
+          if (report.kind !== 'ticked') return;
+          this.ticked += 1;
+          world.queue.mixText(report.lease);
+          world.queue.mixText(report.outcome);
+          const closed = /^closed below epoch (\d+)/.exec(report.lease);
+          if (closed?.[1] !== undefined) this.#invariants.closedBelow(region, Number(closed[1]));
+          world.note(
+            region,
+            () => `tick: ${report.lease}${report.decision.kind === 'nothing' ? '' : ` · ${report.decision.kind}: ${report.decision.because}`}${report.outcome === '' ? '' : ` → ${report.outcome}`}`,
+          );
+        },
+        (error: unknown) => world.note(region, () => `tick failed: ${String(error)}`),
+      );
   }
 }

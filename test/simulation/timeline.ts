@@ -4,7 +4,10 @@ import type { HistoryResult } from './history.ts';
 
 const columnWidth = 58;
 
-/** @param lastMs only what happened this long before the end; the whole history is hundreds of lines. */
+/**
+ * @param lastMs only what happened this long before the end (the whole history is hundreds of lines); of a history in which
+ *   nobody serves in the end, what happened this long around the end of the faults: after it nothing happens any more.
+ */
 export function tell(result: HistoryResult, lastMs = Number.POSITIVE_INFINITY): string {
   const { violation, plan, names } = result;
   const head = [
@@ -13,9 +16,10 @@ export function tell(result: HistoryResult, lastMs = Number.POSITIVE_INFINITY): 
     plan.lostForGood === null ? '  nothing is lost for good' : `  ${names[plan.lostForGood]} is lost for good from ${(plan.calmFromMs / 1000).toFixed(1)} s on`,
     violation === undefined ? '  no invariant was broken' : `  BROKEN at ${(violation.atMs / 1000).toFixed(3)} s: ${violation.invariant}: ${violation.what}`,
   ];
-  const fromMs = result.endedAtMs - lastMs;
+  const toMs = violation?.invariant === 'somebody serves in the end' && Number.isFinite(lastMs) ? plan.calmFromMs + lastMs / 3 : result.endedAtMs;
+  const fromMs = toMs - lastMs;
   const title = `${'seconds'.padStart(9)}  ${names.map((n) => n.padEnd(columnWidth)).join('│ ')}`;
-  const lines = result.notes.filter((n) => n.atMs >= fromMs).flatMap((note) => row(note.atMs, note.region, note.text, names.length));
+  const lines = result.notes.filter((n) => n.atMs >= fromMs && n.atMs <= toMs).flatMap((note) => row(note.atMs, note.region, note.text, names.length));
   return [...head, title, '─'.repeat(title.length), ...lines].join('\n');
 }
 

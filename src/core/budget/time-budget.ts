@@ -17,8 +17,6 @@ export type TimeBudgetInput = {
   readonly effectMs: number;
   /** How long the gate may reuse the lease row that it read. */
   readonly gateCacheMs: number;
-  /** What a release waits after all its rows are closed and before it says `released` (C2). */
-  readonly releaseWaitEffectMs: number;
   readonly ttlSeconds: number;
   readonly checkIntervalSeconds: number;
   /** How many checks in a row must agree before Route 53 changes its mind. */
@@ -65,7 +63,7 @@ const LONGEST_GATE_CACHE_MS = 1000;
 /** Judges the timing and computes what follows from it. Every finding names the one field to change first. */
 export function timeBudget(input: TimeBudgetInput): TimeBudget {
   return {
-    findings: [notNegative(input), allowance(input), hold(input), tick(input), gateCache(input), releaseWait(input), answer(input)].flat(),
+    findings: [notNegative(input), allowance(input), hold(input), tick(input), gateCache(input), answer(input)].flat(),
     holdMs: input.leaseMs - input.skewAllowanceMs,
     challengeMs: input.leaseMs + input.skewAllowanceMs,
     attemptMs: 2 * (input.leaseMs + input.skewAllowanceMs),
@@ -80,19 +78,7 @@ export function refusals(budget: TimeBudget): readonly TimeBudgetFinding[] {
 }
 
 function notNegative(input: TimeBudgetInput): TimeBudgetFinding[] {
-  const fields: readonly TimeBudgetField[] = [
-    'tickMs',
-    'leaseMs',
-    'skewAllowanceMs',
-    'clockSkewMs',
-    'driftPpm',
-    'effectMs',
-    'gateCacheMs',
-    'releaseWaitEffectMs',
-    'ttlSeconds',
-    'checkIntervalSeconds',
-    'checkFailures',
-  ];
+  const fields: readonly TimeBudgetField[] = ['tickMs', 'leaseMs', 'skewAllowanceMs', 'clockSkewMs', 'driftPpm', 'effectMs', 'gateCacheMs', 'ttlSeconds', 'checkIntervalSeconds', 'checkFailures'];
   return fields
     .filter((field) => !(Number.isFinite(input[field]) && input[field] >= 0))
     .map((field) => ({ kind: 'refused', field, because: `${field} is ${input[field]}; it must be a number of at least 0` }));
@@ -136,16 +122,6 @@ function gateCache(input: TimeBudgetInput): TimeBudgetFinding {
   if (input.gateCacheMs > LONGEST_GATE_CACHE_MS)
     return { kind: 'refused', field: 'gateCacheMs', because: `the gate may reuse a row for at most ${LONGEST_GATE_CACHE_MS} ms, or a close is seen too late; it is ${input.gateCacheMs}` };
   return { kind: 'holds', field: 'gateCacheMs', because: `a closed row is seen by the gate within ${input.gateCacheMs} ms` };
-}
-
-// C2: a gate that read the row just before the close answers 200 for the cache's time, on a clock σ off, and is heard `effect` later.
-function releaseWait(input: TimeBudgetInput): TimeBudgetFinding {
-  const neededMs = input.gateCacheMs + input.clockSkewMs + input.effectMs;
-  if (input.releaseWaitEffectMs < neededMs) {
-    const because = `a release that waits ${input.releaseWaitEffectMs} ms lets the successor open while the old gate still says 200; gate cache + σ + effect need ${neededMs} ms`;
-    return { kind: 'refused', field: 'releaseWaitEffectMs', because };
-  }
-  return { kind: 'holds', field: 'releaseWaitEffectMs', because: `a release waits out gate cache + σ + effect = ${neededMs} ms` };
 }
 
 // Until its deadline a cut-off region rightly answers; a name that is cached for longer than a take-over needs makes DNS the slowest part.

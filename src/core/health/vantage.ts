@@ -61,7 +61,8 @@ export function parseVantage(region: string, json: string): Vantage {
   } catch {
     raw = undefined;
   }
-  if (!isVantage(raw)) throw new MalformedError(`The vantage row of ${region} is not an observation: its view counts as unknown until that region's next tick writes it anew.`);
+  if (!isVantage(raw) || raw.region !== region)
+    throw new MalformedError(`The vantage row of ${region} is not an observation: its view counts as unknown until that region's next tick writes it anew.`);
   return raw;
 }
 

@@ -32,7 +32,7 @@ export function judgeWindow(outcomes: readonly Outcome[], trigger: Trigger): Jud
 export function freshVantages(mine: Vantage, others: readonly Vantage[], nowMs: number, tickMs: number): Vantage[] {
   const fresh = others.filter((v) => {
     const seen = mine.peers[v.region];
-    return v.region !== mine.region && seen !== undefined && nowMs - seen.sinceMs <= staleAfterTicks * tickMs;
+    return v.region !== mine.region && seen !== undefined && seen.sinceMs <= nowMs && nowMs - seen.sinceMs <= staleAfterTicks * tickMs;
   });
   return [mine, ...fresh];
 }

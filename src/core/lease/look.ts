@@ -48,10 +48,10 @@ export function parseLook(row: Row | undefined): Look {
 
 /**
  * The clocks after a look whose answers were in at `answeredAtMs`. A value under a lower ballot than seen before is an old
- * acceptor's and changes nothing; a clock that starts in the future (the wall clock was set back) starts again.
+ * acceptor's and changes nothing, unless it is chosen: the higher one was then never chosen (its acceptor may be dead for good); a clock that starts in the future (the wall clock was set back) starts again.
  */
 export function advanceLook(look: Look, sighting: Sighting, answeredAtMs: number): Look {
-  if (sighting.kind === 'nothing' || sighting.ballot < look.ballot) return look;
+  if (sighting.kind === 'nothing' || (sighting.kind !== 'chosen' && sighting.ballot < look.ballot)) return look;
   const { value, ballot } = sighting;
   const isSameRenewal = look.epoch === value.epoch && look.renewal === value.renewal && look.sinceMs <= answeredAtMs;
   const isSameAttempt = look.attemptEpoch === reservedEpoch(value) && look.attempt === value.attempt && look.attemptSinceMs <= answeredAtMs;

@@ -58,10 +58,11 @@ export function parseRegisterValue(json: string): RegisterValue {
   } catch {
     throw malformed('is not JSON', json);
   }
-  if (!isRegisterValue(raw)) throw malformed(`field '${firstWrong(raw)}' is missing or of the wrong type`, json);
-  if (raw.minReaderVersion > readerVersion) {
-    throw new MalformedError(`The register value asks for reader version ${raw.minReaderVersion}, this is ${readerVersion}: deploy the newer version of Holdfast in this region.`);
+  const asked = isObject(raw) ? raw['minReaderVersion'] : undefined;
+  if (typeof asked === 'number' && isCount(asked) && asked > readerVersion) {
+    throw new MalformedError(`The register value asks for reader version ${asked}, this is ${readerVersion}: deploy the newer version of Holdfast in this region.`);
   }
+  if (!isRegisterValue(raw)) throw malformed(`field '${firstWrong(raw)}' is missing or of the wrong type`, json);
   return raw;
 }
 

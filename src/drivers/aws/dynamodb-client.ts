@@ -14,8 +14,15 @@ export function createDynamoDb(region: string, endpoint: string | undefined): Dy
     ...(endpoint === undefined ? {} : { endpoint }),
     maxAttempts: 1,
     // `requestTimeout` alone only logs; this makes it throw (LOCAL-AWS trap 6; the same on AWS).
-    requestHandler: new NodeHttpHandler({ connectionTimeout: connectTimeoutMs, requestTimeout: callTimeoutMs, throwOnRequestTimeout: true }),
+    requestHandler: new LimitedHttpHandler({ connectionTimeout: connectTimeoutMs, requestTimeout: callTimeoutMs, throwOnRequestTimeout: true }),
   });
+}
+
+/** `requestTimeout` ends with the answer's first byte; a server that stops in the middle of its answer would hang the call for ever. */
+class LimitedHttpHandler extends NodeHttpHandler {
+  override async handle(...[request, options]: Parameters<NodeHttpHandler['handle']>): ReturnType<NodeHttpHandler['handle']> {
+    return super.handle(request, { ...options, abortSignal: AbortSignal.timeout(callTimeoutMs) });
+  }
 }
 
 const samplesKept = 16;

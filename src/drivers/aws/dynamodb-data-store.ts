@@ -1,5 +1,6 @@
 // The protected table of this region, written by the log's apply: one transaction a batch, under the fence rows' condition.
 import { GetItemCommand, TransactionCanceledException, TransactWriteItemsCommand, type CancellationReason, type DynamoDBClient, type TransactWriteItem } from '@aws-sdk/client-dynamodb';
+import { RowMissingError } from '../../core/errors.ts';
 import { marks, type ChangeRecord, type Image } from '../../core/log/change-record.ts';
 import { shardOf } from '../../core/lease/fence-shard.ts';
 import type { RowCheck } from '../../core/rows/row.ts';
@@ -54,6 +55,8 @@ export class DynamoDbDataStore implements DataStore {
         const failed = failedActions(error);
         if (failed.length === 0) throw error;
         const fences = guards.length - checks.length;
+        if (failed.some((index) => index < fences && isRowMissing(error, index)))
+          throw new RowMissingError(`A fence row of ${this.#tables.fence} is missing: the table was emptied or restored. Nothing was applied; never create it by hand.`);
         if (failed.some((index) => index < fences)) return { kind: 'fenced' } as const;
         if (failed.some((index) => index < guards.length)) return { kind: 'superseded' } as const;
         for (const index of failed) stale.add(left[index - guards.length]?.sequenceNumber ?? '');
@@ -69,6 +72,7 @@ export class DynamoDbDataStore implements DataStore {
         Key: { pk: { S: `FENCE#${k}` } },
         ConditionExpression: 'epoch <= :epoch OR untilAtMs = :never',
         ExpressionAttributeValues: { ':epoch': { N: String(epoch) }, ':never': { N: '0' } },
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
       },
     }));
   }
@@ -109,6 +113,10 @@ export class DynamoDbDataStore implements DataStore {
       },
     };
   }
+}
+
+function isRowMissing(error: unknown, index: number): boolean {
+  return error instanceof TransactionCanceledException && error.CancellationReasons?.[index]?.Item === undefined;
 }
 
 /** Which actions of a cancelled transaction failed their condition; none where it was cancelled for another reason. */
