@@ -1,15 +1,22 @@
 // The governor's tick: from the queue of slots, and from the gate when the last tick is too long ago.
-import { connectApplier, connectGovernor } from '../src/client/connect.ts';
+import { connectApplier, connectGovernor, otherLogsOf } from '../src/client/connect.ts';
 import { readEnvironment } from '../src/config/environment.ts';
 import { parseSlots } from '../src/core/clock/slot.ts';
 import { candidatesOf } from '../src/core/policy.ts';
+import { sha256 } from '../src/drivers/aws/system-environment.ts';
 import { measureLag } from '../src/operations/apply-log.ts';
 import { isCandidate } from '../src/operations/governor.ts';
+import { shipBehind } from '../src/operations/ship-log.ts';
 import { tick } from '../src/operations/tick.ts';
 
 export async function handler(event: unknown): Promise<void> {
   for (const slot of parseSlots(event)) {
-    const report = await tick(governor, slot, dataAgeMs);
+    let shipping = Promise.resolve();
+    const report = await tick(governor, slot, () => {
+      shipping = ship();
+      return dataAgeMs();
+    });
+    await shipping;
     if (report.kind === 'ticked' && report.decision.kind !== 'nothing') console.warn(JSON.stringify(report));
     else console.debug(JSON.stringify(report));
   }
@@ -18,6 +25,14 @@ export async function handler(event: unknown): Promise<void> {
 const environment = readEnvironment();
 const governor = connectGovernor(environment);
 const applier = isCandidate(governor) ? connectApplier(environment) : undefined;
+const others = otherLogsOf(environment);
+
+/** Ships what a region missed while no new change comes along that would bring it. */
+async function ship(): Promise<void> {
+  if (applier === undefined) return;
+  const failed = (await shipBehind(applier.log, others, sha256)).filter((s) => s.outcome === 'failed');
+  if (failed.length > 0) console.warn(JSON.stringify({ shipping: failed }));
+}
 
 /** How far this region's data is behind what it received, the worst of all origins; null where that cannot be told. */
 async function dataAgeMs(): Promise<number | null> {

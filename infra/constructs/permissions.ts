@@ -58,7 +58,7 @@ export const FUNCTIONS = {
     timeoutSeconds: 15,
     memoryMb: 512,
     reservedConcurrency: 4,
-    tables: [VOTE, OWN_ROWS, OWN_FENCE, grant('log', 'own', 'GetItem', 'Query')],
+    tables: [VOTE, OWN_ROWS, OWN_FENCE, grant('log', 'own', 'GetItem', 'Query'), grant('log', 'others', 'GetItem', 'PutItem')],
   },
   gate: {
     does: 'Says 200 to the health checkers only while this region holds the lease and has opened',

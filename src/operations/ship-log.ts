@@ -13,23 +13,30 @@ const segmentsPerPage = 20;
 /** So many of the last segments are searched for a batch that comes again. */
 const recentSegments = 5;
 
-/** @throws NoQuorumError when no other region has the batch: the stream must deliver it again. */
+/**
+ * A region that misses a batch while another takes it gets it from the next batch, or from the next tick (`shipBehind`).
+ * @throws NoQuorumError when no other region has the batch: the stream must deliver it again.
+ */
 export async function shipLog(own: LogStore, records: readonly ChangeRecord[], destinations: readonly LogStore[], digest: Digest): Promise<Shipped[]> {
-  const origin = own.region;
   await appendOwn(own, records, digest);
-  const results = await Promise.all(
+  const results = await shipBehind(own, destinations, digest);
+  if (results.every((r) => r.outcome === 'failed')) {
+    throw new NoQuorumError(`${records.length} changes of ${own.region} were shipped to no region (${results.map((r) => `${r.region}: ${r.because}`).join('; ')}). The stream delivers them again.`);
+  }
+  return results;
+}
+
+/** Brings every destination to the end of this region's own log, in parallel; one that fails holds up no other. */
+export async function shipBehind(own: LogStore, destinations: readonly LogStore[], digest: Digest): Promise<Shipped[]> {
+  return Promise.all(
     destinations.map(async (store): Promise<Shipped> => {
       try {
-        return { region: store.region, outcome: 'shipped', segments: await catchUp(origin, own, store, digest), because: '' };
+        return { region: store.region, outcome: 'shipped', segments: await catchUp(own.region, own, store, digest), because: '' };
       } catch (error) {
         return { region: store.region, outcome: 'failed', segments: 0, because: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
       }
     }),
   );
-  if (results.every((r) => r.outcome === 'failed')) {
-    throw new NoQuorumError(`${records.length} changes of ${origin} were shipped to no region (${results.map((r) => `${r.region}: ${r.because}`).join('; ')}). The stream delivers them again.`);
-  }
-  return results;
 }
 
 /** What was appended already (a batch comes again, perhaps cut differently) is left out; what slips through is applied once all the same. */

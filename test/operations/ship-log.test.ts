@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { nextSegment, segmentBytesMax } from '../../src/core/log/segment.ts';
-import { catchUp } from '../../src/operations/ship-log.ts';
+import { catchUp, shipBehind } from '../../src/operations/ship-log.ts';
 import type { LogStore } from '../../src/ports/log-store.ts';
 import { alwaysAsync, around } from '../core/property.ts';
 import { createLogs, recordOf, recordsIn, upTo } from './change-log-fixture.ts';
@@ -45,6 +45,16 @@ describe('shipLog', () => {
     toWest.fails = () => undefined;
     await ship([recordOf(46)]);
     expect(await recordsIn(toWest)).toEqual(Array.from({ length: 46 }, (_, i) => i + 1));
+  });
+
+  // Found by a partition that healed under load: the last batch reached the witness only, and a closed region writes no more.
+  test('a region that missed the last batch of all gets it without a further one', async () => {
+    const { own, others, ship, toWest } = createLogs();
+    toWest.fails = () => 'request';
+    await ship(upTo(3));
+    toWest.fails = () => undefined;
+    expect(await shipBehind(own, others, sha256)).toMatchObject([{ region: west, outcome: 'shipped', segments: 1 }, { region: ireland, segments: 0 }]);
+    expect(await recordsIn(toWest)).toEqual([1, 2, 3]);
   });
 
   test('is thrown back to the stream where no other region has it; the same batch again is not doubled', async () => {

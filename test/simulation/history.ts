@@ -142,9 +142,19 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   };
 }
 
-function describeValue(value: { state: string; holder: string; epoch: number; attempt: number; renewable: boolean; released: boolean; successor: string | null; because: string }): string {
-  const { state, holder, epoch, attempt, renewable, released, successor, because } = value;
-  return `the register says ${JSON.stringify({ state, holder, epoch, attempt, renewable, released, successor, because })}`;
+function describeValue(value: {
+  state: string;
+  holder: string;
+  epoch: number;
+  attempt: number;
+  renewable: boolean;
+  released: boolean;
+  successor: string | null;
+  paused: object | null;
+  because: string;
+}): string {
+  const { state, holder, epoch, attempt, renewable, released, successor, paused, because } = value;
+  return `the register says ${JSON.stringify({ state, holder, epoch, attempt, renewable, released, successor, paused, because })}`;
 }
 
 class FaultPlayer {

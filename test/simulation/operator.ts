@@ -11,6 +11,7 @@ export class Operator {
   readonly #ports: Ports;
   readonly #product: Product;
   #asked = 0;
+  #pausedUntilMs = 0;
 
   constructor(ports: Ports, product: Product) {
     this.#ports = ports;
@@ -18,25 +19,15 @@ export class Operator {
   }
 
   begin(): void {
-    this.#again(
-      500,
-      3000,
-      (value) => value.paused === null,
-      (value) => this.#product.registerChanges.resume(value),
-    );
+    this.#resumes();
     this.#signOffs();
   }
 
   pause(forMs: number): void {
     this.#asked += 1;
     const reason = `look ${this.#asked}`;
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#ports.world.nowMs + forMs);
     void this.#change((value) => this.#product.registerChanges.pause(value, 'operator', reason, 1));
-    this.#again(
-      forMs,
-      4000,
-      (value) => value.paused?.reason !== reason,
-      (value) => (value.paused?.reason === reason ? this.#product.registerChanges.resume(value) : { kind: 'refuse', because: 'not mine' }),
-    );
   }
 
   failover(): void {
@@ -58,13 +49,12 @@ export class Operator {
     world.queue.after(world.random.between(300, 2500), () => this.audit(endMs));
   }
 
-  /** Until the register says so. */
-  #again(afterMs: number, everyMs: number, isDone: (value: RegisterValue) => boolean, propose: (value: RegisterValue) => Proposal): void {
-    const { world } = this.#ports;
-    world.queue.after(afterMs, () => {
-      if (isDone(this.#ports.invariants.register.newest.value)) return;
-      void this.#change(propose);
-      this.#again(everyMs, everyMs, isDone, propose);
+  /** A pause that is over is ended, also one that the register took late; the group's first start is the same. */
+  #resumes(): void {
+    const { world, invariants } = this.#ports;
+    world.queue.after(world.random.between(500, 4000), () => {
+      if (invariants.register.newest.value.paused !== null && world.nowMs >= this.#pausedUntilMs) void this.#change((value) => this.#product.registerChanges.resume(value));
+      this.#resumes();
     });
   }
 
