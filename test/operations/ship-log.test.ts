@@ -53,7 +53,10 @@ describe('shipLog', () => {
     toWest.fails = () => 'request';
     await ship(upTo(3));
     toWest.fails = () => undefined;
-    expect(await shipBehind(own, others, sha256)).toMatchObject([{ region: west, outcome: 'shipped', segments: 1 }, { region: ireland, segments: 0 }]);
+    expect(await shipBehind(own, others, sha256)).toMatchObject([
+      { region: west, outcome: 'shipped', segments: 1 },
+      { region: ireland, segments: 0 },
+    ]);
     expect(await recordsIn(toWest)).toEqual([1, 2, 3]);
   });
 

@@ -230,6 +230,12 @@ export const mutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a ballot left behind is never settled',
+    hole: 'nobody reads a chosen value again',
+    foundBy: ['somebody serves in the end'],
+    edits: [{ file: 'operations/tick.ts', from: 'await settle(governor, sighting, lookBefore);', to: '' }],
+  },
 ];
 
 const repository = join(import.meta.dirname, '..', '..');

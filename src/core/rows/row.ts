@@ -30,7 +30,3 @@ export function holds(condition: Condition, row: Row): boolean {
   if (condition.is === '<=') return left <= right;
   return left > right;
 }
-
-export function sameKey(a: RowKey, b: RowKey): boolean {
-  return a.table === b.table && a.pk === b.pk && a.sk === b.sk;
-}

@@ -1,9 +1,9 @@
 // Runs seeded histories of the simulated recovery group from the command line, and replays one exactly.
-//   node scripts/simulate.ts [--seed N] [--histories K] [--regions 3|5] [--skew FACTOR] [--verbose]
+//   node test/simulation/simulate.ts [--seed N] [--histories K] [--regions 3|5] [--skew FACTOR] [--verbose]
 import { parseArgs } from 'node:util';
-import { runHistory } from '../test/simulation/history.ts';
-import { shrink } from '../test/simulation/shrink.ts';
-import { tell } from '../test/simulation/timeline.ts';
+import { runHistory } from './history.ts';
+import { shrink } from './shrink.ts';
+import { tell } from './timeline.ts';
 
 const { values } = parseArgs({
   options: {
@@ -24,7 +24,7 @@ function whole(name: string, text: string): number {
 
 async function main(): Promise<number> {
   if (values.help) {
-    console.log('node scripts/simulate.ts [--seed N] [--histories K] [--regions 3|5] [--skew FACTOR (beyond 1: the assumption is broken on purpose)] [--verbose]');
+    console.log('node test/simulation/simulate.ts [--seed N] [--histories K] [--regions 3|5] [--skew FACTOR (beyond 1: the assumption is broken on purpose)] [--verbose]');
     return 0;
   }
   const first = values.seed === undefined ? Math.floor(Math.random() * 0x7fff_ffff) : whole('seed', values.seed);
@@ -51,7 +51,7 @@ async function main(): Promise<number> {
     const short = await shrink(options, result);
     const told = await runHistory({ ...options, plan: short.plan, isRecording: true });
     console.log(
-      `seed ${result.seed} broke '${result.violation.invariant}' (replay: node scripts/simulate.ts --seed ${result.seed} --regions ${regions} --verbose). Shortened to ${short.plan.faults.length} of ${result.plan.faults.length} faults:`,
+      `seed ${result.seed} broke '${result.violation.invariant}' (replay: node test/simulation/simulate.ts --seed ${result.seed} --regions ${regions} --verbose). Shortened to ${short.plan.faults.length} of ${result.plan.faults.length} faults:`,
     );
     console.log(tell(told, 120_000));
   }
