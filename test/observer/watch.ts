@@ -1,5 +1,5 @@
 // The instruments of one run, wired to the regions that regions.json names, started and stopped together.
-import { BoundedHttpClient } from './bounded-http-client.ts';
+import { BoundedHttpClient, REQUEST_TIMEOUT_MS } from './bounded-http-client.ts';
 import type { Clock } from './clock.ts';
 import { CpuAccount } from './cpu-account.ts';
 import { CachingResolver } from './dns-client.ts';
@@ -10,6 +10,9 @@ import { RegionTables } from './tables.ts';
 import { Writer } from './writer.ts';
 
 const WRITES_PER_SECOND = 30;
+
+/** Half of the gate's reserved concurrency: the sampler must not push out the health checks that it measures. */
+const GATE_OUTSTANDING_MAX = 2;
 
 export interface Watch {
   readonly file: RegionsFile;
@@ -32,7 +35,7 @@ export function startWatch(clock: Clock, regionsPath: string): Watch {
     if (found === undefined) throw new Error(`regions.json has no region ${region}: it names ${[...tables.keys()].join(', ')}`);
     return found;
   };
-  const gateClient = new BoundedHttpClient(clock);
+  const gateClient = new BoundedHttpClient(clock, REQUEST_TIMEOUT_MS, GATE_OUTSTANDING_MAX);
   const serviceClient = new BoundedHttpClient(clock);
   const resolver = new CachingResolver(clock, file.dns, file.service.name);
   const writer = new Writer({ clock, resolver, client: serviceClient, service: file.service, writesPerSecond: WRITES_PER_SECOND });

@@ -9,7 +9,7 @@ const hunts: Hunt[] = [];
 
 describe('planted bugs', () => {
   test.each(mutants.map((mutant) => ({ name: mutant.name, hole: mutant.hole, mutant })))('$name ($hole)', { timeout: 120_000 }, async ({ mutant }) => {
-    const found = await hunt(mutant, firstSeed, historiesMax);
+    const found = await hunt(mutant, mutant.fromSeed ?? firstSeed, historiesMax);
     hunts.push(found);
     expect(found.violation, `'${mutant.name}' survived ${historiesMax} histories from seed ${firstSeed}: widen faults.ts`).toBeDefined();
   });

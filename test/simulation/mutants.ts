@@ -20,6 +20,8 @@ export type Mutant = {
   readonly gate?: GateRule;
   /** The faults that it takes, where drawn ones meet them too rarely: the seeds then vary all the rest. */
   readonly plan?: Plan;
+  /** Where to begin, for those that few histories find: spares `npm test` a minute. */
+  readonly fromSeed?: number;
 };
 
 const keep = 'operations/keep-lease.ts';
@@ -55,12 +57,14 @@ const challengerAwayPlan: Plan = {
 export const mutants: readonly Mutant[] = [
   {
     name: 'lease counted from the answer',
+    fromSeed: 9100,
     hole: 'lease dated when its question leaves',
     foundBy: ['one region acts'],
     edits: [{ file: keep, from: 'deadlineFrom(governor, clock.nowMs() - elapsedMs)', to: 'deadlineFrom(governor, clock.nowMs())' }],
   },
   {
     name: 'renewal trusts the monotonic clock alone',
+    fromSeed: 9100,
     hole: 'H5',
     foundBy: ['one region acts'],
     edits: [{ file: keep, from: 'Math.max(clock.nowMs() - wallMs, clock.monotonicMs() - monotonicMs)', to: '(clock.monotonicMs() - monotonicMs + 0 * wallMs)' }],
@@ -86,6 +90,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a renewal extends a row closed for good',
+    fromSeed: 9080,
     hole: 'C1',
     foundBy: ['one region acts'],
     edits: [
@@ -180,7 +185,7 @@ export const mutants: readonly Mutant[] = [
     hole: 'C9',
     foundBy: ['one region acts'],
     edits: [],
-    gate: { mayReuse: () => true, verdict: (isActing, row, nowMs) => isActing({ ...row, untilAtMs: Number.MAX_SAFE_INTEGER }, nowMs) },
+    gate: { mayReuse: (ageMs, cacheMs, row) => ageMs <= cacheMs || row.openEpoch > 0, verdict: (isActing, row, nowMs) => isActing({ ...row, untilAtMs: Number.MAX_SAFE_INTEGER }, nowMs) },
   },
   {
     name: 'a renewal opens the fence',
@@ -200,7 +205,7 @@ export const mutants: readonly Mutant[] = [
         from: 'async function keepLook(governor: Governor, look: Look, sighting: Sighting)',
         to: 'async function keepLook(governor: Governor, look: Look, sighting: Sighting, askedAtMs: number)',
       },
-      { file: 'operations/tick.ts', from: 'await keepLook(governor, parseLook(lookRow), sighting)', to: 'await keepLook(governor, parseLook(lookRow), sighting, askedAtMs)' },
+      { file: 'operations/tick.ts', from: 'await keepLook(governor, lookBefore, sighting)', to: 'await keepLook(governor, lookBefore, sighting, askedAtMs)' },
       { file: 'operations/tick.ts', from: 'await keepLook(governor, view.look, sighting)', to: 'await keepLook(governor, view.look, sighting, againAtMs)' },
       { file: 'operations/tick.ts', from: 'const watching = dataAgeMs()', to: 'const askedAtMs = clock.nowMs();\n  const watching = dataAgeMs()' },
       { file: 'operations/tick.ts', from: 'await governor.clock.wait(decision.inMs);\n', to: 'await governor.clock.wait(decision.inMs);\n    const againAtMs = governor.clock.nowMs();\n' },
@@ -232,6 +237,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'a ballot left behind is never settled',
+    fromSeed: 9200,
     hole: 'nobody reads a chosen value again',
     foundBy: ['somebody serves in the end'],
     edits: [{ file: 'operations/tick.ts', from: 'await settle(governor, sighting, lookBefore);', to: '' }],

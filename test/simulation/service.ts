@@ -8,7 +8,7 @@ import type { Invocation, Region } from './region.ts';
 /** How a gate goes by its row; mutants.ts replaces it. */
 export type GateRule = {
   /** @param ageMs since the read was *sent*: a row is as old as its question, or a slow answer outlives a release's wait. */
-  readonly mayReuse: (ageMs: number, cacheMs: number) => boolean;
+  readonly mayReuse: (ageMs: number, cacheMs: number, row: LeaseRow) => boolean;
   readonly verdict: (isActing: (row: LeaseRow, nowMs: number) => boolean, row: LeaseRow, nowMs: number, verdictWhenRead: boolean) => boolean;
 };
 
@@ -44,12 +44,12 @@ export class Service {
     const check = () => {
       if (host.life !== region.life || host.isDead) return;
       if (region.hostsFrozenUntilMs > world.nowMs) return world.queue.at(region.hostsFrozenUntilMs + world.random.next() * 100, check);
-      if (cached !== undefined && this.#gate.mayReuse(wallMs() - cached.sentAtWallMs, this.#ports.policy.timing.gateCacheMs)) this.#answer(region, host, cached, wallMs());
+      if (cached !== undefined && this.#gate.mayReuse(wallMs() - cached.sentAtWallMs, this.#ports.policy.timing.gateCacheMs, cached.row)) this.#answer(region, host, cached, wallMs());
       else {
         const sentAtWallMs = wallMs();
         this.#read(region, host, (row) => {
           cached = { row, sentAtWallMs, verdict: this.#product.leaseRows.isActingAt(row, wallMs()) };
-          if (this.#gate.mayReuse(wallMs() - sentAtWallMs, this.#ports.policy.timing.gateCacheMs)) this.#answer(region, host, cached, wallMs());
+          if (this.#gate.mayReuse(wallMs() - sentAtWallMs, this.#ports.policy.timing.gateCacheMs, row)) this.#answer(region, host, cached, wallMs());
         });
       }
       return world.queue.after(checkEveryMs * (0.5 + world.random.next()), check);
