@@ -46,7 +46,7 @@ async function put(id: string, event: APIGatewayProxyEventV2): Promise<APIGatewa
   const Item = { [config.dataKey]: { S: id }, body: { S: body }, ...permit.stamp };
   const remainingMs = permit.remainingMs();
   if (remainingMs <= 0) return unavailable('the lease is over');
-  const write = new TransactWriteItemsCommand({ TransactItems: [permit.check(id), { Put: { TableName, Item } }] });
+  const write = new TransactWriteItemsCommand({ TransactItems: [...permit.checks(id), { Put: { TableName, Item } }] });
   await dynamoDb.send(write, { abortSignal: AbortSignal.timeout(Math.min(remainingMs, WRITE_LIMIT_MS)) });
   return answer(200, { id, region, epoch: permit.epoch });
 }

@@ -7,6 +7,8 @@ import { marks } from '../core/log/change-record.ts';
 
 export type FenceSettings = {
   readonly tables: { readonly region: string; readonly fence: string };
+  /** False: every write is permitted, wherever it arrives; it is stamped only, so that the change log knows its epoch. */
+  readonly isFenced: boolean;
   readonly fenceShards: number;
   readonly timing: { readonly gateCacheMs: number };
 };
@@ -16,8 +18,8 @@ export type Permit = {
   readonly kind: 'open';
   readonly epoch: number;
   readonly remainingMs: () => number;
-  /** Goes into the write's transaction; `key` is the partition key written. */
-  readonly check: (key: string) => TransactWriteItem;
+  /** Go into the write's transaction; `key` is the partition key written. None where writes are not fenced. */
+  readonly checks: (key: string) => TransactWriteItem[];
   /** Goes into each item written: the change log needs to know its epoch and origin. */
   readonly stamp: Readonly<Record<string, AttributeValue>>;
 };
@@ -38,6 +40,7 @@ export function createFence(client: DynamoDBClient, settings: FenceSettings, reg
   };
   return {
     read: async () => {
+      if (!settings.isFenced) return unfencedPermit(await leaseRow().catch(() => undefined), region);
       const row = await leaseRow();
       if (!isActingAt(row, Date.now())) return { kind: 'closed', because: `${region} does not hold the lease (its epoch ${row.epoch} is over or not open)` };
       return permitOf(row, settings, region);
@@ -50,14 +53,22 @@ function permitOf(row: LeaseRow, settings: FenceSettings, region: string): Permi
     kind: 'open',
     epoch: row.epoch,
     remainingMs: () => row.untilAtMs - Date.now(),
-    check: (key) => ({
-      ConditionCheck: {
-        TableName: settings.tables.fence,
-        Key: { pk: { S: `FENCE#${shardOf(key, settings.fenceShards)}` } },
-        ConditionExpression: 'epoch = :epoch AND untilAtMs > closedThroughMs',
-        ExpressionAttributeValues: { ':epoch': { N: String(row.epoch) } },
+    checks: (key) => [
+      {
+        ConditionCheck: {
+          TableName: settings.tables.fence,
+          Key: { pk: { S: `FENCE#${shardOf(key, settings.fenceShards)}` } },
+          ConditionExpression: 'epoch = :epoch AND untilAtMs > closedThroughMs',
+          ExpressionAttributeValues: { ':epoch': { N: String(row.epoch) } },
+        },
       },
-    }),
+    ],
     stamp: { [marks.epoch]: { N: String(row.epoch) }, [marks.origin]: { S: region } },
   };
+}
+
+/** Holdfast must not be the outage of a service that does not fence its writes: not even an unreadable lease row stops it. */
+function unfencedPermit(row: LeaseRow | undefined, region: string): Permit {
+  const epoch = row?.epoch ?? 0;
+  return { kind: 'open', epoch, remainingMs: () => Number.POSITIVE_INFINITY, checks: () => [], stamp: { [marks.epoch]: { N: String(epoch) }, [marks.origin]: { S: region } } };
 }
