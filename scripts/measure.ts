@@ -14,13 +14,18 @@ const { values } = parseArgs({ options: { fault: { type: 'string', default: 'kil
 const runs = Number(values.runs);
 if (!Number.isSafeInteger(runs) || runs < 1) throw new Error(`--runs ${values.runs}: it must be a whole number from 1`);
 
+let isStopped = false;
+
 async function play(out: string): Promise<number> {
   const child = spawn(process.execPath, ['local/demo.ts', '--fault', values.fault, '--out', out], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     said = (said + text).slice(-6000);
   });
-  const stop = (signal: NodeJS.Signals) => child.kill(signal);
+  const stop = (signal: NodeJS.Signals) => {
+    isStopped = true;
+    child.kill(signal);
+  };
   process.once('SIGINT', stop).once('SIGTERM', stop);
   const code = await new Promise<number>((resolve) => child.on('error', () => resolve(127)).on('exit', (exit) => resolve(exit ?? 1)));
   process.off('SIGINT', stop).off('SIGTERM', stop);
@@ -31,7 +36,7 @@ async function play(out: string): Promise<number> {
 const reports: z.infer<typeof reportSchema>[] = [];
 let failures = 0;
 mkdirSync(join(root, '.holdfast/measure'), { recursive: true });
-for (let run = 1; run <= runs; run += 1) {
+for (let run = 1; run <= runs && !isStopped; run += 1) {
   const out = join('.holdfast/measure', `${values.fault}-${run}.json`);
   const startedAt = Date.now();
   const code = await play(out);

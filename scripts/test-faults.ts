@@ -41,9 +41,16 @@ async function buildWithPlantedGate(directory: string): Promise<void> {
   });
 }
 
+/** A person who stops the run stops all of it, not the fault that is being played. */
+let isStopped = false;
+
 async function demo(...args: string[]): Promise<number> {
+  if (isStopped) return 130;
   const child = spawn(process.execPath, ['local/demo.ts', ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
-  const stop = (signal: NodeJS.Signals) => child.kill(signal);
+  const stop = (signal: NodeJS.Signals) => {
+    isStopped = true;
+    child.kill(signal);
+  };
   process.on('SIGINT', stop).on('SIGTERM', stop);
   return new Promise((resolve) => {
     child.on('error', () => resolve(127));

@@ -12,9 +12,16 @@ const isFast = process.argv.includes('--fast');
 /** Folders whose tests start local regions or take minutes. */
 const slowTests = ['test/local/**', 'test/contract/local-aws*', 'test/simulation/**', 'test/core/mutants*'];
 
+/** A person who stops the run stops all of it, not the check that is under way. */
+let isStopped = false;
+
 async function runCommand(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<number> {
+  if (isStopped) return 130;
   const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...environment } });
-  const stop = (signal: NodeJS.Signals) => child.kill(signal);
+  const stop = (signal: NodeJS.Signals) => {
+    isStopped = true;
+    child.kill(signal);
+  };
   process.on('SIGINT', stop).on('SIGTERM', stop);
   return new Promise((resolve) => {
     child.on('error', () => resolve(127));
