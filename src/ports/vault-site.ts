@@ -1,0 +1,44 @@
+// The port to one site of a vault: a bucket, a prefix in one, or a directory. Nothing here can delete.
+
+/** Nobody may remove or shorten before `untilMs`. */
+export type ObjectLock = { readonly mode: 'GOVERNANCE' | 'COMPLIANCE'; readonly untilMs: number };
+
+export type StoredObject = {
+  readonly name: string;
+  readonly bytes: number;
+  /** null where the site has none. */
+  readonly versionId: string | null;
+};
+
+export type ObjectState = StoredObject & {
+  /** As the site knows it without reading the object; null where it does not. Hex. */
+  readonly sha256: string | null;
+  readonly lock: ObjectLock | null;
+  readonly isHeld: boolean;
+};
+
+export type PutAnswer = { readonly kind: 'stored'; readonly versionId: string | null } | /** There is an object of that name; it was not touched. */ { readonly kind: 'exists' };
+
+/**
+ * Contract (test/contract/vault-site.ts):
+ * - `put` writes a name that is not there yet (`If-None-Match: *`), whole or not at all, durably, and refuses bytes that do not have `sha256`; of writers side by side one wins.
+ * - `replace` writes a new version over a name, for repair only; the old version stays where the site keeps versions (and is set aside where it does not).
+ * - `get` gives the newest version, or the one named; a range beyond the end gives what is there; null: no such object.
+ * - `list` gives the newest versions in ascending order of name, each once.
+ * - `extendLock` only lengthens; a shorter date is refused (RefusedError) and changes nothing. A site without locks keeps the date beside the object.
+ * - A call that throws may or may not have been carried out, now or later; repeating it is safe.
+ * - Every call ends within the driver's time limit, by an answer or by throwing.
+ */
+export interface VaultSite {
+  /** As in the configuration: `us-east-1`, or what a person calls the disk. */
+  readonly name: string;
+  put(name: string, bytes: Uint8Array, options: { readonly sha256: string; readonly lock: ObjectLock | null }): Promise<PutAnswer>;
+  replace(name: string, bytes: Uint8Array, options: { readonly sha256: string; readonly lock: ObjectLock | null }): Promise<{ readonly versionId: string | null }>;
+  get(name: string, part?: { readonly offset: number; readonly bytes: number }, versionId?: string): Promise<Uint8Array | null>;
+  head(name: string): Promise<ObjectState | null>;
+  list(prefix: string): AsyncIterable<StoredObject>;
+  /** Every version of a name, newest first. */
+  versions(name: string): Promise<readonly ObjectState[]>;
+  extendLock(name: string, versionId: string | null, lock: ObjectLock): Promise<void>;
+  setHold(name: string, versionId: string | null, isHeld: boolean): Promise<void>;
+}
