@@ -6,7 +6,7 @@ export default {
   forbidden: [
     rule('core-is-pure', 'src/core imports only src/core: no clock, no network, no SDK; what it needs comes in as an argument.', { path: '^src/core' }, { pathNot: '^src/core' }),
     rule('ports-know-core-only', 'A port is an interface over core types.', { path: '^src/ports' }, { pathNot: '^src/(core|ports)' }),
-    rule('operations-use-ports', 'Operations reach the world through ports, never a driver.', { path: '^src/operations' }, { pathNot: '^src/(core|ports|operations)' }),
+    rule('operations-use-ports', 'Operations reach the world through ports, never a driver.', { path: '^src/operations' }, { pathNot: '^src/(core|ports|operations|vault)' }),
     rule('drivers-one-vendor', 'A driver imports core, ports, its own folder and its vendor.', { path: '^src/drivers/([^/]+)' }, { path: ours, pathNot: '^src/(core|ports|drivers/$1)' }),
     rule(
       'aws-sdk-in-drivers',
@@ -16,6 +16,7 @@ export default {
     ),
     rule('config-knows-core', 'src/config imports core and zod.', { path: '^src/config' }, { path: ours, pathNot: '^src/(core|config)' }),
     rule('workload-is-small', 'The workload package imports core and ports: it lands in other teams’ bundles.', { path: '^src/workload' }, { path: ours, pathNot: '^src/(core|ports|workload)' }),
+    rule('vault-needs-no-vendor', 'The vault engine and the files source run anywhere Node runs: they import core, ports, one another and Node itself.', { path: '^src/(vault|files)' }, { path: ours, pathNot: '^src/(core|ports|vault|files)' }),
     rule('no-cdk-at-run-time', 'The CDK is for infra; Lambdas, CLI and client never load it.', { path: '^(src|lambdas)' }, { path: 'node_modules/(aws-cdk|constructs|cdk-nag)' }),
     rule(
       'infra-only-config',
