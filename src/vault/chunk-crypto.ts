@@ -1,0 +1,99 @@
+// What is done with the bytes of a chunk: its id, its tag, sealing and opening.
+import { createCipheriv, createDecipheriv, hash } from 'node:crypto';
+import { zstdDecompressSync } from 'node:zlib';
+import { isEqual } from '../core/vault/bytes.ts';
+import { sealBytes } from '../core/vault/limits.ts';
+import { chunkAad, nonceAt } from '../core/vault/pack-layout.ts';
+import type { ChunkReference } from '../core/vault/recovery-point.ts';
+import { DamagedError } from '../core/vault/vault-errors.ts';
+import type { DerivedKeys } from './data-key.ts';
+
+const zeroNonce = new Uint8Array(12);
+const blockBytes = 64;
+
+export function sha256(bytes: Uint8Array): Uint8Array {
+  return hash('sha256', bytes, 'buffer');
+}
+
+export function sha256Hex(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'hex');
+}
+
+/** HMAC-SHA256 (RFC 2104) of 32 bytes, by two one-shot hashes: Node sets up an Hmac object in 15 µs, which is more than hashing a small chunk. */
+export function hmacOf32(key: Uint8Array, message: Uint8Array): Uint8Array {
+  const inner = Buffer.alloc(blockBytes + 32, 0x36);
+  const outer = Buffer.alloc(blockBytes + 32, 0x5c);
+  for (let i = 0; i < key.length; i += 1) {
+    inner[i] = (key[i] ?? 0) ^ 0x36;
+    outer[i] = (key[i] ?? 0) ^ 0x5c;
+  }
+  inner.set(message, blockBytes);
+  outer.set(sha256(inner), blockBytes);
+  return sha256(outer);
+}
+
+/** 32 bytes. */
+export function chunkId(keys: Pick<DerivedKeys, 'idKey'>, plain: Uint8Array): Uint8Array {
+  return hmacOf32(keys.idKey, sha256(plain));
+}
+
+/** GMAC, 16 bytes. Secret: see *Why* in docs/vault-format.md. */
+export function chunkTag(keys: Pick<DerivedKeys, 'tagKey'>, bytes: Uint8Array): Uint8Array {
+  const cipher = createCipheriv('aes-256-gcm', keys.tagKey, zeroNonce);
+  cipher.setAAD(bytes);
+  cipher.final();
+  return cipher.getAuthTag();
+}
+
+/** Ciphertext ‖ tag into `into` at `at`. @returns how many bytes */
+export function sealInto(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plain: Uint8Array, into: Uint8Array, at: number): number {
+  const cipher = createCipheriv('aes-256-gcm', key, nonce);
+  cipher.setAAD(aad);
+  const text = cipher.update(plain);
+  into.set(text, at);
+  cipher.final();
+  into.set(cipher.getAuthTag(), at + text.length);
+  return text.length + sealBytes;
+}
+
+/** @returns null where it does not open: another key, another place, or damage. */
+export function unseal(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array | null {
+  const end = sealed.length - sealBytes;
+  if (end < 0) return null;
+  const decipher = createDecipheriv('aes-256-gcm', key, nonce);
+  decipher.setAAD(aad);
+  decipher.setAuthTag(sealed.subarray(end));
+  const plain = decipher.update(sealed.subarray(0, end));
+  try {
+    decipher.final();
+    return plain;
+  } catch {
+    return null;
+  }
+}
+
+/** The bytes of a chunk out of its sealed form. GCM proves that the writer put exactly this chunk at this place of this pack. @throws DamagedError */
+export function openChunk(packKey: Uint8Array, packId: Uint8Array, reference: ChunkReference, sealed: Uint8Array): Uint8Array {
+  const opened = unseal(packKey, nonceAt(reference.offset), chunkAad(packId, reference), sealed);
+  if (opened === null) throw new DamagedError(`The chunk at ${reference.offset} of pack ${Buffer.from(packId).toString('hex')} does not open: it is damaged, moved, or of another key.`);
+  return reference.codec === 0 ? requireLength(opened, reference) : requireLength(decompress(opened, reference), reference);
+}
+
+function decompress(frame: Uint8Array, reference: ChunkReference): Uint8Array {
+  try {
+    // As long as the chunk is: else Node grows its output step by step, and a frame that lies could fill the memory.
+    return zstdDecompressSync(frame, { chunkSize: Math.max(64, reference.rawBytes), maxOutputLength: Math.max(64, reference.rawBytes) });
+  } catch (error) {
+    throw new DamagedError(`The chunk at ${reference.offset} opened, and its zstd frame does not (${error instanceof Error ? error.message : String(error)}): its writer was broken.`);
+  }
+}
+
+function requireLength(plain: Uint8Array, reference: ChunkReference): Uint8Array {
+  if (plain.length !== reference.rawBytes) throw new DamagedError(`The chunk at ${reference.offset} has ${plain.length} bytes, and its reference says ${reference.rawBytes}.`);
+  return plain;
+}
+
+/** What GCM does not say: that the writer computed the id from these very bytes. Slower; for verifying. */
+export function requireId(keys: Pick<DerivedKeys, 'idKey'>, reference: ChunkReference, plain: Uint8Array): void {
+  if (!isEqual(chunkId(keys, plain), reference.id)) throw new DamagedError(`The chunk at ${reference.offset} opened, and its content has another id: its writer was broken.`);
+}
