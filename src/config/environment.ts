@@ -13,6 +13,7 @@ const SETTINGS = {
   gateToken: 'HOLDFAST_GATE_TOKEN',
   serviceUrl: 'HOLDFAST_SERVICE_URL',
   serviceTarget: 'HOLDFAST_SERVICE_TARGET',
+  account: 'HOLDFAST_ACCOUNT',
 } as const;
 
 type SettingName = keyof typeof SETTINGS;
@@ -88,6 +89,6 @@ function readSettings(source: Source): { [Name in SettingName]?: string } {
 }
 
 function entriesOf(settings: typeof SETTINGS): [SettingName, string][] {
-  const names: SettingName[] = ['queueUrl', 'stateMachineArn', 'topicArn', 'tickFunctionName', 'gateToken', 'serviceUrl', 'serviceTarget'];
+  const names: SettingName[] = ['queueUrl', 'stateMachineArn', 'topicArn', 'tickFunctionName', 'gateToken', 'serviceUrl', 'serviceTarget', 'account'];
   return names.map((name) => [name, settings[name]]);
 }

@@ -4,7 +4,7 @@ import * as z from 'zod';
 import { type TimeBudget, refusals, timeBudget } from '../core/budget/time-budget.ts';
 import { partitionOf, regionSchema } from './aws-regions.ts';
 import { configError } from './config-error.ts';
-import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema } from './settings.ts';
+import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema, vaultSchema } from './settings.ts';
 
 const memberSchema = z.strictObject({
   region: regionSchema,
@@ -38,6 +38,8 @@ const configSchema = z
     timing: timingSchema,
     dns: dnsSchema,
     policy: policySchema,
+    /** Backups into locked buckets in every region of the group; absent: none. */
+    vault: vaultSchema.optional(),
   })
   .superRefine((config, context) => {
     const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });

@@ -6,7 +6,7 @@ import { regionSchema } from './aws-regions.ts';
 import { InvalidConfigError } from '../core/errors.ts';
 import { configError } from './config-error.ts';
 import type { HoldfastConfig } from './holdfast-config.ts';
-import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema } from './settings.ts';
+import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, runtimeVaultSchema, timingSchema } from './settings.ts';
 
 const voterSchema = z.strictObject({ region: regionSchema, role: z.enum(['candidate', 'witness']), registerTable: z.string().min(3) });
 
@@ -27,6 +27,7 @@ export const runtimeConfigSchema = z
     timing: timingSchema,
     dns: dnsSchema,
     policy: policySchema,
+    vault: runtimeVaultSchema.optional(),
   })
   .superRefine((config, context) => {
     const id = configIdOf(config.voters);
@@ -60,7 +61,12 @@ export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
     timing: config.timing,
     dns: config.dns,
     policy: config.policy,
+    ...(config.vault === undefined ? {} : { vault: runtimeVaultOf(config.vault) }),
   };
+}
+
+function runtimeVaultOf({ lockMode, retentionDays, lockDaysMax, packBytes }: NonNullable<HoldfastConfig['vault']>): NonNullable<RuntimeConfig['vault']> {
+  return { lockMode, retentionDays, lockDaysMax, packBytes };
 }
 
 /** Names the set of acceptors: the same for the same regions and tables, in whatever order they are listed. Roles do not vote, so they do not count. */

@@ -71,6 +71,54 @@ export const modeSchema = z.enum(['observe', 'advise', 'approve', 'automatic'], 
 
 export const fenceShardsSchema = whole(1, 64, 'fence rows');
 
+const days = (usual: number) => whole(1, 36_500, 'days').default(usual);
+const mebibyte = 1024 * 1024;
+
+/** What nobody can take back once it is set; typed out by whoever sets it. */
+const complianceSentence = 'nobody can delete these backups before their date';
+
+const vaultParts = {
+  lockMode: z.enum(['GOVERNANCE', 'COMPLIANCE'], { error: "must be 'GOVERNANCE' (an administrator may lift a lock) or 'COMPLIANCE' (nobody can)" }).default('GOVERNANCE'),
+  /** How long a point of each class is locked and kept. */
+  retentionDays: z.strictObject({ hourly: days(7), daily: days(30), weekly: days(90), monthly: days(365), yearly: days(2555) }).prefault({}),
+  /** The bucket refuses a longer lock. */
+  lockDaysMax: whole(1, 36_500, 'days').optional(),
+  packBytes: whole(mebibyte, 63 * mebibyte, 'bytes').default(32 * mebibyte),
+};
+
+const scheduleSchema = (usual: string) =>
+  z
+    .string()
+    .regex(/^(rate|cron)\(.+\)$/, { error: "must be a schedule of EventBridge Scheduler, like 'cron(0 0 * * ? *)' (UTC) or 'rate(1 hour)'" })
+    .default(usual);
+
+type VaultInput = { readonly retentionDays: Readonly<Record<string, number>>; readonly lockDaysMax?: number | undefined };
+
+function longestDays({ retentionDays }: VaultInput): number {
+  return Math.max(...Object.values(retentionDays));
+}
+
+/** The owner's part: with the sentence that COMPLIANCE wants, and the schedules. */
+export const vaultSchema = z
+  .strictObject({
+    ...vaultParts,
+    confirmCompliance: z.string().optional(),
+    schedules: z.strictObject({ full: scheduleSchema('cron(0 0 * * ? *)'), incremental: scheduleSchema('cron(0 1-23 * * ? *)') }).prefault({}),
+  })
+  .superRefine((vault, context) => {
+    const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
+    if (vault.lockMode === 'COMPLIANCE' && vault.confirmCompliance !== complianceSentence) {
+      refuse('confirmCompliance', `must be '${complianceSentence}', word for word, since lockMode is 'COMPLIANCE': not even the owner can delete such a bucket for as long`);
+    }
+    const longest = longestDays(vault);
+    if (vault.lockDaysMax !== undefined && vault.lockDaysMax < longest)
+      refuse('lockDaysMax', `is ${vault.lockDaysMax} days, and retentionDays asks for ${longest}: the bucket would refuse the lock; make it at least ${longest}`);
+  })
+  .transform((vault) => ({ ...vault, lockDaysMax: vault.lockDaysMax ?? longestDays(vault) }));
+
+/** What a function is told: complete. */
+export const runtimeVaultSchema = z.strictObject({ ...vaultParts, lockDaysMax: whole(1, 36_500, 'days') });
+
 /** Names become parts of table, function and stack names in every region. */
 export const groupSchema = z
   .string({ error: 'must be the name of the recovery group' })
