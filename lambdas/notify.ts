@@ -1,19 +1,32 @@
-// Notify: tells people how a failover goes. Invoked without waiting, so that it never holds the runbook up.
+// Notify: tells people how a runbook goes. Invoked without waiting, so that it never holds the runbook up.
 import { readEnvironment, requireSetting } from '../src/config/environment.ts';
 import { describeFailure, fieldOf } from '../src/core/failover/event-field.ts';
 import { parseRunbookInput } from '../src/core/failover/runbook.ts';
 import { SnsNotifier } from '../src/drivers/aws/sns-notifier.ts';
+import type { Notice } from '../src/ports/notifier.ts';
 
 export async function handler(event: unknown): Promise<void> {
-  const input = parseRunbookInput(event);
   const kind = String(fieldOf(event, 'kind'));
+  await notifier.notify(kind === 'backup-failed' || kind === 'restore-failed' ? ofVault(event, kind) : ofFailover(event, kind));
+}
+
+function ofFailover(event: unknown, kind: string): Notice {
+  const input = parseRunbookInput(event);
   const outcome = fieldOf(event, 'outcome');
   const isBad = kind === 'outcome' && outcome !== 'failed-over' && outcome !== 'superseded';
-  await notifier.notify({
+  return {
     severity: isBad || kind === 'approval-needed' ? 'critical' : 'info',
     subject: `${input.group}: ${kind === 'outcome' ? `failover ${String(outcome)}` : kind} (${input.target}, epoch ${input.epoch}, attempt ${input.attempt})`,
     text: `${describeFailure(fieldOf(event, 'failure'))}; DNS: ${describeFailure(fieldOf(event, 'dnsFailure'))}. 'holdfast status' shows where it stands.`,
-  });
+  };
+}
+
+function ofVault(event: unknown, kind: 'backup-failed' | 'restore-failed'): Notice {
+  return {
+    severity: 'critical',
+    subject: `${String(fieldOf(event, 'group'))}: ${kind} in ${environment.region} (${String(fieldOf(event, 'execution'))})`,
+    text: `${describeFailure(fieldOf(event, 'failure'))}. docs/runbooks/${kind === 'backup-failed' ? 'backup' : 'restore'}.md says what to do; 'holdfast points' shows what can be restored.`,
+  };
 }
 
 const environment = readEnvironment();

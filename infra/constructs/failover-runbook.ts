@@ -1,17 +1,13 @@
-// Why: the runbook's machine is the file in statemachines/, as the Step Functions console shows it; this adds only the functions that it names.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Aws, RemovalPolicy } from 'aws-cdk-lib';
-import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { DefinitionBody, StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
+// Why: the failover machine of a candidate, with a function for each of its steps.
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
-import { constructIdOf, HoldfastFunction } from './holdfast-function.ts';
-import { acknowledge } from './nag-exceptions.ts';
+import { HoldfastFunction } from './holdfast-function.ts';
 import { FAILOVER_STEPS } from './permissions.ts';
-
-const DEFINITION = join(import.meta.dirname, '../../statemachines/failover.asl.json');
+import { addRunbook } from './runbook.ts';
 
 export type FailoverRunbookProps = {
   readonly config: RuntimeConfig;
@@ -24,37 +20,28 @@ export type FailoverRunbookProps = {
 
 export class FailoverRunbook extends Construct {
   readonly machine: StateMachine;
+  /** Tells people; the other runbooks use it too. */
+  readonly notify: IFunction;
 
   constructor(scope: Construct, id: string, props: FailoverRunbookProps) {
     super(scope, id);
-    const steps = FAILOVER_STEPS.map((name) => this.step(name, props));
-    const substitutions = Object.fromEntries(steps.map(({ name, made }) => [`${constructIdOf(name)}FunctionArn`, made.function.functionArn]));
-    const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('states.amazonaws.com', { conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } } }),
-      inlinePolicies: {
-        exactly: new PolicyDocument({ statements: [new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: steps.map(({ made }) => made.function.functionArn) })] }),
-      },
-    });
-    this.machine = new StateMachine(this, 'Machine', {
-      stateMachineName: `holdfast-${props.config.group}-failover`,
+    const steps = FAILOVER_STEPS.map((name) => [name, this.step(name, props).function] as const);
+    const notify = steps.find(([name]) => name === 'notify')?.[1];
+    if (notify === undefined) throw new Error("FAILOVER_STEPS has no 'notify'");
+    this.notify = notify;
+    this.machine = addRunbook(this, {
+      group: props.config.group,
+      name: 'failover',
       comment: 'Failover of a recovery group into this region',
-      definitionBody: DefinitionBody.fromString(readFileSync(DEFINITION, 'utf8')),
-      definitionSubstitutions: { ...substitutions, ApprovalTimeoutSeconds: String(props.config.policy.approvalTimeoutSeconds) },
-      role,
-      removalPolicy: RemovalPolicy.DESTROY,
+      steps: Object.fromEntries(steps),
+      substitutions: { ApprovalTimeoutSeconds: String(props.config.policy.approvalTimeoutSeconds) },
     });
-    acknowledge(
-      this.machine,
-      'AwsSolutions-SF1',
-      'Step Functions keeps the history of each execution for 90 days and the report row keeps its figures; sending it to CloudWatch Logs as well needs rights on every log group of the account.',
-    );
-    acknowledge(this.machine, 'AwsSolutions-SF2', 'The history shows each step and its duration; X-Ray adds cost, and a right on every resource, to a machine that runs only on a bad day.');
   }
 
-  private step(name: (typeof FAILOVER_STEPS)[number], props: FailoverRunbookProps) {
+  private step(name: (typeof FAILOVER_STEPS)[number], props: FailoverRunbookProps): HoldfastFunction {
     const { config, region, topic, serviceUrl, serviceTarget } = props;
     const publishes = name === 'notify';
-    const made = new HoldfastFunction(this, {
+    return new HoldfastFunction(this, {
       config,
       region,
       name,
@@ -65,6 +52,5 @@ export class FailoverRunbook extends Construct {
       },
       statements: publishes ? [new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] })] : [],
     });
-    return { name, made };
   }
 }

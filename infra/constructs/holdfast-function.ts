@@ -2,14 +2,16 @@
 // as one built file, and nothing that the CDK would add unasked.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Aws, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { type IRole, PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { ApplicationLogLevel, Architecture, Code, Function as LambdaFunction, LoggingFormat, Runtime, SystemLogLevel } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { type RuntimeConfig } from '../../src/config/runtime-config.ts';
+import { acknowledge } from './nag-exceptions.ts';
 import { FUNCTIONS, type FunctionName, type FunctionSpec } from './permissions.ts';
 import { tableStatements } from './table-access.ts';
+import { targetStatements, vaultStatements, wildcardsOf } from './vault-access.ts';
 
 export type HoldfastFunctionProps = {
   readonly config: RuntimeConfig;
@@ -29,7 +31,10 @@ export class HoldfastFunction extends Construct {
     const spec: FunctionSpec = FUNCTIONS[props.name];
     const functionName = `holdfast-${props.config.group}-${props.name}`;
     const logGroup = new LogGroup(this, 'Logs', { logGroupName: `/aws/lambda/${functionName}`, retention: RetentionDays.ONE_MONTH, removalPolicy: RemovalPolicy.DESTROY });
-    const statements = [...tableStatements(props.config, props.region, spec.tables), ...(props.statements ?? []), writeLogs(logGroup)];
+    const { vault, targets = [] } = spec;
+    const ofVault = [...(vault === undefined ? [] : vaultStatements(props.config, vault)), ...targetStatements(props.config, props.region, targets)];
+    const statements = [...tableStatements(props.config, props.region, spec.tables), ...ofVault, ...(props.statements ?? []), writeLogs(logGroup)];
+    for (const { rule, reason } of wildcardsOf(ofVault)) acknowledge(this, rule, reason);
     this.function = new LambdaFunction(this, 'Function', {
       functionName,
       description: spec.does,
@@ -44,7 +49,7 @@ export class HoldfastFunction extends Construct {
       loggingFormat: LoggingFormat.JSON,
       applicationLogLevelV2: ApplicationLogLevel.WARN,
       systemLogLevelV2: SystemLogLevel.WARN,
-      environment: { HOLDFAST_CONFIG: JSON.stringify(props.config), ...props.environment },
+      environment: { HOLDFAST_CONFIG: JSON.stringify(props.config), ...(vault === undefined ? {} : { HOLDFAST_ACCOUNT: Aws.ACCOUNT_ID }), ...props.environment },
       ...(spec.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: spec.reservedConcurrency }),
     });
   }

@@ -9,7 +9,13 @@ export type Where = 'own' | 'others' | 'all';
 
 export type TableGrant = { readonly table: TableKind; readonly where: Where; readonly may: readonly Action[] };
 
-type Action = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query' | 'ConditionCheckItem' | 'DescribeTable';
+type Action = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query' | 'Scan' | 'ConditionCheckItem' | 'DescribeTable';
+
+/** In every region's site of the vault. Nothing here can delete, bypass or hold. */
+export type VaultGrant = { readonly objects: 'read' | 'write'; readonly keys: readonly ('Encrypt' | 'Decrypt' | 'DescribeKey')[] };
+
+/** On the tables that restores make: `<data table>-restored…`. */
+export type TargetAction = 'CreateTable' | 'DescribeTable' | 'BatchWriteItem' | 'Scan';
 
 export type FunctionSpec = {
   readonly does: string;
@@ -19,6 +25,8 @@ export type FunctionSpec = {
   /** Absent: the function shares the account's concurrency. */
   readonly reservedConcurrency?: number;
   readonly tables: readonly TableGrant[];
+  readonly vault?: VaultGrant;
+  readonly targets?: readonly TargetAction[];
 };
 
 const EVERYWHERE = ['candidate', 'witness'] as const;
@@ -41,6 +49,16 @@ const APPLY = [
   grant('fence', 'own', 'ConditionCheckItem'),
   // A change that came too late is put into a DIVERGENCE row.
   grant('region', 'own', 'GetItem', 'UpdateItem', 'PutItem', 'ConditionCheckItem'),
+] as const;
+
+const READS_POINTS = { objects: 'read', keys: ['Decrypt'] } as const;
+const WRITES_POINTS = { objects: 'write', keys: ['Decrypt'] } as const;
+/** Positions of the logs, and the cuts of every candidate. */
+const FOLLOWS_LOGS = [
+  grant('region', 'own', 'GetItem', 'Query'),
+  grant('region', 'others', 'GetItem', 'Query'),
+  grant('log', 'own', 'GetItem', 'Query'),
+  grant('data', 'own', 'DescribeTable'),
 ] as const;
 
 export const FUNCTIONS = {
@@ -99,6 +117,58 @@ export const FUNCTIONS = {
     tables: [grant('log', 'own', 'GetItem', 'PutItem', 'Query'), grant('log', 'others', 'GetItem', 'PutItem')],
   },
   'apply-log': { in: CANDIDATES, does: 'Applies segments to the data table while this region is not open', timeoutSeconds: 60, memoryMb: 512, reservedConcurrency: 4, tables: APPLY },
+  'plan-backup': {
+    does: 'Whether this region backs up now, and which recovery point comes next',
+    in: CANDIDATES,
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    tables: [...FOLLOWS_LOGS, grant('region', 'own', 'UpdateItem')],
+    vault: { objects: 'write', keys: ['Encrypt', 'Decrypt', 'DescribeKey'] },
+  },
+  'write-backup-part': {
+    does: 'One piece of a recovery point, as packs in a majority of the sites',
+    in: CANDIDATES,
+    timeoutSeconds: 900,
+    memoryMb: 1769,
+    tables: [grant('data', 'own', 'Scan'), grant('log', 'own', 'GetItem', 'Query')],
+    vault: WRITES_POINTS,
+  },
+  'commit-point': { does: 'The parts become one recovery point', in: CANDIDATES, timeoutSeconds: 120, memoryMb: 1024, tables: [grant('region', 'own', 'UpdateItem')], vault: WRITES_POINTS },
+  'verify-point': {
+    does: "Reads a recovery point back from the other regions' sites",
+    in: CANDIDATES,
+    timeoutSeconds: 900,
+    memoryMb: 1024,
+    tables: [grant('region', 'own', 'UpdateItem')],
+    vault: READS_POINTS,
+  },
+  'archive-log': {
+    does: 'What was logged since the newest recovery point, into the vault, each minute',
+    in: CANDIDATES,
+    timeoutSeconds: 120,
+    memoryMb: 1024,
+    tables: [...FOLLOWS_LOGS, grant('region', 'own', 'UpdateItem')],
+    vault: WRITES_POINTS,
+  },
+  'plan-restore': {
+    does: 'Which recovery points, to which moment, into what',
+    in: CANDIDATES,
+    timeoutSeconds: 120,
+    memoryMb: 1024,
+    tables: [grant('region', 'own', 'GetItem', 'Query'), grant('region', 'others', 'GetItem', 'Query'), grant('data', 'own', 'DescribeTable')],
+    vault: READS_POINTS,
+  },
+  'create-target': {
+    does: 'The table that a restore fills',
+    in: CANDIDATES,
+    timeoutSeconds: 60,
+    memoryMb: 512,
+    tables: [grant('region', 'own', 'GetItem', 'UpdateItem')],
+    targets: ['CreateTable', 'DescribeTable', 'Scan'],
+  },
+  'restore-part': { does: 'The keys of one shard, as they were at the moment', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1769, tables: [], vault: READS_POINTS, targets: ['BatchWriteItem'] },
+  'validate-restore': { does: 'Reads the target back and compares it with the vault', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1024, tables: [], targets: ['Scan', 'DescribeTable'] },
+  'report-restore': { does: 'Writes down what a restore measured', in: CANDIDATES, timeoutSeconds: 30, memoryMb: 256, tables: [grant('region', 'own', 'UpdateItem')] },
   maintenance: { does: 'Answers 503 with Retry-After while no region is active', in: ['witness'], timeoutSeconds: 3, memoryMb: 128, reservedConcurrency: 4, tables: [] },
 } as const satisfies Readonly<Record<string, FunctionSpec>>;
 
@@ -116,6 +186,10 @@ export const FAILOVER_STEPS = [
   'abandon-attempt',
   'notify',
 ] as const satisfies readonly FunctionName[];
+
+/** The steps of statemachines/backup.asl.json and restore.asl.json, in their order; both notify too. */
+export const BACKUP_STEPS = ['plan-backup', 'write-backup-part', 'commit-point', 'verify-point'] as const satisfies readonly FunctionName[];
+export const RESTORE_STEPS = ['archive-log', 'plan-restore', 'create-target', 'restore-part', 'validate-restore', 'report-restore'] as const satisfies readonly FunctionName[];
 
 /** What a service needs to write through the fence; its own table is its own affair. */
 export const FENCED_WRITER: readonly TableGrant[] = [grant('fence', 'own', 'ConditionCheckItem'), grant('region', 'own', 'GetItem')];

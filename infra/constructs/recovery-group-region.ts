@@ -7,6 +7,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { HoldfastConfig } from '../../src/config/holdfast-config.ts';
 import { toRuntimeConfig, type RuntimeConfig } from '../../src/config/runtime-config.ts';
+import { BackupRunbooks } from './backup-runbooks.ts';
 import { ChangeLog } from './change-log.ts';
 import { FailoverRunbook } from './failover-runbook.ts';
 import { Governor, onlyByTls } from './governor.ts';
@@ -14,6 +15,7 @@ import { FENCED_WRITER } from './permissions.ts';
 import { RecoveryTables } from './recovery-tables.ts';
 import type { ServiceEndpoint } from './service-endpoint.ts';
 import { tableStatements } from './table-access.ts';
+import { Vault } from './vault.ts';
 
 export type RecoveryGroupRegionProps = {
   readonly config: HoldfastConfig;
@@ -44,6 +46,7 @@ export class RecoveryGroupRegion extends Construct {
     this.topic.applyRemovalPolicy(RemovalPolicy.DESTROY);
     const tables = new RecoveryTables(this, 'Tables', { config, region, role: member.role });
 
+    if (config.vault !== undefined) new Vault(this, 'Vault', { config, region });
     const candidate = member.role === 'candidate' ? this.candidate(props, tables) : undefined;
     const governor = new Governor(this, 'Governor', { config, region, topic: this.topic, serviceUrl: props.service?.url, stateMachineArn: candidate?.stateMachineArn });
     for (const starter of [...governor.clocks, ...(candidate?.feeds ?? [])]) starter.node.addDependency(tables.rows);
@@ -68,7 +71,8 @@ export class RecoveryGroupRegion extends Construct {
       throw new Error(`'${region}' is a candidate, so RecoveryGroupRegion needs 'service' and 'data' there; give both, or make it a witness`);
     const runbook = new FailoverRunbook(this, 'Failover', { config, region, topic, serviceUrl: props.service.url, serviceTarget: props.service.target });
     const changes = new ChangeLog(this, 'ChangeLog', { config, region, data: props.data, log: tables.log });
-    return { stateMachineArn: runbook.machine.stateMachineArn, feeds: changes.feeds };
+    const backups = props.config.vault === undefined ? [] : new BackupRunbooks(this, 'Backups', { config, region, notify: runbook.notify, schedules: props.config.vault.schedules }).schedules;
+    return { stateMachineArn: runbook.machine.stateMachineArn, feeds: [...changes.feeds, ...backups] };
   }
 
   private output(name: string, value: string, description?: string): void {

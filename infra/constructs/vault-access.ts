@@ -1,0 +1,53 @@
+// Why: what a function may do in the vault, in every region of the group: names are equal everywhere but for the region, so no stack asks another.
+import { Aws } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
+import type { TargetAction, VaultGrant } from './permissions.ts';
+
+/** As in src/client/connect-vault.ts. */
+export function vaultBucketName(config: RuntimeConfig, region: string): string {
+  return `holdfast-${config.group}-vault-${Aws.ACCOUNT_ID}-${region}`;
+}
+
+export function vaultKeyAlias(config: RuntimeConfig): string {
+  return `alias/holdfast-${config.group}-vault`;
+}
+
+export function vaultStatements(config: RuntimeConfig, grant: VaultGrant): PolicyStatement[] {
+  const regions = config.voters.map((voter) => voter.region);
+  const buckets = regions.map((region) => `arn:${Aws.PARTITION}:s3:::${vaultBucketName(config, region)}`);
+  const objectActions = grant.objects === 'write' ? ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject', 's3:PutObjectRetention'] : ['s3:GetObject', 's3:GetObjectVersion'];
+  return [
+    new PolicyStatement({ actions: ['s3:ListBucket', 's3:ListBucketVersions'], resources: buckets }),
+    new PolicyStatement({ actions: objectActions, resources: buckets.map((bucket) => `${bucket}/*`) }),
+    // A key's ARN is random; the condition names it by its alias.
+    new PolicyStatement({
+      actions: grant.keys.map((action) => `kms:${action}`),
+      resources: regions.map((region) => `arn:${Aws.PARTITION}:kms:${region}:${Aws.ACCOUNT_ID}:key/*`),
+      conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': vaultKeyAlias(config) } },
+    }),
+  ];
+}
+
+/** What names end in a star, as cdk-nag writes them, each with its reason. */
+export function wildcardsOf(statements: readonly PolicyStatement[]): readonly { readonly rule: string; readonly reason: string }[] {
+  const reasons = [
+    [':s3:::', "A pack's name is its hash and a point's its time: objects of the vault cannot be named beforehand. The bucket is named."],
+    [':kms:', 'The id of a key is random; the condition kms:ResourceAliases names exactly the key of the vault.'],
+    [':dynamodb:', 'A person names the table that a restore makes; the prefix keeps it away from every other table.'],
+  ] as const;
+  const resources = statements.flatMap((statement) => statement.resources).filter((resource) => resource.endsWith('*'));
+  return resources.flatMap((resource) => {
+    const reason = reasons.find(([part]) => resource.includes(part))?.[1];
+    const text = resource.replaceAll(Aws.PARTITION, '<AWS::Partition>').replaceAll(Aws.ACCOUNT_ID, '<AWS::AccountId>');
+    return reason === undefined ? [] : [{ rule: `AwsSolutions-IAM5[Resource::${text}]`, reason }];
+  });
+}
+
+/** Tables that a restore makes and fills: named by a person, all with the prefix of the table that was backed up. */
+export function targetStatements(config: RuntimeConfig, region: string, actions: readonly TargetAction[]): PolicyStatement[] {
+  if (actions.length === 0) return [];
+  return [
+    new PolicyStatement({ actions: actions.map((action) => `dynamodb:${action}`), resources: [`arn:${Aws.PARTITION}:dynamodb:${region}:${Aws.ACCOUNT_ID}:table/${config.tables.data}-restored*`] }),
+  ];
+}
