@@ -82,22 +82,28 @@ def correct(state_directory, snapshot_seconds):
 
     from ministack import app
     from ministack.core import lambda_runtime, persistence
-    from ministack.services import apigateway, cloudformation, dynamodb, eventbridge, lambda_svc, route53, scheduler, stepfunctions
+    from ministack.services import apigateway, cloudformation, dynamodb, eventbridge, kms, lambda_svc, route53, s3, scheduler, stepfunctions
     from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
 
     import patch_cloudformation
     import patch_dynamodb
     import patch_gateway
+    import patch_kms
     import patch_lambda
+    import patch_s3
     import patch_step_functions
     import snapshot
+    import write_log
 
-    write_log = patch_dynamodb.WriteLog(state_directory)
-    patch_dynamodb.apply(dynamodb, write_log)
-    snapshots = snapshot.apply(app, persistence, dynamodb, lambda_svc, write_log, state_directory, snapshot_seconds)
+    log = write_log.WriteLog(state_directory)
+    patch_dynamodb.apply(dynamodb, log)
+    patch_s3.apply(s3, log)
+    patch_kms.apply(kms)
+    replays = (lambda: patch_dynamodb.replay(dynamodb, log), lambda: patch_s3.replay(s3, log))
+    snapshots = snapshot.apply(app, persistence, lambda_svc, log, replays, state_directory, snapshot_seconds)
     patch_lambda.apply(lambda_runtime, lambda_svc, apigateway, dynamodb)
     patch_step_functions.apply(stepfunctions, scheduler, eventbridge)
-    patch_cloudformation.apply(cloudformation, stacks, (handlers, changesets), provisioners, dynamodb, lambda_svc, route53)
+    patch_cloudformation.apply(cloudformation, stacks, (handlers, changesets), provisioners, dynamodb, lambda_svc, route53, s3)
     patch_gateway.apply(app, apigateway, provisioners, snapshots)
     return app
 

@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import time
 
+import patch_buckets
 from patching import PatchError, is_true, original, wrap
 
 STACK_WAIT_SECONDS = 20
@@ -167,8 +168,9 @@ def answers_when_done(package, stacks, modules):
     wrap(package, "handle_request", waiting, relies_on=["return handler(params)"])
 
 
-def apply(package, stacks, modules, provisioners, dynamodb, lambda_service, route53):
+def apply(package, stacks, modules, provisioners, dynamodb, lambda_service, route53, s3):
     table_properties(provisioners, dynamodb)
+    patch_buckets.apply(provisioners, s3, _after)
     function_properties(provisioners, lambda_service)
     health_checks(provisioners, route53)
     answers_when_done(package, stacks, modules)

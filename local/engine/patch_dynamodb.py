@@ -1,99 +1,18 @@
 """What a DynamoDB table must do here as on AWS: keep what it acknowledged, also through SIGKILL.
 
-The emulator writes its state only when it ends in an orderly way. Here every request that changes items appends one frame to a log before
-its answer leaves; snapshot.py writes the whole state every few seconds and then removes the frames that it contains. No fsync: what is to be
-survived is the death of the process, not of the machine.
-
-One request is one frame, so that a transaction is on disk wholly or not at all. A frame that was cut off by the kill was never
-acknowledged, and is dropped.
+Every request that changes items appends one frame to the write log before its answer leaves. One request is one frame, so that a transaction
+is on disk wholly or not at all.
 """
 
 import logging
-import os
-import pickle
-import struct
 import threading
-import zlib
 
 from patching import wrap
 
 log = logging.getLogger("holdfast.durability")
 
-HEADER = struct.Struct("<II")  # length and CRC-32 of what follows
-
 # Held by the thread that carries out a DynamoDB request, and by the snapshot while it forks: no snapshot may contain half a transaction.
 request_lock = threading.RLock()
-
-
-class WriteLog:
-    """The frames written since the last complete snapshot, in numbered segments `wal.N`."""
-
-    def __init__(self, directory):
-        self._directory = directory
-        self._descriptor = None
-        self._file_lock = threading.Lock()  # innermost: nothing else is ever locked while it is held
-        self._request = threading.local()
-
-    def segments(self):
-        names = (name for name in os.listdir(self._directory) if name.startswith("wal."))
-        return sorted(int(name[len("wal."):]) for name in names)
-
-    def _path(self, number):
-        return os.path.join(self._directory, f"wal.{number}")
-
-    def rotate(self):
-        """Starts a new segment; returns the numbers of the segments before it."""
-        before = self.segments()
-        number = before[-1] + 1 if before else 1
-        fresh = os.open(self._path(number), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with self._file_lock:
-            stale, self._descriptor = self._descriptor, fresh
-        if stale is not None:
-            os.close(stale)
-        return before
-
-    def remove(self, numbers):
-        for number in numbers:
-            os.remove(self._path(number))
-
-    def begin_request(self):
-        self._request.changes = []
-
-    def end_request(self):
-        changes, self._request.changes = self._request.changes, None
-        if changes:
-            self._append(changes)
-
-    def record(self, change):
-        """Notes a change: with the request of this thread if there is one, else (the TTL sweep) by itself."""
-        changes = getattr(self._request, "changes", None)
-        if changes is None:
-            self._append([change])
-        else:
-            changes.append(change)
-
-    def _append(self, changes):
-        payload = pickle.dumps(changes, pickle.HIGHEST_PROTOCOL)
-        frame = memoryview(HEADER.pack(len(payload), zlib.crc32(payload)) + payload)
-        with self._file_lock:
-            if self._descriptor is None:
-                return  # nothing is served before the log is open: these are changes of the replay itself
-            while frame:
-                frame = frame[os.write(self._descriptor, frame):]
-
-    def frames(self):
-        for number in self.segments():
-            with open(self._path(number), "rb") as segment:
-                content = segment.read()
-            offset = 0
-            while offset + HEADER.size <= len(content):
-                length, checksum = HEADER.unpack_from(content, offset)
-                payload = content[offset + HEADER.size:offset + HEADER.size + length]
-                if len(payload) < length or zlib.crc32(payload) != checksum:
-                    log.warning("the last frame of %s was cut off: its request was never acknowledged", self._path(number))
-                    break
-                yield pickle.loads(payload)
-                offset += HEADER.size + length
 
 
 def _identity(table):
@@ -108,21 +27,21 @@ def log_item_changes(dynamodb, write_log):
     def logged_set(set_item):
         def logged(table, partition, sort, item):
             before = set_item(table, partition, sort, item)
-            write_log.record(("set", _identity(table), partition, sort, item))
+            write_log.record("dynamodb", ("set", _identity(table), partition, sort, item))
             return before
         return logged
 
     def logged_remove(remove_item):
         def logged(table, partition, sort):
             before = remove_item(table, partition, sort)
-            write_log.record(("remove", _identity(table), partition, sort, None))
+            write_log.record("dynamodb", ("remove", _identity(table), partition, sort, None))
             return before
         return logged
 
     def logged_replace(items_replaced):
         def logged(table):
             items_replaced(table)
-            write_log.record(("replace", _identity(table), None, None, {key: dict(bucket) for key, bucket in table["items"].items()}))
+            write_log.record("dynamodb", ("replace", _identity(table), None, None, {key: dict(bucket) for key, bucket in table["items"].items()}))
         return logged
 
     wrap(dynamodb, "_set_item", logged_set, relies_on=['table["items"].setdefault(pk_val, {})[sk_val] = item'])
@@ -144,7 +63,7 @@ def log_stream_records(dynamodb, write_log):
             after = newest(table_name)
             table = dynamodb._tables.get(table_name)
             if table and after is not None and after is not before:
-                write_log.record(("stream", _identity(table), None, None, after))
+                write_log.record("dynamodb", ("stream", _identity(table), None, None, after))
         return logged
 
     def with_streams(get_state):
@@ -190,7 +109,7 @@ def replay(dynamodb, write_log):
     """Carries the frames out again over the loaded snapshot. A frame that the snapshot has already changes nothing: the last write wins."""
     known = {}  # table → sequence numbers of its stream
     count = 0
-    for changes in write_log.frames():
+    for changes in write_log.frames("dynamodb"):
         for kind, (account, region, name, table_id), partition, sort, value in changes:
             table = dynamodb._tables.get_scoped(account, region, name)
             if table is None or table.get("TableId") != table_id:

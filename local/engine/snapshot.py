@@ -24,12 +24,12 @@ CHILD_LIMIT_SECONDS = 30  # a lock held by another thread at the fork would neve
 
 
 class Snapshots:
-    def __init__(self, app, persistence, dynamodb, lambda_service, write_log, directory, interval_seconds):
+    def __init__(self, app, persistence, lambda_service, write_log, replays, directory, interval_seconds):
         self._app = app
         self._persistence = persistence
-        self._dynamodb = dynamodb
         self._lambda_service = lambda_service
         self._write_log = write_log
+        self._replays = replays
         self._directory = directory
         self._interval_seconds = interval_seconds
         self._one_at_a_time = threading.Lock()
@@ -54,7 +54,8 @@ class Snapshots:
             self._persistence.STATE_DIR = self._generation(generations[-1])
             load()
             self._persistence.STATE_DIR = self._directory
-        patch_dynamodb.replay(self._dynamodb, self._write_log)
+        for replay in self._replays:
+            replay()
         self._write_log.rotate()
 
     def take(self):
@@ -125,8 +126,9 @@ class Snapshots:
         threading.Thread(target=self.run, daemon=True, name="holdfast-snapshot").start()
 
 
-def apply(app, persistence, dynamodb, lambda_service, write_log, directory, interval_seconds):
-    snapshots = Snapshots(app, persistence, dynamodb, lambda_service, write_log, directory, interval_seconds)
+def apply(app, persistence, lambda_service, write_log, replays, directory, interval_seconds):
+    """`replays` carry out what each service has in the log, once the newest snapshot is loaded."""
+    snapshots = Snapshots(app, persistence, lambda_service, write_log, replays, directory, interval_seconds)
     if persistence.STATE_DIR != directory or not persistence.PERSIST_STATE:
         raise PatchError(f"the emulator keeps its state in {persistence.STATE_DIR!r} and not in {directory!r}: set STATE_DIR and PERSIST_STATE.")
     original(lambda_service, "_prune_orphan_code_blobs")

@@ -17,10 +17,10 @@ os.environ.update(STATE_DIR=state, PERSIST_STATE="1", MINISTACK_HOST="127.0.0.1"
 import launcher  # noqa: E402
 import patching  # noqa: E402
 import ministack.app  # noqa: E402, F401  (once, for all the copies below)
-from ministack.services import cloudformation, eventbridge, route53, scheduler, stepfunctions  # noqa: E402, F401
-import patch_cloudformation, patch_dynamodb, patch_gateway, patch_lambda, patch_step_functions, snapshot  # noqa: E401, E402
+from ministack.services import cloudformation, eventbridge, kms, route53, s3, scheduler, stepfunctions  # noqa: E402, F401
+import patch_buckets, patch_cloudformation, patch_dynamodb, patch_gateway, patch_kms, patch_lambda, patch_s3, patch_step_functions, snapshot  # noqa: E401, E402
 
-corrections = (patch_cloudformation, patch_dynamodb, patch_gateway, patch_lambda, patch_step_functions, snapshot)
+corrections = (patch_buckets, patch_cloudformation, patch_dynamodb, patch_gateway, patch_kms, patch_lambda, patch_s3, patch_step_functions, snapshot)
 
 
 def in_a_copy(action):
