@@ -18,7 +18,8 @@ export function vaultStatements(config: RuntimeConfig, grant: VaultGrant): Polic
   const buckets = regions.map((region) => `arn:${Aws.PARTITION}:s3:::${vaultBucketName(config, region)}`);
   const objectActions = grant.objects === 'write' ? ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject', 's3:PutObjectRetention'] : ['s3:GetObject', 's3:GetObjectVersion'];
   return [
-    new PolicyStatement({ actions: ['s3:ListBucket', 's3:ListBucketVersions'], resources: buckets }),
+    // A writer asks whether the bucket locks at all, so that it can say so in a sentence.
+    new PolicyStatement({ actions: ['s3:ListBucket', 's3:ListBucketVersions', ...(grant.objects === 'write' ? ['s3:GetBucketObjectLockConfiguration'] : [])], resources: buckets }),
     new PolicyStatement({ actions: objectActions, resources: buckets.map((bucket) => `${bucket}/*`) }),
     // A key's ARN is random; the condition names it by its alias.
     new PolicyStatement({
