@@ -32,8 +32,9 @@ export type BringUpOptions = {
 export type Running = { readonly harness: Harness; readonly records: ProcessRecords };
 
 export function planOf(): Plan {
-  const { group, voters, service, tables } = toRuntimeConfig(config);
-  return { group, regions: voters, serviceName: service.name, tables };
+  const { group, voters, service, tables, vault } = toRuntimeConfig(config);
+  const buckets = vault === undefined ? [] : voters.map(({ region }) => [region, `holdfast-${group}-vault-${localAccountId}-${region}`]);
+  return { group, regions: voters, serviceName: service.name, tables, vaultBuckets: Object.fromEntries(buckets) };
 }
 
 export async function bringUp({ progress, signal, endpoints, lambdas }: BringUpOptions): Promise<Running> {

@@ -1,5 +1,5 @@
-// `npm run demo`: three regions, the sample service, and the outside observer that takes one region away and measures what happens. Its exit
-// status is the observer's.
+// `npm run demo`: three regions, the sample service, and the outside observer that takes one region away and measures what happens, and what a
+// backup brings back. `-- --restores 50`: no region is taken away, and as many random seconds are restored. Its exit status is the observer's.
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,18 +16,27 @@ await runProgram(async (signal) => {
   const { values, positionals } = parseArgs({
     // What follows `--` goes to the observer as it is.
     allowPositionals: true,
-    options: { fault: { type: 'string', default: 'kill' }, out: { type: 'string', default: '.holdfast/demo/report.json' }, lambdas: { type: 'string' } },
+    options: {
+      fault: { type: 'string', default: 'kill' },
+      out: { type: 'string' },
+      lambdas: { type: 'string' },
+      restores: { type: 'string' },
+      seed: { type: 'string' },
+    },
   });
-  if (!FAULTS.includes(values.fault)) throw new Error(`--fault ${values.fault} is unknown; it may be ${FAULTS.join(', ')}`);
-  mkdirSync(dirname(values.out), { recursive: true });
+  const { fault, restores, seed } = values;
+  if (!FAULTS.includes(fault)) throw new Error(`--fault ${fault} is unknown; it may be ${FAULTS.join(', ')}`);
+  const out = values.out ?? `.holdfast/demo/${restores === undefined ? 'report' : 'restores'}.json`;
+  const play = restores === undefined ? ['--fault', fault] : ['--restores', restores, ...(seed === undefined ? [] : ['--seed', seed])];
+  mkdirSync(dirname(out), { recursive: true });
   const progress = createProgress((line) => process.stdout.write(line));
   const { harness, records } = await bringUp({ progress, signal, ...(values.lambdas === undefined ? {} : { lambdas: values.lambdas }) });
   try {
     // The observer says for itself what it waits for.
-    progress.note(`The observer plays: ${values.fault}`);
+    progress.note(`The observer plays: ${restores === undefined ? fault : `${restores} restores to random seconds`}`);
     const { code } = await runChild({
       what: 'the observer',
-      args: ['test/observer/main.ts', '--regions', harness.regionsFile, '--fault', values.fault, '--out', values.out, ...positionals],
+      args: ['test/observer/main.ts', '--regions', harness.regionsFile, ...play, '--out', out, ...positionals],
       cwd: ROOT,
       env: userEnvironment(harness.endpoints),
       signal,

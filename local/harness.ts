@@ -27,6 +27,8 @@ export type Plan = {
   readonly regions: readonly { readonly region: string; readonly role: 'candidate' | 'witness'; readonly registerTable: string }[];
   readonly serviceName: string;
   readonly tables: { readonly data: string; readonly region: string; readonly fence: string; readonly log: string };
+  /** By region; empty where the group has no vault. */
+  readonly vaultBuckets: Readonly<Record<string, string>>;
 };
 
 /** What the deployment found out that no configuration knows. */
@@ -243,6 +245,7 @@ function describe({ plan, regionsFile, dns, service, endpoints, driver, deployed
     regionTable: plan.tables.region,
     logTable: plan.tables.log,
     fenceTable: plan.tables.fence,
+    vaultBuckets: plan.vaultBuckets,
     deployed: deployed !== null,
     control: { url: controlUrl },
     harness: { pid: process.pid },

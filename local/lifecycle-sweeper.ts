@@ -4,6 +4,7 @@ import {
   DeleteObjectCommand,
   DeleteObjectsCommand,
   GetBucketLifecycleConfigurationCommand,
+  GetObjectTaggingCommand,
   type LifecycleRule,
   ListObjectVersionsCommand,
   type ListObjectVersionsCommandOutput,
@@ -18,6 +19,8 @@ const deletionsMax = 1000;
 export type Version = { readonly id: string; readonly isMarker: boolean; readonly modifiedAtMs: number };
 type Rule = {
   readonly prefix: string;
+  /** Only objects that carry it; null: all. */
+  readonly tag: { readonly Key: string; readonly Value: string } | null;
   readonly days: number | null;
   readonly dateMs: number | null;
   readonly isMarkerExpired: boolean;
@@ -38,11 +41,7 @@ export async function sweepBucket(client: S3Client, bucket: string, nowMs: numbe
   const hidden: string[] = [];
   const due: { Key: string; VersionId: string }[] = [];
   for await (const [name, versions] of versionsByName(client, bucket)) {
-    const { hides, removes } = dueOf(
-      rules.filter((rule) => name.startsWith(rule.prefix)),
-      versions,
-      nowMs,
-    );
+    const { hides, removes } = dueOf(await rulesOf(client, bucket, name, versions, rules), versions, nowMs);
     due.push(...removes.map((id) => ({ Key: name, VersionId: id })));
     if (!hides) continue;
     await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: name }));
@@ -61,6 +60,15 @@ export async function sweepBucket(client: S3Client, bucket: string, nowMs: numbe
     }
   }
   return { hidden, removed, locked };
+}
+
+/** Tags belong to a version; those of the current one are asked for. (The engine does not tell those of a version that a marker hides, and AWS would.) */
+async function rulesOf(client: S3Client, bucket: string, name: string, versions: readonly Version[], rules: readonly Rule[]): Promise<readonly Rule[]> {
+  const fitting = rules.filter((rule) => name.startsWith(rule.prefix));
+  const [current] = versions;
+  if (fitting.every((rule) => rule.tag === null)) return fitting;
+  const { TagSet = [] } = current === undefined || current.isMarker ? {} : await client.send(new GetObjectTaggingCommand({ Bucket: bucket, Key: name, VersionId: current.id }));
+  return fitting.filter(({ tag }) => tag === null || TagSet.some(({ Key, Value }) => Key === tag.Key && Value === tag.Value));
 }
 
 /**
@@ -103,10 +111,13 @@ async function readRules(client: S3Client, bucket: string): Promise<Rule[]> {
 function readRule(bucket: string, rule: LifecycleRule): Rule {
   const { Filter: filter = {}, Expiration: expiration, NoncurrentVersionExpiration: noncurrent } = rule;
   const isUnknown =
-    (rule.Transitions ?? []).length > 0 || (rule.NoncurrentVersionTransitions ?? []).length > 0 || Object.entries(filter).some(([name, value]) => name !== 'Prefix' && value !== undefined);
-  if (isUnknown) throw new EngineError(`Lifecycle of ${bucket}: the rule ${rule.ID ?? ''} has more than a prefix and expirations, which is all that is applied here.`);
+    (rule.Transitions ?? []).length > 0 ||
+    (rule.NoncurrentVersionTransitions ?? []).length > 0 ||
+    Object.entries(filter).some(([name, value]) => name !== 'Prefix' && name !== 'Tag' && value !== undefined);
+  if (isUnknown) throw new EngineError(`Lifecycle of ${bucket}: the rule ${rule.ID ?? ''} has more than a prefix or a tag, and expirations, which is all that is applied here.`);
   return {
     prefix: filter.Prefix ?? rule.Prefix ?? '',
+    tag: filter.Tag?.Key === undefined ? null : { Key: filter.Tag.Key, Value: filter.Tag.Value ?? '' },
     days: expiration?.Days ?? null,
     dateMs: expiration?.Date?.getTime() ?? null,
     isMarkerExpired: expiration?.ExpiredObjectDeleteMarker === true,

@@ -25,6 +25,8 @@ export type RegionsFile = {
   readonly regionTable: string;
   readonly logTable: string;
   readonly fenceTable: string;
+  /** The vault's bucket in each region; empty where the group has no vault. */
+  readonly vaultBuckets: Readonly<Record<string, string>>;
   /** Whether the stacks are deployed. */
   readonly deployed: boolean;
   /** POST JSON here to break and heal; see local/control-server.ts. */

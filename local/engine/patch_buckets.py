@@ -7,7 +7,7 @@ from patching import PatchError, is_true, original
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 RULE_PROPERTIES = {
     "Id", "Status", "Prefix", "ExpirationInDays", "ExpirationDate", "ExpiredObjectDeleteMarker", "NoncurrentVersionExpiration",
-    "NoncurrentVersionExpirationInDays", "AbortIncompleteMultipartUpload",
+    "NoncurrentVersionExpirationInDays", "AbortIncompleteMultipartUpload", "TagFilters",
 }
 
 
@@ -53,7 +53,7 @@ def lifecycle_xml(lifecycle):
             raise ValueError(f"the local engine and its sweeper do not know {', '.join(sorted(unknown))} of a lifecycle rule")
         element = SubElement(root, "Rule")
         _text(element, "ID", rule.get("Id"))
-        SubElement(SubElement(element, "Filter"), "Prefix").text = rule.get("Prefix", "")
+        _filter(SubElement(element, "Filter"), rule)
         _text(element, "Status", rule["Status"])
         _expiration(element, rule)
         noncurrent = rule.get("NoncurrentVersionExpiration") or {}
@@ -65,6 +65,18 @@ def lifecycle_xml(lifecycle):
         if "AbortIncompleteMultipartUpload" in rule:
             _text(SubElement(element, "AbortIncompleteMultipartUpload"), "DaysAfterInitiation", rule["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"])
     return tostring(root)
+
+
+def _filter(element, rule):
+    tags = rule.get("TagFilters") or []
+    if len(tags) > 1 or (tags and rule.get("Prefix")):
+        raise ValueError("the local engine's sweeper knows a prefix or one tag in a lifecycle rule, not both")
+    if not tags:
+        SubElement(element, "Prefix").text = rule.get("Prefix", "")
+        return
+    tag = SubElement(element, "Tag")
+    _text(tag, "Key", tags[0]["Key"])
+    _text(tag, "Value", tags[0]["Value"])
 
 
 def _expiration(element, rule):

@@ -38,7 +38,7 @@ describe('OpenGate', () => {
     group.calls.length = 0;
     expect(await open(group)).toEqual({ openedAtMs: group.clock.nowMs() });
     expect(group.calls.filter((c) => c.method === 'changeTogether').map((c) => c.keys.map((k) => k.pk))).toEqual([
-      ['FENCE#0', 'FENCE#1', 'FAILOVER'],
+      ['FENCE#0', 'FENCE#1', 'CUT', 'FAILOVER'],
       ['LEASE', 'FAILOVER'],
     ]);
     expect(isActingAt(await group.lease(west), group.clock.nowMs())).toBe(true);

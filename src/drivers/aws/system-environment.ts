@@ -12,3 +12,7 @@ export const systemClock: Clock = {
 export const systemChance: Chance = { id: () => randomBytes(16).toString('hex') };
 
 export const sha256: Digest = (text) => createHash('sha256').update(text).digest('hex');
+
+export const sha256Bytes = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
+
+export const systemRandom = (bytes: number): Uint8Array => randomBytes(bytes);

@@ -6,6 +6,7 @@ import {
   PutBucketLifecycleConfigurationCommand,
   PutObjectCommand,
   PutObjectLegalHoldCommand,
+  PutObjectTaggingCommand,
   S3Client,
   type LifecycleRule,
 } from '@aws-sdk/client-s3';
@@ -17,7 +18,7 @@ import { credentials, discard, install, newRegion } from './engine-fixture.ts';
 
 const hour = 3_600_000;
 const day = 24 * hour;
-const rule = { prefix: '', days: null, dateMs: null, isMarkerExpired: false, noncurrentDays: null, noncurrentKept: 0 };
+const rule = { prefix: '', tag: null, days: null, dateMs: null, isMarkerExpired: false, noncurrentDays: null, noncurrentKept: 0 };
 const at = (id: string, hours: number, isMarker = false): Version => ({ id, isMarker, modifiedAtMs: hours * hour });
 
 describe('what is due', () => {
@@ -85,8 +86,8 @@ describe('a bucket of a local region', () => {
   const put = async (Key: string, hours: number | null = null) =>
     (await client.send(new PutObjectCommand({ Bucket, Key, Body: Key, ...(hours === null ? {} : { ObjectLockMode: 'COMPLIANCE', ObjectLockRetainUntilDate: new Date(Date.now() + hours * hour) }) })))
       .VersionId ?? '';
-  const left = async () => {
-    const { Versions = [], DeleteMarkers = [] } = await client.send(new ListObjectVersionsCommand({ Bucket }));
+  const left = async (Prefix = '') => {
+    const { Versions = [], DeleteMarkers = [] } = await client.send(new ListObjectVersionsCommand({ Bucket, Prefix }));
     return [...Versions.map((v) => v.Key ?? ''), ...DeleteMarkers.map((m) => `${m.Key} (marker)`)].sort();
   };
 
@@ -122,7 +123,21 @@ describe('a bucket of a local region', () => {
   }, 60_000);
 
   test('refuses rules that it would not apply', async () => {
-    await setRules({ ID: 'tagged', Status: 'Enabled', Filter: { Tag: { Key: 'a', Value: 'b' } }, Expiration: { Days: 1 } });
-    await expect(sweepBucket(client, Bucket, 0)).rejects.toThrow(/tagged/);
+    await setRules({ ID: 'sized', Status: 'Enabled', Filter: { ObjectSizeGreaterThan: 5 }, Expiration: { Days: 1 } });
+    await expect(sweepBucket(client, Bucket, 0)).rejects.toThrow(/sized/);
+  });
+
+  test('a rule with a tag is for what carries it', async () => {
+    await put('tag/kept');
+    await put('tag/gone');
+    await client.send(new PutObjectTaggingCommand({ Bucket, Key: 'tag/gone', Tagging: { TagSet: [{ Key: 'holdfast-expired', Value: 'true' }] } }));
+    await setRules(
+      { ID: 'expired', Status: 'Enabled', Filter: { Tag: { Key: 'holdfast-expired', Value: 'true' } }, Expiration: { Days: 1 } },
+      { ID: 'replaced', Status: 'Enabled', Filter: { Prefix: 'tag/' }, NoncurrentVersionExpiration: { NoncurrentDays: 1 } },
+    );
+    const far = Date.now() + 10 * day;
+    expect((await sweepBucket(client, Bucket, far)).hidden).toEqual(['tag/gone']);
+    expect((await sweepBucket(client, Bucket, far)).removed.map((v) => v.name)).toEqual(['tag/gone']);
+    expect(await left('tag/')).toEqual(['tag/gone (marker)', 'tag/kept']);
   });
 });

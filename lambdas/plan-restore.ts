@@ -1,0 +1,13 @@
+// PlanRestore: which points, to which moment, into what; or a refusal that says what is covered.
+import { connectBackup } from '../src/client/connect-vault.ts';
+import { readEnvironment } from '../src/config/environment.ts';
+import { parseRestoreRequest, type RestorePlan } from '../src/core/backup/restore-plan.ts';
+import { TablePoints } from '../src/operations/backup-facts.ts';
+import { planRestore } from '../src/operations/restore-plan.ts';
+
+export async function handler(event: unknown): Promise<RestorePlan> {
+  return planRestore(ports, points, parseRestoreRequest(event));
+}
+
+const ports = connectBackup(readEnvironment());
+const points = new TablePoints(ports);

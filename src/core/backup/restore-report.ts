@@ -1,0 +1,112 @@
+// What a restore measured, and what a person must know of it. RTO: from the plan to the validated target. RPO: the moment asked for
+// less that of the newest record restored: nothing that was logged by then is missing, so it is an upper bound of what the log never had.
+import { time } from './moment.ts';
+import type { RestoredPart, RestorePlan, Validation } from './restore-plan.ts';
+import { describeSelection } from './selection.ts';
+import { logSettleMs } from './settle.ts';
+
+/** So long before a take-over, the lost region may have stopped shipping already. */
+const beforeFailoverMs = 120_000;
+
+export type Issue = { readonly severity: 'info' | 'warning' | 'critical'; readonly what: string; readonly impact: string; readonly remedy: string };
+
+export type RestoreReport = {
+  readonly id: string;
+  readonly by: string;
+  readonly source: string;
+  readonly table: string;
+  readonly atMs: number;
+  readonly chain: string;
+  readonly points: readonly string[];
+  readonly selected: string;
+  readonly isIdentical: boolean;
+  readonly rtoMs: number;
+  /** null where no record of the log was part of it. */
+  readonly rpoMs: number | null;
+  readonly newestAtMs: number | null;
+  readonly coveredFromMs: number;
+  readonly coveredThroughMs: number;
+  readonly items: number;
+  readonly removed: number;
+  readonly bytes: number;
+  readonly sum: string;
+  readonly startedAtMs: number;
+  readonly validatedAtMs: number;
+  readonly reportedAtMs: number;
+  readonly issues: readonly Issue[];
+};
+
+export function restoreReport(plan: RestorePlan, parts: readonly RestoredPart[], validation: Validation, nowMs: number): RestoreReport {
+  const newest = parts.flatMap((p) => (p.newestAtMs === null ? [] : [p.newestAtMs]));
+  const newestAtMs = newest.length === 0 ? null : Math.max(...newest);
+  const total = (of: (part: RestoredPart) => number) => parts.reduce((sum, part) => sum + of(part), 0);
+  return {
+    id: plan.id,
+    by: plan.by,
+    source: plan.source,
+    table: plan.into.table,
+    atMs: plan.atMs,
+    chain: plan.chain,
+    points: [plan.base.point, ...plan.deltas.map((d) => d.point)],
+    selected: describeSelection(plan.select),
+    isIdentical: validation.isIdentical,
+    rtoMs: validation.validatedAtMs - plan.startedAtMs,
+    rpoMs: newestAtMs === null ? null : plan.atMs - newestAtMs,
+    newestAtMs,
+    coveredFromMs: plan.coveredFromMs,
+    coveredThroughMs: plan.coveredThroughMs,
+    items: total((p) => p.items),
+    removed: total((p) => p.removed),
+    bytes: total((p) => p.bytes),
+    sum: validation.digest.sum,
+    startedAtMs: plan.startedAtMs,
+    validatedAtMs: validation.validatedAtMs,
+    reportedAtMs: nowMs,
+    issues: issuesOf(
+      plan,
+      total((p) => p.items),
+    ),
+  };
+}
+
+function issuesOf(plan: RestorePlan, items: number): Issue[] {
+  const issues: Issue[] = [];
+  if (!plan.isExact)
+    issues.push({
+      severity: 'warning',
+      what: `No log covers the full backup ${plan.base.point}: its scan took from ${time(plan.coveredFromMs)} to ${time(plan.coveredThroughMs)}, and was restored as it is.`,
+      impact: 'Items that were written during the scan may be of different moments; those that belong together may not fit together.',
+      remedy: 'Restore to a moment after the scan once the log is archived beyond it, or check the items written during the scan.',
+    });
+  const cut = plan.cuts.find((c) => c.openedAtMs <= plan.atMs && c.openedAtMs > plan.coveredFromMs);
+  if (cut !== undefined)
+    issues.push({
+      severity: 'info',
+      what: `${cut.region} took over in epoch ${cut.epoch} at ${time(cut.openedAtMs)}, between the full backup and the moment restored.`,
+      impact: 'Writes of the lost region that had not reached it are left out, as in the live table.',
+      remedy: `To see them, restore to a moment before ${time(cut.openedAtMs)} into another table, and see the divergence report.`,
+    });
+  const next = plan.cuts.find((c) => c.openedAtMs > plan.atMs && c.openedAtMs <= plan.atMs + beforeFailoverMs);
+  if (next !== undefined)
+    issues.push({
+      severity: 'warning',
+      what: `${next.region} took over in epoch ${next.epoch} at ${time(next.openedAtMs)}, soon after the moment restored.`,
+      impact: 'Writes that the lost region acknowledged just before, and that had reached no other region, are in no log and are missing.',
+      remedy: "The failover's report says how old the newest change was that had arrived. Once the lost region ships its log again, restore to the same moment again.",
+    });
+  if (plan.startedAtMs - plan.atMs < logSettleMs && plan.isExact)
+    issues.push({
+      severity: 'info',
+      what: `The moment is less than ${logSettleMs / 1000} s before the restore was planned.`,
+      impact: 'Writes that had not reached the log by then are missing.',
+      remedy: 'Restore to the same moment again later, and compare the digests.',
+    });
+  if (items === 0)
+    issues.push({
+      severity: 'warning',
+      what: 'Nothing was restored.',
+      impact: `The table ${plan.into.table} is empty.`,
+      remedy: `Nothing matched ${describeSelection(plan.select)} at ${time(plan.atMs)}: look at the moment and the keys.`,
+    });
+  return issues;
+}

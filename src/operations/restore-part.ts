@@ -1,0 +1,112 @@
+// RestorePart: all keys of one shard, as they were at the moment: the newest record that counts of each, else the item as it was scanned. What
+// is held in memory is the shard's part of the log; items pass through.
+import type { RestoredPart, RestorePlan } from '../core/backup/restore-plan.ts';
+import { selector } from '../core/backup/selection.ts';
+import { countsAt, isLater } from '../core/backup/state-at.ts';
+import { itemLine, parseEntryName, parseItemLine, parseRecordLine, type ArchivedRecord } from '../core/backup/table-lines.ts';
+import { shardOf } from '../core/lease/fence-shard.ts';
+import { ContentSum } from '../core/vault/content-digest.ts';
+import type { LogPositions } from '../core/vault/recovery-point.ts';
+import { DamagedError } from '../core/vault/vault-errors.ts';
+import { openPoint, type OpenPoint } from '../vault/point-reader.ts';
+import { TablePoints } from './backup-facts.ts';
+import { bytesOf, linesOf } from './backup-lines.ts';
+import type { BackupPorts } from './backup-ports.ts';
+import { addLine, TableSource } from './backup-table-source.ts';
+
+/** Lines that are put together before they are handed to the writer. */
+const linesPerPiece = 200;
+
+export async function restorePart(ports: BackupPorts, points: TablePoints, plan: RestorePlan, shard: number): Promise<RestoredPart> {
+  const isWanted = selector(plan.select);
+  const isMine = (key: string) => shardOf(key, plan.shards.length) === shard && isWanted(key);
+  const base = await open(points, plan, plan.base);
+  const newest = await newestRecords(points, plan, base.body.positions ?? {}, isMine);
+  const sum = new ContentSum();
+  const counts = { removed: 0 };
+  const source = new TableSource({ ...ports, settings: { ...ports.settings, keyName: plan.keyName } });
+  const written = await source.writeBack(plan.into, once(state(base, newest, plan, isMine, counts, (line) => addLine(sum, line, ports.sha256))));
+  const times = [...newest.values()].map((record) => record.atMs);
+  const digest = sum.toJSON();
+  return { items: written.items, removed: counts.removed, bytes: digest.bytes, digest, newestAtMs: times.length === 0 ? null : times.reduce((a, b) => Math.max(a, b)) };
+}
+
+/** @throws DamagedError when the vault gives another point than the one that was planned. */
+async function open(points: TablePoints, plan: RestorePlan, link: { readonly point: string; readonly sha256: string }): Promise<OpenPoint> {
+  const point = await openPoint(await points.vault(), { chain: plan.chain, point: link.point }, await points.key(plan.key));
+  if (point.sha256 !== link.sha256)
+    throw new DamagedError(`Point ${plan.chain}/${link.point} is not the one that was planned (its hash is ${point.sha256}, not ${link.sha256}). Nothing of it was restored; plan again.`);
+  return point;
+}
+
+/** Of each of the shard's keys the last record that counts at the moment. */
+async function newestRecords(points: TablePoints, plan: RestorePlan, from: LogPositions, isMine: (key: string) => boolean): Promise<Map<string, ArchivedRecord>> {
+  const newest = new Map<string, ArchivedRecord>();
+  let read: Record<string, number> = { ...from };
+  for (const link of plan.deltas) {
+    const point = await open(points, plan, link);
+    for await (const entry of point.entries()) {
+      const name = parseEntryName(entry.meta.n);
+      if (name.kind === 'items') throw new DamagedError(`Point ${link.point} holds items, but hangs on another point: it is not what this source wrote. Nothing of it was restored.`);
+      let next = name.first;
+      for await (const line of linesOf(point.content(entry))) {
+        const record = parseRecordLine(line, name.origin);
+        if (record.sequence !== next) throw new DamagedError(`${link.point} has record ${record.sequence} of ${name.origin}'s log where ${next} was to come. Nothing of it was restored.`);
+        next += 1;
+        if (!isMine(record.key) || !countsAt(record, plan.cuts, plan.atMs)) continue;
+        const known = newest.get(record.key);
+        if (known === undefined || isLater(record, known, plan.cuts)) newest.set(record.key, record);
+      }
+      if (next !== name.last + 1 || name.first > (read[name.origin] ?? 0) + 1)
+        throw new DamagedError(
+          `${name.origin}'s log is not whole in ${plan.chain}: records ${(read[name.origin] ?? 0) + 1} to ${name.first - 1}, or after ${next - 1}, are missing in ${link.point}. Nothing was restored.`,
+        );
+      read = { ...read, [name.origin]: Math.max(read[name.origin] ?? 0, name.last) };
+    }
+    requireRead(plan, link.point, read, point.body.positions ?? {});
+  }
+  return newest;
+}
+
+/** A point that says it reaches a position must have brought it there. */
+function requireRead(plan: RestorePlan, point: string, read: LogPositions, positions: LogPositions): void {
+  const short = Object.entries(positions).find(([origin, position]) => (read[origin] ?? 0) < position);
+  if (short !== undefined)
+    throw new DamagedError(`${plan.chain}/${point} says that it holds ${short[0]}'s log through ${short[1]}, but only ${read[short[0]] ?? 0} records are there. Nothing was restored.`);
+}
+
+type Newest = ReadonlyMap<string, ArchivedRecord>;
+
+/** The shard's state as lines: first what stands as it was scanned, then what the log made of the rest. */
+async function* state(base: OpenPoint, newest: Newest, plan: RestorePlan, isMine: (key: string) => boolean, counts: { removed: number }, onLine: (line: string) => void): AsyncIterable<Uint8Array> {
+  let lines: string[] = [];
+  for await (const entry of base.entries()) {
+    if (parseEntryName(entry.meta.n).kind !== 'items') throw new DamagedError(`The full backup ${plan.base.point} holds more than items: it is of a newer version. Nothing of it was restored.`);
+    for await (const line of linesOf(base.content(entry))) {
+      const { key } = parseItemLine(line, plan.keyName);
+      if (!isMine(key)) continue;
+      const record = newest.get(key);
+      if (record?.image === null) counts.removed += 1;
+      if (record !== undefined) continue;
+      onLine(line);
+      lines.push(line);
+      if (lines.length < linesPerPiece) continue;
+      yield bytesOf(lines);
+      lines = [];
+    }
+  }
+  for (const record of newest.values()) {
+    if (record.image === null) continue;
+    const line = itemLine(record.image);
+    onLine(line);
+    lines.push(line);
+    if (lines.length < linesPerPiece) continue;
+    yield bytesOf(lines);
+    lines = [];
+  }
+  if (lines.length > 0) yield bytesOf(lines);
+}
+
+async function* once(content: AsyncIterable<Uint8Array>) {
+  yield { meta: { n: 'items/0000' }, content };
+}
