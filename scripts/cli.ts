@@ -26,4 +26,4 @@ if (text !== undefined) {
   Object.assign(process.env, LOCAL_CREDENTIALS);
 }
 
-await import('../src/cli/main.ts');
+await import(process.argv[2] === 'vault' ? '../src/cli/vault-main.ts' : '../src/cli/main.ts');

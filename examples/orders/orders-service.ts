@@ -26,12 +26,12 @@ export class OrdersService extends Construct {
     });
     const logGroup = new LogGroup(this, 'Logs', { logGroupName: `/aws/lambda/${config.group}`, retention: RetentionDays.ONE_MONTH, removalPolicy: RemovalPolicy.DESTROY });
     const statements = [
-      new PolicyStatement({ actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'], resources: [this.table.tableArn] }),
+      new PolicyStatement({ actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:DeleteItem'], resources: [this.table.tableArn] }),
       new PolicyStatement({ actions: ['logs:CreateLogStream', 'logs:PutLogEvents'], resources: [logGroup.logGroupArn] }),
     ];
     this.handler = new LambdaFunction(this, 'Handler', {
       functionName: config.group,
-      description: 'PUT and GET /orders/{id}',
+      description: 'PUT, GET and DELETE /orders/{id}',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       code: Code.fromAsset(codeDirectory(this, 'orders')),

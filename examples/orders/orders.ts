@@ -1,10 +1,10 @@
 // Why: the service that Holdfast protects in the demo, and what you would read to put it into your own. It differs from an ordinary
 // service in three places, each marked with (1), (2), (3).
-import { ConditionalCheckFailedException, DynamoDBClient, GetItemCommand, TransactWriteItemsCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { ConditionalCheckFailedException, DynamoDBClient, GetItemCommand, TransactWriteItemsCommand, UpdateItemCommand, type TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { readEnvironment } from '../../src/config/environment.ts';
-import { createFence } from '../../src/workload/fence.ts';
+import { createFence, type Permit } from '../../src/workload/fence.ts';
 
 const { region, config } = readEnvironment();
 const { data: TableName } = config.tables;
@@ -27,11 +27,12 @@ export async function handler(event: APIGatewayProxyEventV2): Promise<APIGateway
   try {
     if (method === 'PUT') return await put(id, event);
     if (method === 'GET') return await get(id);
+    if (method === 'DELETE') return await remove(id);
   } catch (error) {
     console.error(`${method} ${path} in ${region}: ${String(error)}`);
     return unavailable('the outcome is unknown');
   }
-  return answer(405, { error: 'an order is written with PUT and read with GET' });
+  return answer(405, { error: 'an order is written with PUT, read with GET and removed with DELETE' });
 }
 
 async function put(id: string, event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> {
@@ -42,12 +43,29 @@ async function put(id: string, event: APIGatewayProxyEventV2): Promise<APIGatewa
   const permit = await fence.read();
   if (permit.kind === 'closed') return unavailable(permit.because);
 
-  // (2) The write is a transaction with the fence's condition: the database itself refuses it once the epoch is over.
   const Item = { [config.dataKey]: { S: id }, body: { S: body }, ...permit.stamp };
+  await change(permit, id, { Put: { TableName, Item } });
+  return answer(200, { id, region, epoch: permit.epoch });
+}
+
+/** (2) A change is a transaction with the fence's condition: the database itself refuses it once the epoch is over. */
+async function change(permit: Permit, id: string, item: TransactWriteItem): Promise<void> {
   const remainingMs = permit.remainingMs();
-  if (remainingMs <= 0) return unavailable('the lease is over');
-  const write = new TransactWriteItemsCommand({ TransactItems: [...permit.checks(id), { Put: { TableName, Item } }] });
+  if (remainingMs <= 0) throw new Error('the lease is over');
+  const write = new TransactWriteItemsCommand({ TransactItems: [...permit.checks(id), item] });
   await dynamoDb.send(write, { abortSignal: AbortSignal.timeout(Math.min(remainingMs, WRITE_LIMIT_MS)) });
+}
+
+async function remove(id: string): Promise<APIGatewayProxyStructuredResultV2> {
+  const permit = await fence.read();
+  if (permit.kind === 'closed') return unavailable(permit.because);
+  const Key = { [config.dataKey]: { S: id } };
+  const { Item } = await dynamoDb.send(new GetItemCommand({ TableName, Key, ConsistentRead: true }));
+  if (Item === undefined) return answer(404, { error: `there is no order ${id}` });
+  // The change log judges a removal by the epoch that the removed item carries: first the stamp, then the removal.
+  const body = Item['body'] ?? { S: 'null' };
+  await change(permit, id, { Put: { TableName, Item: { ...Key, body, ...permit.stamp } } });
+  await change(permit, id, { Delete: { TableName, Key } });
   return answer(200, { id, region, epoch: permit.epoch });
 }
 

@@ -7,7 +7,14 @@ import { toRuntimeConfig } from '../config/runtime-config.ts';
 import { loadConfig } from './load-config.ts';
 import { run } from './run.ts';
 
-const watchIntervalMs = 2000;
+const controller = new AbortController();
+const interruptedStatus = 130;
+// Ctrl-C ends what watches between two looks; a second one, or one in anything else, ends the program at once.
+let isWatching = false;
+process.on('SIGINT', () => {
+  if (controller.signal.aborted || !isWatching) process.exit(interruptedStatus);
+  controller.abort();
+});
 
 process.exitCode = await run(process.argv.slice(2), {
   connect: async (configFile) => {
@@ -17,7 +24,11 @@ process.exitCode = await run(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   userName: () => userInfo().username,
-  // Ctrl-C ends it.
-  waitForNext: async () => setTimeout(watchIntervalMs, true),
+  nowMs: Date.now,
+  waitForNext: async (afterMs) => {
+    isWatching = true;
+    return setTimeout(afterMs, true, { signal: controller.signal }).catch(() => false);
+  },
   isTerminal: process.stdout.isTTY,
+  isProgressTerminal: process.stderr.isTTY,
 });

@@ -2,6 +2,7 @@
 import { fieldOf, describeFailure } from '../core/failover/event-field.ts';
 import type { GroupStatus, HealthStatus, LastFailover } from '../client/group-status.ts';
 import type { DivergenceItem, RegionStatus } from '../client/region-status.ts';
+import { textTable } from './text-table.ts';
 
 /** Longer lists are in `--json`. */
 const divergenceShown = 10;
@@ -63,7 +64,7 @@ export function renderLoss(loss: unknown): string {
 }
 
 function regions({ regions: all, value }: GroupStatus): string {
-  return table(
+  return textTable(
     ['region', 'role', 'gate', 'epoch', 'lease left', 'last tick', ''],
     all.map((region) => {
       const notes = [...notesOf(region), ...(value?.regions[region.region]?.reconciled === false ? ['NOT RECONCILED: it may not take over'] : [])];
@@ -91,7 +92,7 @@ function notesOf({ problems, runbook, shadow, role }: RegionStatus): string[] {
 }
 
 function health({ health: all }: GroupStatus): string {
-  return table(
+  return textTable(
     ['health', 'seen from', 'liveness', 'readiness', 'score', 'latency', ''],
     all.flatMap((candidate: HealthStatus) => [
       [candidate.region, 'majority', candidate.liveness.kind, candidate.readiness.kind, '', '', ''],
@@ -120,7 +121,7 @@ function lag({ regions: all }: GroupStatus): string {
         known(l.notReceivedItems, ' items'),
       ]),
     );
-  return table(['lag of', 'behind', 'not applied', 'oldest', 'not received'], rows);
+  return textTable(['lag of', 'behind', 'not applied', 'oldest', 'not received'], rows);
 }
 
 function known(value: number | null, unit: string): string {
@@ -178,17 +179,4 @@ function iso(atMs: number): string {
 function short(item: unknown): string {
   const text = JSON.stringify(item);
   return text.length <= itemCharactersMax ? text : `${text.slice(0, itemCharactersMax)}…`;
-}
-
-function table(titles: readonly string[], rows: readonly (readonly string[])[]): string {
-  if (rows.length === 0) return '';
-  const widths = titles.map((title, column) => Math.max(title.length, ...rows.map((row) => (column === titles.length - 1 ? 0 : (row[column] ?? '').length))));
-  return [titles, ...rows]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
 }

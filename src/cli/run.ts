@@ -1,30 +1,15 @@
 // The command line: parses, calls the client, prints. What it needs of the world comes in, so that tests run it whole.
-import { parseArgs } from 'node:util';
+import { BackupClient } from '../client/backup-client.ts';
 import type { Connection } from '../client/connection.ts';
 import { HoldfastClient } from '../client/holdfast-client.ts';
 import { describe } from '../client/region-status.ts';
 import { HoldfastError } from '../core/errors.ts';
+import { backUp, restore, showPoints } from './backups.ts';
 import { renderLoss, renderStatus } from './render-status.ts';
-import { commands, options, optionsOf, usage, type Command } from './usage.ts';
+import { commands, optionsOf, usage, type Command } from './usage.ts';
+import { parseArguments, UsageError, type ExitStatus, type Values, type World } from './world.ts';
 
-export type World = {
-  readonly connect: (configFile: string) => Promise<Connection>;
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-  readonly userName: () => string;
-  /** Between two pictures of `status --watch`; false ends it. */
-  readonly waitForNext: () => Promise<boolean>;
-  /** A terminal that can be cleared. */
-  readonly isTerminal: boolean;
-};
-
-export type ExitStatus = 0 | 1 | 2;
-
-class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
-type Values = ReturnType<typeof parse>['values'];
+const watchIntervalMs = 2000;
 
 export async function run(args: readonly string[], world: World): Promise<ExitStatus> {
   const isJson = args.includes('--json');
@@ -34,8 +19,7 @@ export async function run(args: readonly string[], world: World): Promise<ExitSt
       world.out(usage);
       return 0;
     }
-    const client = new HoldfastClient(await world.connect(values.config ?? 'holdfast.config.ts'));
-    return await execute(command, values, client, world);
+    return await execute(command, values, await world.connect(values.config ?? 'holdfast.config.ts'), world);
   } catch (error) {
     const isUsage = error instanceof UsageError;
     const message = error instanceof UsageError || error instanceof HoldfastError ? error.message : describe(error);
@@ -46,7 +30,7 @@ export async function run(args: readonly string[], world: World): Promise<ExitSt
 }
 
 function parse(args: readonly string[]) {
-  const { values, positionals } = parseStrictly(args);
+  const { values, positionals } = parseArguments(args);
   const [word, ...more] = positionals;
   if (values.help === true || (word === undefined && args.length === 0)) return { command: undefined, values };
   const command = commands.find((c) => c === word);
@@ -57,15 +41,8 @@ function parse(args: readonly string[]) {
   return { command, values };
 }
 
-function parseStrictly(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-async function execute(command: Command, values: Values, client: HoldfastClient, world: World): Promise<ExitStatus> {
+async function execute(command: Command, values: Values, connection: Connection, world: World): Promise<ExitStatus> {
+  const client = new HoldfastClient(connection);
   const by = values.by ?? world.userName();
   const say = (result: object, text: string) => {
     world.out(values.json === true ? `${JSON.stringify(result, null, 2)}\n` : `${text}\n`);
@@ -90,6 +67,12 @@ async function execute(command: Command, values: Values, client: HoldfastClient,
       const was = await client.resume({ by, reason: values.reason });
       return say({ resumed: { by, ...was } }, `Resumed; it was paused by ${was.wasPausedBy} (${was.reason}). Holdfast acts again.`);
     }
+    case 'backup':
+      return backUp(values, by, new BackupClient(connection), world);
+    case 'points':
+      return showPoints(values, new BackupClient(connection), world);
+    case 'restore':
+      return restore(values, by, new BackupClient(connection), world);
   }
 }
 
@@ -114,7 +97,7 @@ async function showStatus(values: Values, client: HoldfastClient, world: World):
     status = picture.value === null ? 1 : 0;
     if (values.json === true) world.out(`${JSON.stringify(picture, null, values.watch === true ? 0 : 2)}\n`);
     else world.out(`${values.watch === true && world.isTerminal ? clearScreen : ''}${renderStatus(picture)}${values.watch === true && !world.isTerminal ? '\n' : ''}`);
-  } while (values.watch === true && (await world.waitForNext()));
+  } while (values.watch === true && (await world.waitForNext(watchIntervalMs)));
   return status;
 }
 

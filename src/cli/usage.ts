@@ -1,5 +1,5 @@
 // What `holdfast` can be told, in one place: the text that people see and the options that are parsed.
-export const commands = ['status', 'failover', 'approve', 'pause', 'resume'] as const;
+export const commands = ['status', 'failover', 'approve', 'pause', 'resume', 'backup', 'points', 'restore'] as const;
 export type Command = (typeof commands)[number];
 
 export const options = {
@@ -10,6 +10,14 @@ export const options = {
   reason: { type: 'string' },
   by: { type: 'string' },
   deny: { type: 'boolean' },
+  type: { type: 'string' },
+  region: { type: 'string' },
+  wait: { type: 'boolean' },
+  at: { type: 'string' },
+  point: { type: 'string' },
+  into: { type: 'string' },
+  keys: { type: 'string', multiple: true },
+  prefix: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -22,6 +30,9 @@ export const optionsOf: Readonly<Record<Command, readonly OptionName[]>> = {
   approve: ['deny', 'reason', 'by'],
   pause: ['reason', 'by'],
   resume: ['reason', 'by'],
+  backup: ['type', 'region', 'wait', 'by'],
+  points: ['at'],
+  restore: ['at', 'point', 'into', 'keys', 'prefix', 'region', 'wait', 'by'],
 };
 
 export const usage = `holdfast: disaster recovery for a service in several AWS regions
@@ -31,10 +42,19 @@ export const usage = `holdfast: disaster recovery for a service in several AWS r
   holdfast approve [--deny] [--reason …]     shows the known loss and lets the waiting failover open, or gives its attempt up
   holdfast pause --reason …                  no failover until 'resume'; the active region stays active
   holdfast resume [--reason …]               starts a new group, or goes on after a pause
+  holdfast backup [--type TYPE] [--wait]     a recovery point of the group's table: full, incremental (the default), differential or snapshot
+  holdfast points [--at TIME]                the recovery points, and which moments they cover; what a restore to TIME would take
+  holdfast restore --at TIME --into TABLE    the table as it was at TIME, into a new one beside it; or --point CHAIN/POINT
+                   [--keys a,b] [--prefix p] [--wait]   only these keys, only keys that begin so
+  holdfast vault …                           backups of files, in a directory or any S3 store: 'holdfast vault --help' says more
 
   --json          the answer as JSON (with status --watch: one object a line)
   --config FILE   instead of ./holdfast.config.ts
   --by NAME       who asks, for the record; otherwise your user name on this computer
+  --region REGION (backup, restore) where it runs; otherwise in the open region
+  --wait          (backup, restore) follows it to its end; Ctrl-C ends only the watching
+  TIME            like 2026-11-28T03:05:37Z, with a zone; TABLE begins with the name of the table, then -restored
 
-It talks to the deployed stacks with your AWS credentials. Exit status: 0 done, 1 not done and nothing changed unless it says so, 2 not understood.
+It talks to the deployed stacks with your AWS credentials. Exit status: 0 done, 1 not done and nothing changed unless it says so, 2 not understood,
+130 watching ended by Ctrl-C.
 `;

@@ -1,12 +1,12 @@
 // Puts chunks into a pack, in one buffer that is used again. Synchronous: a worker thread or a Lambda runs it where the bytes are.
-import { constants, zstdCompressSync } from 'node:zlib';
 import { fromHex, toHex } from '../core/vault/bytes.ts';
-import { chunkBytesMax, packBytesMax, sealBytes } from '../core/vault/limits.ts';
-import { chunkAad, encodeIndexRow, encodePackFooter, encodePackHeader, indexAad, indexRowBytes, nonceAt, packFooterBytes, packHeaderBytes } from '../core/vault/pack-layout.ts';
+import { chunkBytesMax, packBytesMax, packHeaderBytes, sealBytes } from '../core/vault/limits.ts';
+import { chunkAad, encodeIndexRow, encodePackFooter, encodePackHeader, indexAad, indexRowBytes, nonceAt, packFooterBytes } from '../core/vault/pack-layout.ts';
 import type { ChunkReference, PackRow } from '../core/vault/recovery-point.ts';
 import { RefusedError } from '../core/errors.ts';
 import { chunkId, chunkTag, sealInto, sha256Hex } from './chunk-crypto.ts';
 import { deriveKeys, type DataKey, type DerivedKeys } from './data-key.ts';
+import { compress } from './zstd.ts';
 
 export type Random = (bytes: number) => Uint8Array;
 
@@ -19,13 +19,19 @@ export type SealedPack = {
   readonly row: PackRow;
 };
 
+const smallBytes = 256 * 1024;
+/** Content-defined chunks reach it; larger ones make a buffer larger once more. */
+const usualChunkBytesMax = 4 * 1024 * 1024 + 64 * 1024;
+
 export class PackBuilder {
   readonly #dataKey: DataKey;
   readonly #keys: DerivedKeys;
   readonly #packBytes: number;
   readonly #zstdLevel: number;
   readonly #random: Random;
-  readonly #buffer: Uint8Array<ArrayBuffer>;
+  readonly #bytesMax: number;
+  /** Small at first, most packs of a log being small; then as large as a pack becomes. */
+  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   #packId: Uint8Array = new Uint8Array(0);
   #packKey: Uint8Array = new Uint8Array(0);
   #rows: Omit<ChunkReference, 'pack'>[] = [];
@@ -40,8 +46,7 @@ export class PackBuilder {
     this.#packBytes = packBytes;
     this.#zstdLevel = zstdLevel;
     this.#random = random;
-    // A view over memory that is not touched costs nothing.
-    this.#buffer = new Uint8Array(Math.min(packBytesMax, packBytes + chunkBytesMax + 1024 * 1024));
+    this.#bytesMax = Math.min(packBytesMax, packBytes + chunkBytesMax + 1024 * 1024);
   }
 
   get chunks(): number {
@@ -54,7 +59,7 @@ export class PackBuilder {
 
   /** Whether a chunk of so many bytes certainly fits. */
   fits(rawBytes: number): boolean {
-    return this.#rows.length === 0 || this.#sizeWith(rawBytes + 64 * 1024) <= this.#buffer.length;
+    return this.#rows.length === 0 || this.#sizeWith(rawBytes + 64 * 1024) <= this.#bytesMax;
   }
 
   /** @param id where the caller has computed it already. */
@@ -62,6 +67,7 @@ export class PackBuilder {
     if (plain.length > chunkBytesMax) throw new RefusedError(`A chunk of ${plain.length} bytes: the most is ${chunkBytesMax}.`);
     if (!this.fits(plain.length)) throw new RefusedError(`A pack of ${this.#end} bytes takes no chunk of ${plain.length} more: seal it first.`);
     if (this.#rows.length === 0) this.#begin();
+    this.#makeRoom(plain.length);
     const { data, codec } = this.#compress(plain);
     const offset = this.#end;
     const aad = chunkAad(this.#packId, { offset, rawBytes: plain.length, codec, id });
@@ -87,7 +93,18 @@ export class PackBuilder {
     return { packId, sha256, bytes, row: { packId, sha256, bytes: bytes.length } };
   }
 
+  #makeRoom(rawBytes: number): void {
+    const wanted = this.#sizeWith(rawBytes);
+    if (wanted <= this.#buffer.length) return;
+    const bytes = wanted <= smallBytes ? smallBytes : Math.min(this.#bytesMax, Math.max(wanted, this.#packBytes + usualChunkBytesMax));
+    // Not zeroed: only what was written is ever given out.
+    const larger = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+    larger.set(this.#buffer.subarray(0, this.#end));
+    this.#buffer = larger;
+  }
+
   #begin(): void {
+    this.#makeRoom(0);
     this.#packId = this.#random(16);
     this.#packKey = this.#keys.packKey(this.#packId);
     encodePackHeader({ packId: this.#packId, keyId: fromHex(this.#dataKey.keyId) }, this.#buffer);
@@ -99,7 +116,7 @@ export class PackBuilder {
   }
 
   #compress(plain: Uint8Array): { readonly data: Uint8Array; readonly codec: 0 | 1 } {
-    const frame = zstdCompressSync(plain, { chunkSize: Math.max(1024, plain.length), params: { [constants.ZSTD_c_compressionLevel]: this.#zstdLevel } });
+    const frame = compress(plain, this.#zstdLevel);
     return frame.length < plain.length ? { data: frame, codec: 1 } : { data: plain, codec: 0 };
   }
 }

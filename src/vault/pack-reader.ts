@@ -1,9 +1,9 @@
 // Reads a pack by itself: its index, and any chunk of it.
-import { isEqual, toHex } from '../core/vault/bytes.ts';
-import { decodeIndex, decodePackFooter, decodePackHeader, indexAad, nonceAt } from '../core/vault/pack-layout.ts';
+import { isEqual, toHex, viewOf } from '../core/vault/bytes.ts';
+import { decodeIndex, decodePackFooter, decodePackHeader, encodeIndexRow, indexAad, indexRowBytes, nonceAt } from '../core/vault/pack-layout.ts';
 import type { ChunkReference } from '../core/vault/recovery-point.ts';
 import { DamagedError, KeyUnavailableError } from '../core/vault/vault-errors.ts';
-import { openChunk, requireId, sha256Hex, unseal } from './chunk-crypto.ts';
+import { chunkTag, openChunk, requireId, sha256Hex, unseal } from './chunk-crypto.ts';
 import { deriveKeys, type DataKey } from './data-key.ts';
 
 export type OpenPack = { readonly packId: Uint8Array; readonly packKey: Uint8Array; readonly chunks: readonly ChunkReference[] };
@@ -19,7 +19,7 @@ export function openPack(bytes: Uint8Array, key: DataKey): OpenPack {
   return { packId, packKey, chunks: decodeIndex(index, packId, indexOffset) };
 }
 
-/** Every byte: the hash that is its name, and with a key every chunk, its id and its tag's bytes. @throws DamagedError, KeyUnavailableError @returns how many chunks were opened */
+/** Every byte: the hash that is its name, and with a key every chunk, its id and its tag. @throws DamagedError, KeyUnavailableError @returns how many chunks were opened */
 export function verifyPack(bytes: Uint8Array, sha256: string, key: DataKey | null): number {
   if (sha256Hex(bytes) !== sha256) throw new DamagedError(`Pack ${sha256} has other bytes than its name says.`);
   decodePackHeader(bytes);
@@ -27,11 +27,48 @@ export function verifyPack(bytes: Uint8Array, sha256: string, key: DataKey | nul
   if (key === null) return 0;
   const { packId, packKey, chunks } = openPack(bytes, key);
   const keys = deriveKeys(key);
-  for (const chunk of chunks) requireId(keys, chunk, openChunk(packKey, packId, chunk, bytes.subarray(chunk.offset, chunk.offset + chunk.storedBytes)));
+  for (const chunk of chunks) {
+    const plain = openChunk(packKey, packId, chunk, bytes.subarray(chunk.offset, chunk.offset + chunk.storedBytes));
+    requireId(keys, chunk, plain);
+    if (!isEqual(chunkTag(keys, plain), chunk.tag)) throw new DamagedError(`The chunk at ${chunk.offset} opened, and its content has another tag: its writer was broken.`);
+  }
   return chunks.length;
 }
 
-/** Whether a reference of a point is what the pack itself says of that chunk. */
-export function isSameChunk(a: ChunkReference, b: ChunkReference): boolean {
-  return isEqual(a.id, b.id) && a.offset === b.offset && a.storedBytes === b.storedBytes && a.rawBytes === b.rawBytes && a.codec === b.codec;
+/** What a pack says of its chunks, as it lies in the pack: 64 bytes a chunk. */
+export class PackIndex {
+  readonly #rows: Uint8Array;
+
+  constructor(rows: Uint8Array) {
+    this.#rows = rows;
+  }
+
+  /** Whether a reference is, word for word, what the pack says of that chunk. @param isWhole its tag is that of the whole chunk, and has to be the same too */
+  has(reference: ChunkReference, isWhole: boolean): boolean {
+    const view = viewOf(this.#rows);
+    let [low, high] = [0, this.#rows.length / indexRowBytes - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (view.getUint32(middle * indexRowBytes + 48, true) < reference.offset) low = middle + 1;
+      else high = middle;
+    }
+    const row = this.#rows.subarray(low * indexRowBytes, (low + 1) * indexRowBytes);
+    const wanted = new Uint8Array(indexRowBytes);
+    encodeIndexRow(reference, wanted, 0);
+    return (
+      row.length === indexRowBytes &&
+      isEqual(row.subarray(0, 32), wanted.subarray(0, 32)) &&
+      isEqual(row.subarray(48), wanted.subarray(48)) &&
+      (!isWhole || isEqual(row.subarray(32, 48), wanted.subarray(32, 48)))
+    );
+  }
+}
+
+/** @param packId of the row that names this pack, 32 hex. @throws DamagedError where it is another's */
+export function indexOf(bytes: Uint8Array, packId: string, key: DataKey): PackIndex {
+  const pack = openPack(bytes, key);
+  if (toHex(pack.packId) !== packId) throw new DamagedError(`The point says that this is pack ${packId}, and it is ${toHex(pack.packId)}.`);
+  const rows = new Uint8Array(pack.chunks.length * indexRowBytes);
+  pack.chunks.forEach((chunk, i) => encodeIndexRow(chunk, rows, i * indexRowBytes));
+  return new PackIndex(rows);
 }

@@ -6,6 +6,8 @@ import { encodeEntry } from '../core/vault/entry-codec.ts';
 import { packName } from '../core/vault/object-names.ts';
 import { toBase64 } from '../core/vault/bytes.ts';
 import type { ChunkReference, ContentDigest, EntryMeta, Extent, PackRow, Part } from '../core/vault/recovery-point.ts';
+import { RefusedError } from '../core/errors.ts';
+import { chunkBytesMax } from '../core/vault/limits.ts';
 import type { SourceEntry } from '../ports/backup-source.ts';
 import type { ObjectLock } from '../ports/vault-site.ts';
 import { chunkId, chunkTag } from './chunk-crypto.ts';
@@ -29,8 +31,10 @@ export type PartWriterOptions = {
 };
 
 const packsInFlightMax = 2;
+/** Entries that wait for a bundle to be full: beyond it the bundle is closed as it is. */
+const pendingMax = 4096;
 /** Chunks of this part that are looked for among its own; beyond it a repeated one costs its bytes. */
-const ownChunksMax = 200_000;
+const ownChunksMax = 50_000;
 /** The entries go into chunks of about this size. */
 const entryChunkBytes = 256 * 1024;
 
@@ -42,6 +46,8 @@ export class PartWriter {
   readonly #options: PartWriterOptions;
   readonly #keys: DerivedKeys;
   readonly #builder: PackBuilder;
+  /** The chunk that is filled. */
+  #chunk: Uint8Array | null = null;
   readonly #own = new Map<string, ChunkReference>();
   /** First 8 bytes of the pack's id, hex → the pack. */
   readonly #packs = new Map<string, PackRow>();
@@ -58,6 +64,8 @@ export class PartWriter {
   #storedBytes = 0;
 
   constructor(options: PartWriterOptions) {
+    const { chunkBytes } = options;
+    if (!Number.isSafeInteger(chunkBytes) || chunkBytes < 1 || chunkBytes > chunkBytesMax) throw new RefusedError(`Chunks of ${chunkBytes} bytes: they may have 1 to ${chunkBytesMax}.`);
     this.#options = options;
     this.#keys = deriveKeys(options.key);
     this.#builder = new PackBuilder(options.key, options.packBytes, options.zstdLevel, options.random);
@@ -66,28 +74,25 @@ export class PartWriter {
   /** Reads the content to its end. @throws TooFewSitesError, and whatever the source throws: the part is then to be made anew */
   async add({ meta, content }: SourceEntry): Promise<void> {
     const extents: (Extent | Slice)[] = [];
-    let held: Uint8Array[] = [];
-    let heldBytes = 0;
+    // Copied: the source may use its buffer again.
+    const chunk = (this.#chunk ??= new Uint8Array(this.#options.chunkBytes));
+    let filled = 0;
     for await (const piece of content ?? []) {
       for (let from = 0; from < piece.length; ) {
-        const taken = piece.subarray(from, from + this.#options.chunkBytes - heldBytes);
-        // The piece may be a view of a buffer that is used again.
-        held.push(taken.slice());
-        heldBytes += taken.length;
+        const taken = piece.subarray(from, from + chunk.length - filled);
+        chunk.set(taken, filled);
+        filled += taken.length;
         from += taken.length;
-        if (heldBytes < this.#options.chunkBytes) continue;
-        const chunk = concat(held);
-        extents.push({ kind: 'chunk', reference: await this.#store(chunk), offset: 0, bytes: chunk.length });
-        held = [];
-        this.#bytes += heldBytes;
-        heldBytes = 0;
+        if (filled < chunk.length) continue;
+        if (isZero(chunk)) addHole(extents, chunk.length);
+        else extents.push({ kind: 'chunk', reference: await this.#store(chunk), offset: 0, bytes: chunk.length });
+        filled = 0;
       }
     }
-    if (heldBytes > 0) extents.push(await this.#intoBundle(concat(held)));
-    this.#bytes += heldBytes;
+    if (filled > 0) extents.push(await this.#intoBundle(chunk.slice(0, filled)));
     this.#count += 1;
     this.#pending.push({ meta, extents });
-    if (this.#bundleBytes === 0) await this.#encodePending(undefined);
+    if (this.#bundleBytes === 0 || this.#pending.length >= pendingMax) await this.#closeBundle();
   }
 
   /** @param digest of what was added, where the source has one. */
@@ -131,6 +136,7 @@ export class PartWriter {
       const bytes = encodeEntry({ meta, extents: resolved });
       this.#encoded.push(bytes);
       this.#encodedBytes += bytes.length;
+      this.#bytes += bytes.length;
       if (this.#encodedBytes >= entryChunkBytes) await this.#cutEntries();
     }
     this.#pending = [];
@@ -151,7 +157,8 @@ export class PartWriter {
     const known = this.#options.known?.(id);
     if (known !== undefined) {
       this.#packs.set(toHex(known.reference.pack), known.pack);
-      return known.reference;
+      // What is known of it may be the tag of an extent in it.
+      return { ...known.reference, tag: chunkTag(this.#keys, plain) };
     }
     if (this.#builder.isFull || !this.#builder.fits(plain.length)) await this.#ship(this.#builder.seal());
     const reference = this.#builder.add(plain, id);
@@ -173,4 +180,18 @@ export class PartWriter {
     const { versions } = await this.#options.sites.put(packName(sha256), bytes, { sha256, lock: this.#options.lock });
     for (const [site, version] of Object.entries(versions)) (this.#versions[site] ??= {})[sha256] = version;
   }
+}
+
+/** A hole's length is a u32. */
+const holeBytesMax = 2 ** 30;
+
+function addHole(extents: (Extent | Slice)[], bytes: number): void {
+  const last = extents.at(-1);
+  if (last?.kind === 'hole' && last.bytes + bytes <= holeBytesMax) extents[extents.length - 1] = { kind: 'hole', bytes: last.bytes + bytes };
+  else extents.push({ kind: 'hole', bytes });
+}
+
+/** Compared with itself, one byte further on: as fast as memory. */
+function isZero(bytes: Uint8Array): boolean {
+  return bytes[0] === 0 && Buffer.compare(bytes.subarray(1), bytes.subarray(0, bytes.length - 1)) === 0;
 }

@@ -16,6 +16,8 @@ import type { Manifest, Vault } from './vault.ts';
 /** Chunks that lie near one another in a pack are read by one request of at most so much. */
 const rangeBytesMax = 8 * 1024 * 1024;
 const gapBytesMax = 256 * 1024;
+/** What a run may become when it is decompressed. */
+const runRawBytesMax = 16 * 1024 * 1024;
 /** Opened chunks that are kept, for small contents that share one. */
 const cacheBytesMax = 32 * 1024 * 1024;
 const holePieceBytes = 1024 * 1024;
@@ -23,8 +25,12 @@ const bodyBytesMax = 1024 * 1024 * 1024;
 
 /** @throws KeyUnavailableError where the key is another one, DamagedError where no copy of the manifest is good */
 export async function openPoint(vault: Vault, name: PointName, key: DataKey): Promise<OpenPoint> {
-  const manifest = await vault.readManifest(name);
-  return new OpenPoint(vault, manifest, openBody(manifest, key), key);
+  let body: PointBody | undefined;
+  // A copy that is whole and does not open was written by somebody without the key: another site's may be right.
+  const manifest = await vault.readManifest(name, (copy) => {
+    body = openBody(copy, key);
+  });
+  return new OpenPoint(vault, manifest, body ?? openBody(manifest, key), key);
 }
 
 export function openBody(manifest: Manifest, key: DataKey): PointBody {
@@ -33,25 +39,37 @@ export function openBody(manifest: Manifest, key: DataKey): PointBody {
   const plain = unseal(deriveKeys(key).pointKey(fromHex(header.salt)), new Uint8Array(12), sha256(head), sealedBody);
   if (plain === null)
     throw new DamagedError(`The manifest of ${header.chain}/${header.point} is whole, but does not open with key ${key.keyId}: somebody without the key wrote it, or the key is wrong.`);
-  const body: unknown = JSON.parse(zstdDecompressSync(plain, { maxOutputLength: bodyBytesMax }).toString());
-  if (!isBody(body)) throw new MalformedError(`The body of ${header.chain}/${header.point} has not the fields of format 1.`);
+  const body = parseBody(plain);
+  if (!isBody(body)) throw new MalformedError(`The body of ${header.chain}/${header.point} opens, and has not the fields of format 1 (docs/vault-format.md, 'Manifest'): its writer was broken.`);
   return body;
 }
 
-function isBody(value: unknown): value is PointBody {
-  if (typeof value !== 'object' || value === null) return false;
-  const { entries, source, fromMs, throughMs }: Record<string, unknown> = { ...value };
-  return (
-    typeof entries === 'object' &&
-    entries !== null &&
-    'references' in entries &&
-    typeof entries.references === 'string' &&
-    typeof source === 'object' &&
-    source !== null &&
-    typeof fromMs === 'number' &&
-    typeof throughMs === 'number'
-  );
+function parseBody(frame: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(zstdDecompressSync(frame, { maxOutputLength: bodyBytesMax })));
+  } catch {
+    return undefined;
+  }
 }
+
+function isBody(value: unknown): value is PointBody {
+  if (!isRecord(value)) return false;
+  const { entries, source, digest, fromMs, throughMs, packVersions } = value;
+  const isDigest = digest === null || (isRecord(digest) && isCount(digest['items']) && isCount(digest['bytes']) && typeof digest['sum'] === 'string' && /^[0-9a-f]{64}$/.test(digest['sum']));
+  const isEntries = isRecord(entries) && isCount(entries['count']) && isCount(entries['bytes']) && typeof entries['references'] === 'string';
+  return isEntries && isDigest && isRecord(source) && typeof source['kind'] === 'string' && isCount(fromMs) && isCount(throughMs) && isRecord(packVersions);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+/** Chunks that are being read. */
+type Run = { readonly to: number; readonly opened: Promise<Uint8Array[]> };
 
 export class OpenPoint {
   readonly header: PointHeader;
@@ -77,18 +95,21 @@ export class OpenPoint {
 
   async *entries(): AsyncIterable<Entry> {
     const decoder = new EntryDecoder();
-    let count = 0;
+    let [count, length] = [0, 0];
     for await (const bytes of this.#chunks(decodeReferences(fromBase64(this.body.entries.references)))) {
+      length += bytes.length;
       for (const entry of decoder.push(bytes)) {
         count += 1;
         yield entry;
       }
     }
     decoder.end();
-    if (count !== this.body.entries.count) throw new DamagedError(`${this.header.point} has ${count} entries, and says ${this.body.entries.count}.`);
+    const said = this.body.entries;
+    if (count !== said.count || length !== said.bytes)
+      throw new DamagedError(`${this.header.point} has ${count} entries in ${length} bytes, and says ${said.count} in ${said.bytes}: its writer was broken.`);
   }
 
-  /** The entry's bytes, in pieces that are the reader's own. */
+  /** The entry's bytes, in pieces that are views: not to be changed, and to be copied by whoever keeps them. */
   async *content(entry: Pick<Entry, 'extents'>): AsyncIterable<Uint8Array> {
     const chunks = this.#chunks(entry.extents.flatMap((extent) => (extent.kind === 'chunk' ? [extent.reference] : [])))[Symbol.asyncIterator]();
     for (const extent of entry.extents) {
@@ -102,11 +123,14 @@ export class OpenPoint {
     }
   }
 
-  /** Every chunk that this point's entries name, by id: what a next point of the chain need not store again. Held in memory: for points of up to some million chunks. */
+  /**
+   * Every chunk that this point needs, by id: what a next point of the chain need not store again. The tag of what is found is that of an extent,
+   * not of the whole chunk. Held in memory: for points of up to some million chunks.
+   */
   async dedupIndex(): Promise<FindChunk> {
     const known = new Map<string, ChunkReference>();
-    for await (const { extents } of this.entries())
-      for (const extent of extents) if (extent.kind === 'chunk' && extent.offset === 0 && extent.bytes === extent.reference.rawBytes) known.set(toHex(extent.reference.id), extent.reference);
+    for (const reference of decodeReferences(fromBase64(this.body.entries.references))) known.set(toHex(reference.id), reference);
+    for await (const { extents } of this.entries()) for (const extent of extents) if (extent.kind === 'chunk') known.set(toHex(extent.reference.id), extent.reference);
     return (id) => {
       const reference = known.get(toHex(id));
       const pack = reference === undefined ? undefined : this.#rows.get(toHex(reference.pack));
@@ -114,37 +138,65 @@ export class OpenPoint {
     };
   }
 
-  /** In the order of the references; those that follow one another in a pack come by one request. */
+  /** In the order of the references; those that follow one another in a pack come by one request, and the next request is under way while a run is used. */
   async *#chunks(references: readonly ChunkReference[]): AsyncIterable<Uint8Array> {
+    let ahead: Run | null = null;
     for (let from = 0; from < references.length; ) {
       const first = references[from];
       if (first === undefined) return;
       const cached = this.#cache.get(keyOf(first));
-      if (cached !== undefined) {
+      if (ahead === null && cached !== undefined) {
+        this.#cache.delete(keyOf(first));
+        this.#cache.set(keyOf(first), cached);
         yield cached;
         from += 1;
         continue;
       }
-      const to = this.#runEnd(references, from);
-      yield* await this.#read(references.slice(from, to));
-      from = to;
+      const run: Run = ahead ?? this.#startRun(references, from);
+      const opened = await run.opened;
+      const next = references[run.to];
+      ahead = next === undefined || this.#cache.has(keyOf(next)) ? null : this.#startRun(references, run.to);
+      yield* opened;
+      from = run.to;
     }
+  }
+
+  #startRun(references: readonly ChunkReference[], from: number): Run {
+    const to = this.#runEnd(references, from);
+    const opened = this.#read(references.slice(from, to));
+    // Awaited later, or never by a reader who has enough: until then a failure must not count as unhandled.
+    opened.catch(() => undefined);
+    return { to, opened };
   }
 
   #runEnd(references: readonly ChunkReference[], from: number): number {
     const start = references[from]?.offset ?? 0;
+    let rawBytes = references[from]?.rawBytes ?? 0;
     let to = from + 1;
     for (; to < references.length; to += 1) {
       const [before, next] = [references[to - 1], references[to]];
       if (before === undefined || next === undefined || toHex(next.pack) !== toHex(before.pack) || this.#cache.has(keyOf(next))) break;
       const end = before.offset + before.storedBytes;
       const isNear = next.offset === before.offset || (next.offset >= end && next.offset - end <= gapBytesMax);
-      if (!isNear || next.offset + next.storedBytes - start > rangeBytesMax) break;
+      rawBytes += next.rawBytes;
+      if (!isNear || rawBytes > runRawBytesMax || next.offset + next.storedBytes - start > rangeBytesMax) break;
     }
     return to;
   }
 
+  /** Sites may each be damaged somewhere else: what no site has in one piece is read chunk by chunk. */
   async #read(run: readonly ChunkReference[]): Promise<Uint8Array[]> {
+    try {
+      return await this.#readRun(run);
+    } catch (error) {
+      if (!(error instanceof DamagedError) || run.length <= 1) throw error;
+    }
+    const opened: Uint8Array[] = [];
+    for (const reference of run) opened.push(...(await this.#readRun([reference])));
+    return opened;
+  }
+
+  async #readRun(run: readonly ChunkReference[]): Promise<Uint8Array[]> {
     const [first] = run;
     const last = run.at(-1);
     if (first === undefined || last === undefined) return [];
@@ -168,7 +220,7 @@ export class OpenPoint {
   }
 
   #keep(reference: ChunkReference, plain: Uint8Array | undefined): void {
-    if (plain === undefined || plain.length > cacheBytesMax / 8) return;
+    if (plain === undefined || plain.length > cacheBytesMax / 8 || this.#cache.has(keyOf(reference))) return;
     this.#cache.set(keyOf(reference), plain);
     this.#cacheBytes += plain.length;
     for (const [key, bytes] of this.#cache) {

@@ -1,6 +1,6 @@
 // All sites of a vault as one: written side by side, a majority having to confirm; read from the first that gives what it should.
 import type { ObjectLock, StoredObject, VaultSite } from '../ports/vault-site.ts';
-import { DamagedError, TooFewSitesError } from '../core/vault/vault-errors.ts';
+import { DamagedError, KeyUnavailableError, TooFewSitesError } from '../core/vault/vault-errors.ts';
 import { RefusedError } from '../core/errors.ts';
 import { sha256Hex } from './chunk-crypto.ts';
 
@@ -64,12 +64,17 @@ export class SiteSet {
     return { versions, stored, existed, failed };
   }
 
-  /** @returns null where every site that answered has no such object. @throws DamagedError where no copy is good, TooFewSitesError where nobody who might have it answered */
+  /**
+   * @returns null where a majority of the sites has no such object, and none of those that answered: whatever counts is in a majority.
+   * @throws DamagedError where no copy is good, KeyUnavailableError where `check` said so of every copy, TooFewSitesError where too few answered to tell
+   */
   async get(name: string, options: GetOptions = {}): Promise<Uint8Array | null> {
     const { offset, bytes, check, sha256, last } = options;
     const part = offset === undefined ? undefined : { offset, bytes: bytes ?? 0 };
     const damaged: { site: string; because: string }[] = [];
     const silent: { site: string; because: string }[] = [];
+    let otherKey: KeyUnavailableError | undefined;
+    let absent = 0;
     for (const site of this.#ordered(last)) {
       let found: Uint8Array | null;
       try {
@@ -78,21 +83,32 @@ export class SiteSet {
         silent.push({ site: site.name, because: describe(error) });
         continue;
       }
-      if (found === null) continue;
+      if (found === null) {
+        absent += 1;
+        continue;
+      }
       try {
         if (sha256 !== undefined && sha256Hex(found) !== sha256) throw new DamagedError(`its SHA-256 is not ${sha256}`);
         check?.(found);
         return found;
       } catch (error) {
-        damaged.push({ site: site.name, because: describe(error) });
+        if (error instanceof KeyUnavailableError) otherKey = error;
+        else damaged.push({ site: site.name, because: describe(error) });
       }
     }
+    if (otherKey !== undefined && damaged.length === 0) throw otherKey;
     if (damaged.length > 0)
       throw new DamagedError(
         `No good copy of ${name} (${reasons([...damaged, ...silent])}). Nothing of it was used; 'vault verify' shows what else is damaged, the scrub repairs from any site that is whole.`,
       );
-    if (silent.length > 0) throw new TooFewSitesError(`${name} could not be read: no site that may have it answered (${reasons(silent)}). Try again when they do.`);
+    if (absent < this.majority) throw new TooFewSitesError(`${name} could not be read: no site that may have it answered (${reasons(silent)}). Try again when they do.`);
     return null;
+  }
+
+  /** What each site that answers has under a name: for small objects of which no site is to be believed alone. */
+  async copies(name: string): Promise<readonly { readonly site: string; readonly bytes: Uint8Array | null }[]> {
+    const answers = await Promise.allSettled(this.sites.map(async (site) => ({ site: site.name, bytes: await site.get(name) })));
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   }
 
   #ordered(last: string | undefined): readonly VaultSite[] {

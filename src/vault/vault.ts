@@ -3,14 +3,14 @@ import { keyName, keysPrefix, manifestName, parsePointName, pointsPrefix, vaultF
 import { toHex } from '../core/vault/bytes.ts';
 import { decodeManifest, type DecodedManifest } from '../core/vault/manifest-layout.ts';
 import type { PointName, PointType } from '../core/vault/recovery-point.ts';
-import { DamagedError, KeyUnavailableError } from '../core/vault/vault-errors.ts';
+import { DamagedError, KeyUnavailableError, TooFewSitesError } from '../core/vault/vault-errors.ts';
 import { MalformedError, RefusedError } from '../core/errors.ts';
 import type { KeyWrap, Wrap } from '../ports/key-wrap.ts';
 import type { ObjectLock } from '../ports/vault-site.ts';
 import { sha256, sha256Hex } from './chunk-crypto.ts';
 import type { DataKey } from './data-key.ts';
 import type { Random } from './pack-builder.ts';
-import type { SiteSet } from './site-set.ts';
+import { describe, type SiteSet } from './site-set.ts';
 
 export type PointSummary = PointName & {
   readonly source: string;
@@ -26,37 +26,56 @@ export type Manifest = DecodedManifest & { readonly bytes: number };
 
 export type KeyFile = { readonly format: 1; readonly vault: string; readonly key: string; readonly generation: number; readonly wrappedAtMs: number; readonly wraps: readonly Wrap[] };
 
-/** Makes the sites a vault; sites that are one already are refused. @throws RefusedError, TooFewSitesError */
+/** Makes the sites a vault. Sites that are one already are refused; what an interrupted call left behind is completed. @throws RefusedError, TooFewSitesError */
 export async function createVault(sites: SiteSet, random: Random): Promise<Vault> {
-  const there = await sites.get(vaultFileName);
-  if (there !== null)
-    throw new RefusedError(`There is a vault already (${parseVaultFile(there)}) in ${sites.sites.map((s) => s.name).join(', ')}. Nothing was changed; open it, or choose another place.`);
-  const id = toHex(random(16));
+  const { ids, unreadable } = await vaultIds(sites);
+  const [begun] = ids;
+  if ((begun !== undefined && begun.sites.length >= sites.majority) || ids.length > 1 || unreadable.length > 0)
+    throw new RefusedError(`There is a vault already (${[...ids.map(idText), ...unreadable].join('; ')}). Nothing was changed; open it, or choose another place.`);
+  const id = begun?.id ?? toHex(random(16));
   const bytes = Buffer.from(JSON.stringify({ format: 1, vault: id }));
   await sites.put(vaultFileName, bytes, { sha256: sha256Hex(bytes), lock: null });
   return openVault(sites);
 }
 
-/** @throws RefusedError where there is none, MalformedError where the sites belong to different vaults */
+/** A site that is damaged, or says that it belongs to another vault, is outvoted. @throws RefusedError where there is none, MalformedError where the sites belong to different vaults */
 export async function openVault(sites: SiteSet): Promise<Vault> {
-  const ids = new Map<string, string[]>();
-  for (const site of sites.sites) {
-    const id = await site.get(vaultFileName).then(
-      (bytes) => (bytes === null ? undefined : parseVaultFile(bytes)),
-      () => undefined,
-    );
-    if (id !== undefined) ids.set(id, [...(ids.get(id) ?? []), site.name]);
+  const { ids, unreadable } = await vaultIds(sites);
+  const [first, second] = ids;
+  if (first === undefined) {
+    const places = sites.sites.map((s) => s.name).join(', ');
+    if (unreadable.length > 0) throw new MalformedError(`There is something else than a vault of format 1 in ${places} (${unreadable.join('; ')}). Nothing was read or written.`);
+    throw new RefusedError(`There is no vault in ${places}, or none of them answers: 'holdfast vault init' makes one.`);
   }
-  const [first, ...others] = [...ids];
-  if (first === undefined) throw new RefusedError(`There is no vault in ${sites.sites.map((s) => s.name).join(', ')}, or none of them answers: 'holdfast vault init' makes one.`);
-  if (others.length > 0)
-    throw new MalformedError(
-      `The sites belong to different vaults (${[...ids].map(([id, names]) => `${id}: ${names.join(', ')}`).join('; ')}). Nothing was read or written; name the sites of one vault.`,
-    );
-  return new Vault(first[0], sites);
+  if (second !== undefined && first.sites.length < sites.majority)
+    throw new MalformedError(`The sites belong to different vaults (${ids.map(idText).join('; ')}). Nothing was read or written; name the sites of one vault.`);
+  return new Vault(first.id, sites);
 }
 
-function parseVaultFile(bytes: Uint8Array): string {
+type VaultId = { readonly id: string; readonly sites: readonly string[] };
+
+function idText({ id, sites }: VaultId): string {
+  return `${id} in ${sites.join(', ')}`;
+}
+
+/** Which vault the sites say they are, the one that most of them say first. */
+async function vaultIds(sites: SiteSet): Promise<{ readonly ids: readonly VaultId[]; readonly unreadable: readonly string[] }> {
+  const ids = new Map<string, string[]>();
+  const unreadable: string[] = [];
+  for (const { site, bytes } of await sites.copies(vaultFileName)) {
+    if (bytes === null) continue;
+    try {
+      const id = parseVaultFile(bytes);
+      ids.set(id, [...(ids.get(id) ?? []), site]);
+    } catch (error) {
+      unreadable.push(`${site}: ${describe(error)}`);
+    }
+  }
+  return { ids: [...ids].map(([id, names]) => ({ id, sites: names })).sort((a, b) => b.sites.length - a.sites.length), unreadable };
+}
+
+/** Which vault it says this is. @throws MalformedError */
+export function parseVaultFile(bytes: Uint8Array): string {
   const value = parseJson(bytes);
   if (isRecord(value) && value['format'] !== 1) throw new MalformedError(`The vault is of format ${JSON.stringify(value['format'])}; this version reads format 1.`);
   const id = isRecord(value) ? value['vault'] : undefined;
@@ -80,17 +99,20 @@ export class Vault {
     return key;
   }
 
-  /** Tries every generation, the newest first. @throws KeyUnavailableError */
+  /** Tries every wrap of every generation in every site, the newest first: one that is damaged, or whose KMS does not answer, stands in no other's way. @throws KeyUnavailableError */
   async openKey(keyId: string, wrap: KeyWrap): Promise<DataKey> {
-    const files = await this.keyFiles(keyId);
+    const files = await this.#keyCopies(keyId);
+    const why = new Set<string>();
     for (const file of files.toReversed()) {
       for (const each of file.wraps) {
-        const bytes = await wrap.unwrap(this.id, keyId, each);
-        if (bytes !== null) return { keyId, bytes };
+        const bytes = await wrap.unwrap(this.id, keyId, each).catch((error: unknown) => void why.add(describe(error)));
+        if (bytes !== null && bytes !== undefined) return { keyId, bytes };
       }
     }
+    if (files.length === 0) throw new KeyUnavailableError(`The vault has no key ${keyId} that can be read.`);
     const kinds = [...new Set(files.flatMap((f) => f.wraps.map((w) => String(w['kind']))))].join(', ');
-    throw new KeyUnavailableError(files.length === 0 ? `The vault has no key ${keyId}.` : `Key ${keyId} does not open with the ${wrap.kind} given: it is wrapped by ${kinds}. Nothing was read.`);
+    const reasons = why.size === 0 ? '' : ` (${[...why].join('; ')})`;
+    throw new KeyUnavailableError(`Key ${keyId} does not open with the ${wrap.kind} given: it is wrapped by ${kinds}${reasons}. Nothing was read.`);
   }
 
   /** The next generation of wraps; nothing that was encrypted changes. @returns its number */
@@ -101,12 +123,25 @@ export class Vault {
     return generation;
   }
 
-  /** Ascending by generation. */
+  /** Ascending by generation, the first readable copy of each. */
   async keyFiles(keyId: string): Promise<KeyFile[]> {
+    const files = new Map<number, KeyFile>();
+    for (const file of await this.#keyCopies(keyId)) if (!files.has(file.generation)) files.set(file.generation, file);
+    return [...files.values()];
+  }
+
+  /** Every readable copy that differs, ascending by generation. */
+  async #keyCopies(keyId: string): Promise<KeyFile[]> {
     const files: KeyFile[] = [];
     for await (const object of this.sites.list(`${keysPrefix}${keyId}/`)) {
-      const bytes = await this.sites.get(object.name, { check: (b) => void parseKeyFile(b, this.id, keyId) });
-      if (bytes !== null) files.push(parseKeyFile(bytes, this.id, keyId));
+      const seen = new Set<string>();
+      for (const { bytes } of await this.sites.copies(object.name)) {
+        const text = bytes === null ? null : Buffer.from(bytes).toString('latin1');
+        if (bytes === null || text === null || seen.has(text)) continue;
+        seen.add(text);
+        const file = parseKeyFile(bytes, this.id, object.name);
+        if (file !== null) files.push(file);
+      }
     }
     return files.sort((a, b) => a.generation - b.generation);
   }
@@ -130,32 +165,46 @@ export class Vault {
     return points.sort((a, b) => a.atMs - b.atMs || (a.point < b.point ? -1 : 1));
   }
 
-  /** Needs no key. A copy that is damaged, or that is another point's, is passed over. @throws RefusedError where no site has it, DamagedError */
-  async readManifest(name: PointName): Promise<Manifest> {
-    const bytes = await this.sites.get(manifestName(name), { check: (b) => void this.#decode(b, name) });
-    if (bytes === null) throw new RefusedError(`There is no point ${name.chain}/${name.point} in any site that answers. 'points' lists those that there are.`);
-    return { ...this.#decode(bytes, name), bytes: bytes.length };
+  /** Needs no key. A copy that is damaged, that is another point's, or that `check` refuses by throwing, is passed over. @throws RefusedError where no site has it, DamagedError */
+  async readManifest(name: PointName, check?: (manifest: Manifest) => void): Promise<Manifest> {
+    let manifest: Manifest | undefined;
+    const decode = (bytes: Uint8Array) => {
+      manifest = { ...this.#decode(bytes, name), bytes: bytes.length };
+      check?.(manifest);
+    };
+    const bytes = await this.sites.get(manifestName(name), { check: decode });
+    if (bytes === null || manifest === undefined) throw new RefusedError(`There is no point ${name.chain}/${name.point} in any site that answers. 'points' lists those that there are.`);
+    return manifest;
   }
 
   #decode(bytes: Uint8Array, name: PointName): DecodedManifest {
     const manifest = decodeManifest(bytes, sha256);
     const { header } = manifest;
-    if (header.vault !== this.id || header.chain !== name.chain || header.point !== name.point)
+    const named = parsePointName(manifestName(name));
+    if (header.vault !== this.id || header.chain !== name.chain || header.point !== name.point || header.type !== named?.type || header.source !== named.source)
       throw new DamagedError(`Under the name ${name.chain}/${name.point} lies the manifest of ${header.chain}/${header.point} of vault ${header.vault}: somebody put it there.`);
     return manifest;
   }
 
   async #writeKeyFile(keyId: string, generation: number, wraps: readonly Wrap[], nowMs: number, lock: ObjectLock | null): Promise<void> {
+    if (wraps.length === 0) throw new KeyUnavailableError(`Nothing wrapped the data key ${keyId}: what is encrypted with it could never be read. It was not stored.`);
     const file: KeyFile = { format: 1, vault: this.id, key: keyId, generation, wrappedAtMs: nowMs, wraps };
     const bytes = Buffer.from(JSON.stringify(file));
-    await this.sites.put(keyName(keyId, generation), bytes, { sha256: sha256Hex(bytes), lock });
+    const name = keyName(keyId, generation);
+    const { stored, existed } = await this.sites.put(name, bytes, { sha256: sha256Hex(bytes), lock });
+    if (existed.length === 0) return;
+    const others = (await this.sites.copies(name)).filter((copy) => existed.includes(copy.site) && (copy.bytes === null || Buffer.compare(copy.bytes, bytes) !== 0));
+    if (stored.length - others.length < this.sites.majority)
+      throw new TooFewSitesError(
+        `Somebody else wrapped key ${keyId} anew at the same moment: ${others.map((o) => o.site).join(', ')} have that generation ${generation}. This wrap does not count; wrap again.`,
+      );
   }
 }
 
-function parseKeyFile(bytes: Uint8Array, vault: string, keyId: string): KeyFile {
+/** null: not a file of the format, or not the one of that name in this vault. */
+export function parseKeyFile(bytes: Uint8Array, vault: string, name: string): KeyFile | null {
   const value = parseJson(bytes);
-  if (!isKeyFile(value) || value.vault !== vault || value.key !== keyId) throw new DamagedError(`A file of key ${keyId} is not what the format says, or of another vault or key.`);
-  return value;
+  return isKeyFile(value) && value.vault === vault && /^[0-9a-f]{16}$/.test(value.key) && keyName(value.key, value.generation) === name ? value : null;
 }
 
 function isKeyFile(value: unknown): value is KeyFile {

@@ -105,6 +105,38 @@ describe('GET /orders/{id}', () => {
   });
 });
 
+describe('DELETE /orders/{id}', () => {
+  const changes = () => database.calls.filter((each) => each.action === 'TransactWriteItems').map((each) => each.body['TransactItems']);
+  const fence = { ConditionCheck: expect.objectContaining({ TableName: 'holdfast-orders-fence', ExpressionAttributeValues: { ':epoch': { N: '3' } } }) };
+
+  it("stamps the order with this epoch, without another region's marks, and then removes it, each under the fence", async () => {
+    const stored = { id: { S: 'a-1' }, body: { S: '{"item":"tea"}' }, holdfastEpoch: { N: '2' }, holdfastOrigin: { S: 'us-west-2' }, holdfastSequence: { S: '7' } };
+    answerTo = { ...answerTo, GetItem: () => ({ ok: { Item: stored } }) };
+    expect(await call('DELETE', '/orders/a-1')).toMatchObject({ status: 200, body: { id: 'a-1', region: 'us-east-1', epoch: 3 } });
+    const item = { id: { S: 'a-1' }, body: { S: '{"item":"tea"}' }, holdfastEpoch: { N: '3' }, holdfastOrigin: { S: 'us-east-1' } };
+    expect(changes()).toEqual([
+      [expect.objectContaining(fence), { Put: { TableName: 'orders', Item: item } }],
+      [expect.objectContaining(fence), { Delete: { TableName: 'orders', Key: { id: { S: 'a-1' } } } }],
+    ]);
+  });
+
+  it('knows an order that is not there, and changes nothing', async () => {
+    expect((await call('DELETE', '/orders/a-1')).status).toBe(404);
+    expect(changes()).toEqual([]);
+  });
+
+  it('says 503, and removes nothing, when the stamp is refused', async () => {
+    answerTo = { GetItem: () => ({ ok: { Item: { id: { S: 'a-1' }, body: { S: '{}' } } } }), TransactWriteItems: () => ({ error: 'TransactionCanceledException' }) };
+    expect((await call('DELETE', '/orders/a-1')).status).toBe(503);
+    expect(changes().length).toBe(1);
+  });
+
+  it('says 503 while closed', async () => {
+    untilAtMs = 0;
+    expect((await call('DELETE', '/orders/a-1')).status).toBe(503);
+  });
+});
+
 describe('health', () => {
   it('is alive without a database', async () => {
     expect(await call('GET', '/healthz')).toMatchObject({ status: 200 });

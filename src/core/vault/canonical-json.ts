@@ -2,15 +2,18 @@
 
 /** Of a JSON value; what JSON leaves out (undefined) is left out. Lists of DynamoDB's sets keep their order: the database gives them in one. */
 export function canonicalJson(value: unknown): string {
-  return JSON.stringify(sorted(value));
+  return text(value) ?? 'null';
 }
 
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  // A null prototype, or a key named __proto__ would be lost.
-  const result: Record<string, unknown> = Object.create(null);
-  for (const [key, each] of entries) result[key] = sorted(each);
-  return result;
+// Written out, and not by sorting an object's keys: JavaScript keeps keys that look like numbers in an order of its own.
+function text(value: unknown): string | undefined {
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((each) => text(each) ?? 'null').join(',')}]`;
+  const fields = Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([key, each]) => {
+      const inner = text(each);
+      return inner === undefined ? [] : [`${JSON.stringify(key)}:${inner}`];
+    });
+  return `{${fields.join(',')}}`;
 }

@@ -1,7 +1,7 @@
 // References: 72 bytes that say where a chunk is and what it is.
 import { MalformedError } from '../errors.ts';
 import { viewOf } from './bytes.ts';
-import { chunkBytesMax, packBytesMax, sealBytes } from './limits.ts';
+import { chunkBytesMax, packBytesMax, packHeaderBytes, sealBytes } from './limits.ts';
 import type { ChunkReference } from './recovery-point.ts';
 
 export const referenceBytes = 72;
@@ -32,7 +32,7 @@ export function decodeReference(bytes: Uint8Array, at: number): ChunkReference {
   };
   if (codec !== 0 && codec !== 1) throw new MalformedError(`A reference at ${at} names codec ${codec}; this version knows 0 (as it is) and 1 (zstd).`);
   if (reference.rawBytes > chunkBytesMax) throw new MalformedError(`A reference at ${at} names a chunk of ${reference.rawBytes} bytes; the most is ${chunkBytesMax}.`);
-  if (reference.storedBytes < sealBytes || reference.offset + reference.storedBytes > packBytesMax)
+  if (reference.storedBytes < sealBytes || reference.offset < packHeaderBytes || reference.offset + reference.storedBytes > packBytesMax)
     throw new MalformedError(`A reference at ${at} names ${reference.storedBytes} bytes at ${reference.offset}: no pack has that (at most ${packBytesMax}).`);
   return { ...reference, codec };
 }

@@ -33,41 +33,55 @@ export function encodeEntry({ meta, extents }: Entry): Uint8Array {
 
 /** Gives whole entries of a stream that comes in any pieces. */
 export class EntryDecoder {
-  #rest: Uint8Array = new Uint8Array(0);
+  #held: Uint8Array[] = [];
+  #heldBytes = 0;
+  /** So many bytes the next entry has, as far as is known: pieces are joined only when they are there. */
+  #wantedBytes = 0;
 
   /** @throws MalformedError */
   push(piece: Uint8Array): Entry[] {
-    const bytes = this.#rest.length === 0 ? piece : concat([this.#rest, piece]);
+    this.#held.push(piece);
+    this.#heldBytes += piece.length;
+    if (this.#heldBytes < this.#wantedBytes) return [];
+    const bytes = this.#held.length === 1 ? piece : concat(this.#held);
     const view = viewOf(bytes);
     const entries: Entry[] = [];
     let at = 0;
     for (;;) {
-      if (bytes.length - at < 4) break;
+      this.#wantedBytes = 4;
+      if (bytes.length - at < this.#wantedBytes) break;
       const jsonBytes = view.getUint32(at, true);
       if (jsonBytes > entryJsonBytesMax) throw new MalformedError(`An entry says that its JSON has ${jsonBytes} bytes; the most is ${entryJsonBytesMax}.`);
-      if (bytes.length - at < 8 + jsonBytes) break;
+      this.#wantedBytes = 8 + jsonBytes;
+      if (bytes.length - at < this.#wantedBytes) break;
       const extents = view.getUint32(at + 4 + jsonBytes, true);
       if (extents > extentsMax) throw new MalformedError(`An entry says that it has ${extents} extents; the most is ${extentsMax}.`);
-      const end = at + 8 + jsonBytes + extents * extentBytes;
+      this.#wantedBytes = 8 + jsonBytes + extents * extentBytes;
+      const end = at + this.#wantedBytes;
       if (bytes.length < end) break;
       const meta = parseMeta(bytes.subarray(at + 4, at + 4 + jsonBytes));
       entries.push({ meta, extents: Array.from({ length: extents }, (_, i) => decodeExtent(bytes, view, at + 8 + jsonBytes + i * extentBytes)) });
       at = end;
     }
-    this.#rest = bytes.slice(at);
+    // A copy, so that the piece need not be kept.
+    this.#held = [new Uint8Array(bytes.subarray(at))];
+    this.#heldBytes = bytes.length - at;
     return entries;
   }
 
   /** @throws MalformedError where the stream ends inside an entry. */
   end(): void {
-    if (this.#rest.length > 0) throw new MalformedError(`The entries of a point end in the middle of one (${this.#rest.length} bytes of it): something is missing.`);
+    if (this.#heldBytes > 0) throw new MalformedError(`The entries of a point end in the middle of one (${this.#heldBytes} bytes of it): something is missing.`);
   }
 }
 
 function decodeExtent(bytes: Uint8Array, view: DataView, at: number): Extent {
   const length = view.getUint32(at + 76, true);
-  if (bytes.subarray(at, at + referenceBytes).every((byte) => byte === 0)) return { kind: 'hole', bytes: length };
-  const reference = decodeReference(bytes.slice(at, at + referenceBytes), 0);
+  if (bytes.subarray(at, at + referenceBytes).every((byte) => byte === 0)) {
+    if (view.getUint32(at + 72, true) !== 0) throw new MalformedError('A hole of an entry has an offset, and a hole has none.');
+    return { kind: 'hole', bytes: length };
+  }
+  const reference = decodeReference(new Uint8Array(bytes.subarray(at, at + referenceBytes)), 0);
   const offset = view.getUint32(at + 72, true);
   if (offset + length > reference.rawBytes) throw new MalformedError(`An extent names ${length} bytes at ${offset} of a chunk of ${reference.rawBytes}.`);
   return { kind: 'chunk', reference, offset, bytes: length };

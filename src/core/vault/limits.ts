@@ -6,5 +6,7 @@ export const packBytesMax = 64 * 1024 * 1024;
 export const entryJsonBytesMax = 1024 * 1024;
 export const packsOfPointMax = 2 ** 24;
 export const manifestBytesMax = 1024 * 1024 * 1024;
+/** Before the first chunk of a pack. */
+export const packHeaderBytes = 32;
 /** What sealing adds: the tag of GCM. */
 export const sealBytes = 16;

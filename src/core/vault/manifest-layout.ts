@@ -56,7 +56,7 @@ export function decodeManifest(bytes: Uint8Array, sha256: (bytes: Uint8Array) =>
   if (tableAt + 4 > end) throw misfit('header', headerBytes, end);
   const rows = view.getUint32(tableAt, true);
   const bodyAt = tableAt + 4 + rows * rowBytes;
-  if (bodyAt + 4 > end) throw misfit('table', rows, end);
+  if (rows > packsOfPointMax || bodyAt + 4 > end) throw misfit('table', rows, end);
   const bodyBytes = view.getUint32(bodyAt, true);
   if (bodyAt + 4 + bodyBytes !== end) throw misfit('body', bodyBytes, end);
   const packs = Array.from({ length: rows }, (_, i) => {
@@ -97,6 +97,10 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+function isTime(value: unknown): boolean {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
 function isHeader(value: unknown): value is PointHeader {
   if (!isRecord(value)) return false;
   const text = (name: string, pattern: RegExp) => typeof value[name] === 'string' && pattern.test(value[name]);
@@ -112,8 +116,8 @@ function isHeader(value: unknown): value is PointHeader {
     text('key', /^[0-9a-f]{16}$/) &&
     text('salt', /^[0-9a-f]{32}$/) &&
     isParent &&
-    typeof value['createdAtMs'] === 'number' &&
+    isTime(value['createdAtMs']) &&
     retentionClasses.some((c) => c === value['class']) &&
-    (locked === null || typeof locked === 'number')
+    (locked === null || isTime(locked))
   );
 }

@@ -1,10 +1,9 @@
 // A pack, byte by byte: header, sealed chunks, sealed index, footer.
 import { DamagedError } from './vault-errors.ts';
 import { isEqual, magicOf, viewOf } from './bytes.ts';
-import { chunkBytesMax, packBytesMax, sealBytes } from './limits.ts';
+import { chunkBytesMax, packBytesMax, packHeaderBytes, sealBytes } from './limits.ts';
 import type { ChunkReference } from './recovery-point.ts';
 
-export const packHeaderBytes = 32;
 export const packFooterBytes = 24;
 export const indexRowBytes = 64;
 const headMagic = magicOf('HFPACK');

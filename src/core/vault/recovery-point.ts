@@ -62,7 +62,8 @@ export type ContentDigest = { readonly items: number; readonly bytes: number; re
 
 /** What one worker made of a point: whole entries, in packs that a majority of the sites has. Plain JSON, so that it travels. */
 export type Part = {
-  readonly entries: { readonly count: number; readonly bytes: number /** base64, 72 bytes a reference. */; readonly references: string };
+  /** `bytes` are those of the entry stream; `references` is base64, 72 bytes each. */
+  readonly entries: { readonly count: number; readonly bytes: number; readonly references: string };
   /** Every pack that this part needs, new and old. */
   readonly packs: readonly PackRow[];
   /** The packs that it wrote: site → pack's SHA-256 → version id. */

@@ -35,3 +35,10 @@ export class NotIdenticalError extends HoldfastError {
     super('NotIdenticalError', message, false);
   }
 }
+
+/** A person stopped it. Nothing half-made counts; what was stored is used again by the next run. */
+export class InterruptedError extends HoldfastError {
+  constructor(message: string) {
+    super('InterruptedError', message, true);
+  }
+}

@@ -1,0 +1,140 @@
+// `holdfast backup`, `points` and `restore`: parses what is theirs, calls, prints, and follows a machine to its end.
+import { BackupClient, type StartedRun } from '../client/backup-client.ts';
+import { describe } from '../client/region-status.ts';
+import type { RunState } from '../client/runbook-runs.ts';
+import { backupTypes } from '../core/backup/backup-plan.ts';
+import { everything } from '../core/backup/selection.ts';
+import { manifestName } from '../core/vault/object-names.ts';
+import type { PointName } from '../core/vault/recovery-point.ts';
+import { renderPoints, renderRun } from './render-backups.ts';
+import { UsageError, type ExitStatus, type Values, type World } from './world.ts';
+
+const followIntervalMs = 1000;
+/** Looks that fail one after the other before watching is given up; the machine goes on all the same. */
+const failedLooksMax = 30;
+
+export async function backUp(values: Values, by: string, client: BackupClient, world: World): Promise<ExitStatus> {
+  const type = values.type === undefined ? 'incremental' : backupTypes.find((t) => t === values.type);
+  if (type === undefined) throw new UsageError(`--type ${values.type}: it may be ${backupTypes.join(', ')}`);
+  return afterStart(await client.backup({ type, region: values.region, by }), values, client, world);
+}
+
+export async function restore(values: Values, by: string, client: BackupClient, world: World): Promise<ExitStatus> {
+  const { at, point, into, keys, prefix, region } = values;
+  if ((at === undefined) === (point === undefined)) throw new UsageError('restore needs either --at TIME or --point CHAIN/POINT');
+  if (into === undefined || into === '') throw new UsageError('restore needs --into TABLE');
+  const wanted = keys?.flatMap((list) => list.split(',')).filter((key) => key !== '');
+  if (wanted?.length === 0) throw new UsageError('--keys names no key: give them like --keys a,b');
+  if (prefix === '') throw new UsageError('--prefix is empty: leave it out to restore every key');
+  const select = { ...everything, keys: wanted ?? null, prefix: prefix ?? null };
+  const started = await client.restore({ atMs: at === undefined ? null : parseTime(at), point: point === undefined ? null : parsePoint(point), table: into, select, region, by });
+  return afterStart(started, values, client, world);
+}
+
+export async function showPoints(values: Values, client: BackupClient, world: World): Promise<ExitStatus> {
+  const picture = await client.points(values.at === undefined ? null : parseTime(values.at));
+  world.out(values.json === true ? `${JSON.stringify(picture, null, 2)}\n` : renderPoints(picture));
+  return 0;
+}
+
+/** A time without a zone would mean another moment on another computer. */
+const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/;
+
+function parseTime(text: string): number {
+  const atMs = timePattern.test(text) ? Date.parse(text) : Number.NaN;
+  if (!Number.isFinite(atMs) || atMs < 0) throw new UsageError(`--at ${text} is no moment: write it with its zone, like 2026-11-28T03:05:37Z`);
+  return atMs;
+}
+
+function parsePoint(text: string): PointName {
+  const [chain = '', point = '', ...more] = text.split('/');
+  try {
+    if (more.length === 0 && manifestName({ chain, point }) !== '') return { chain, point };
+  } catch {
+    // said below
+  }
+  throw new UsageError(`--point ${text} is no name of a point: 'holdfast points' lists them as CHAIN/POINT`);
+}
+
+async function afterStart(started: StartedRun, values: Values, client: BackupClient, world: World): Promise<ExitStatus> {
+  const isJson = values.json === true;
+  if (values.wait !== true) {
+    world.out(isJson ? `${JSON.stringify(started, null, 2)}\n` : `${started.name} runs in ${started.region}. 'holdfast status' shows what came of it.\n`);
+    return 0;
+  }
+  if (!isJson) world.err(`${started.name} runs in ${started.region}; Ctrl-C ends only the watching.\n`);
+  const end = await follow(started, client, world, isJson);
+  if (end === undefined) {
+    const text = `Watching ended; ${started.name} goes on in ${started.region}. 'holdfast status' shows what came of it.`;
+    world.out(isJson ? `${JSON.stringify({ ...started, end: null }, null, 2)}\n` : `${text}\n`);
+    return 130;
+  }
+  const seconds = Math.round((end.endedAtMs - end.startedAtMs) / 100) / 10;
+  if (isJson) world.out(`${JSON.stringify(endAsJson(started, end, seconds), null, 2)}\n`);
+  if (end.kind === 'succeeded') {
+    if (!isJson) world.out(renderRun(started, end.output, seconds));
+    return 0;
+  }
+  const { failure } = end;
+  const where = failure.step === null ? '' : ` in ${failure.step}`;
+  if (!isJson) world.err(`holdfast: ${started.name} in ${started.region} ended as ${failure.end}${where} after ${seconds} s: ${failure.error}: ${failure.message}\n`);
+  return 1;
+}
+
+type RunEnd = Exclude<RunState, { readonly kind: 'running' }>;
+
+function endAsJson(started: StartedRun, end: RunEnd, seconds: number): object {
+  if (end.kind === 'succeeded') return { ...started, end: 'succeeded', seconds, result: end.output };
+  const { failure } = end;
+  return { ...started, end: failure.end, seconds, error: { name: failure.error, message: failure.message, step: failure.step } };
+}
+
+/** @returns undefined when a person ended the watching. @throws Error when it can no longer be looked at */
+async function follow(started: StartedRun, client: BackupClient, world: World, isQuiet: boolean): Promise<RunEnd | undefined> {
+  const line = new StepLine(started, world, isQuiet);
+  let failedLooks = 0;
+  try {
+    do {
+      try {
+        const state = await client.look(started);
+        failedLooks = 0;
+        if (state.kind !== 'running') return state;
+        line.show(state.step, world.nowMs() - state.startedAtMs);
+      } catch (error) {
+        failedLooks += 1;
+        line.show(`not seen (${describe(error)})`, null);
+        if (failedLooks >= failedLooksMax)
+          throw new Error(`${started.name} in ${started.region} can no longer be watched (${describe(error)}). It goes on there; 'holdfast status' shows what came of it.`, { cause: error });
+      }
+    } while (await world.waitForNext(followIntervalMs));
+    return undefined;
+  } finally {
+    line.end();
+  }
+}
+
+/** One line that changes on a terminal; elsewhere a line a step. */
+class StepLine {
+  readonly #started: StartedRun;
+  readonly #world: World;
+  readonly #isQuiet: boolean;
+  #step: string | null = null;
+
+  constructor(started: StartedRun, world: World, isQuiet: boolean) {
+    this.#started = started;
+    this.#world = world;
+    this.#isQuiet = isQuiet;
+  }
+
+  show(step: string | null, sinceMs: number | null): void {
+    if (this.#isQuiet) return;
+    const text = `${this.#started.name}: ${step ?? 'running'}`;
+    if (this.#world.isProgressTerminal) this.#world.err(`\r\x1b[K${text}${sinceMs === null ? '' : `, ${Math.max(0, Math.round(sinceMs / 1000))} s`}`);
+    else if (step !== null && step !== this.#step) this.#world.err(`${text}\n`);
+    this.#step = step ?? this.#step;
+  }
+
+  end(): void {
+    if (!this.#isQuiet && this.#world.isProgressTerminal) this.#world.err('\r\x1b[K');
+  }
+}

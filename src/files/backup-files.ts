@@ -1,0 +1,192 @@
+// Backs up trees of files into a vault: lists them in order beside the parent point, takes over what did not change, lets the workers read the rest,
+// and writes the entries in the order of the tree. The main thread lists and collects; it reads no content.
+import { setImmediate } from 'node:timers/promises';
+import { InterruptedError } from '../core/vault/vault-errors.ts';
+import { newChunkTable } from './chunk-table.ts';
+import type { EntryName } from './entry-name.ts';
+import { readAttributes, type Attributes } from './extended-attributes.ts';
+import { FileJob, ready, type Queued } from './file-job.ts';
+import { metaJson, readMeta, typeOf, type FileMeta, type MetaSource } from './file-meta.ts';
+import { FileReading } from './file-reading.ts';
+import { walk, type Found, type Warn } from './file-walk.ts';
+import { ParentCursor } from './parent-cursor.ts';
+import { PointCommitter, type Committed, type CommitterOptions } from './point-committer.ts';
+import { ReadPool } from './read-pool.ts';
+import type { ReadCount } from './read-task.ts';
+
+export type BackupFilesOptions = CommitterOptions & {
+  /** Reads every file again, whatever the system says of it. */
+  readonly isReadingAll: boolean;
+  readonly workers: number;
+  /** When so many new bytes are stored, a checkpoint is made, from which a run that was killed goes on. */
+  readonly checkpointBytes: number;
+  /** Aborted: what is there becomes a checkpoint, and InterruptedError is thrown. */
+  readonly stop: AbortSignal;
+  readonly warn: Warn;
+  readonly progress: (so: BackupProgress) => void;
+};
+
+export type BackupProgress = { readonly entries: number /** Read, or known to be unchanged. */; readonly bytes: number; readonly storedBytes: number };
+
+export type BackupFilesResult = Committed & {
+  readonly entries: number;
+  readonly unchanged: number;
+  /** Of all files in the point, hard links once. */
+  readonly bytes: number;
+  readonly count: ReadCount;
+  readonly storedBytes: number;
+  readonly checkpoints: number;
+  /** false: the program that reads them is not there. */
+  readonly areAttributesKept: boolean;
+};
+
+const queuedMax = 20_000;
+/** Times of files step by up to 10 ms (the kernel's tick): what changed since so shortly may change again unseen. */
+const freshMs = 50;
+/** After so many entries everything else has its turn. */
+const turnEntries = 500;
+
+export async function backupFiles(options: BackupFilesOptions): Promise<BackupFilesResult> {
+  const run = new BackupRun(options);
+  try {
+    return await run.finish();
+  } finally {
+    await run.close();
+  }
+}
+
+class BackupRun {
+  readonly #options: BackupFilesOptions;
+  readonly #pool: ReadPool;
+  readonly #committer: PointCommitter;
+  readonly #reading: FileReading;
+  readonly #attributes: Attributes;
+  readonly #queue: Queued[] = [];
+  /** The first name of each file that has several. */
+  readonly #links = new Map<string, EntryName>();
+  #entries = 0;
+  #unchanged = 0;
+  #bytes = 0;
+  #unreadBytes = 0;
+  #checkpoints = 0;
+  #checkpointAtBytes: number;
+  #isMarking = false;
+
+  constructor(options: BackupFilesOptions) {
+    this.#options = options;
+    const { vault, key, lock, workers, packBytes, zstdLevel } = options;
+    const table = newChunkTable();
+    this.#pool = new ReadPool({ sites: vault.sites, key, lock, workers, packBytes, zstdLevel, table });
+    this.#committer = new PointCommitter(options, this.#pool, table);
+    this.#reading = new FileReading(this.#pool, options.warn, { read: () => this.#drain(), waited: () => this.#checkpointIfDue() });
+    this.#attributes = readAttributes(options.roots);
+    this.#checkpointAtBytes = options.checkpointBytes;
+  }
+
+  async finish(): Promise<BackupFilesResult> {
+    const { parent, roots, warn } = this.#options;
+    const cursor = new ParentCursor(parent === null ? nothing() : parent.entries());
+    for (const found of walk(roots, warn)) {
+      await this.#take(found, cursor);
+      if (this.#entries % turnEntries === 0) await this.#giveTurn();
+    }
+    await this.#reading.finish();
+    this.#drain();
+    await this.#pool.sealed();
+    const committed = await this.#committer.commit(parent === null ? 'full' : 'incremental', this.#committer.mark([]), this.#bytes);
+    return {
+      ...committed,
+      entries: this.#entries,
+      unchanged: this.#unchanged,
+      bytes: this.#bytes,
+      count: this.#reading.count,
+      storedBytes: this.#pool.storedBytes + committed.manifestBytes,
+      checkpoints: this.#checkpoints,
+      areAttributesKept: this.#attributes.areKept,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#pool.close();
+  }
+
+  async #take(found: Found, cursor: ParentCursor): Promise<void> {
+    const meta = this.#metaOf(found);
+    const bytes = meta.type === 'f' ? Number(found.stat.size) : 0;
+    const isFresh = meta.type === 'f' && this.#options.nowMs() - Number(found.stat.ctimeNs / 1_000_000n) < freshMs;
+    const json = metaJson(meta, bytes, isFresh ? 'fresh' : 'settled');
+    const old = await cursor.find(found.name, json);
+    this.#entries += 1;
+    this.#bytes += bytes;
+    const hasOld = old !== null && (!isFresh || bytes === 0) && (old.isSame || isSameByStat(readMeta(old.entry.json.toString()), found));
+    if (hasOld && (bytes === 0 || !this.#options.isReadingAll)) {
+      this.#unchanged += 1;
+      this.#unreadBytes += bytes;
+      this.#put(ready({ json, name: meta.name, extents: old.entry.extents }));
+    } else if (bytes === 0) this.#put(ready({ json, name: meta.name, extents: new Uint8Array(0) }));
+    else {
+      await this.#committer.knowParent();
+      const job = new FileJob(meta, json);
+      this.#queue.push(job);
+      await this.#reading.read(job, found.path, old?.entry.extents ?? null);
+    }
+  }
+
+  /** Without a detour where nothing waits in front of it. */
+  #put(queued: Queued): void {
+    this.#queue.push(queued);
+    if (this.#queue.length === 1) this.#drain();
+  }
+
+  #metaOf({ name, path, stat, target }: Found): MetaSource {
+    const type = typeOf(stat);
+    const attributes = this.#attributes.of(path);
+    if (type === 'f' && stat.nlink > 1n) {
+      const file = `${stat.dev}:${stat.ino}`;
+      const first = this.#links.get(file);
+      if (first !== undefined) return { name, type: 'h', stat, target: first, attributes: undefined };
+      this.#links.set(file, name);
+    }
+    return { name, type, stat, target, attributes };
+  }
+
+  /** Writes the entries that are ready and that nothing in front of them waits for. */
+  #drain(): void {
+    let done = 0;
+    for (let next = this.#queue[done]; next !== undefined && next.isRead; next = this.#queue[++done]) {
+      const entry = next.entry();
+      if (entry !== null) this.#committer.add(entry);
+    }
+    this.#queue.splice(0, done);
+    this.#options.progress({ entries: this.#entries, bytes: this.#unreadBytes + this.#reading.count.readBytes, storedBytes: this.#pool.storedBytes });
+  }
+
+  async #giveTurn(): Promise<void> {
+    this.#drain();
+    await setImmediate();
+    while (this.#queue.length > queuedMax) await this.#reading.someRead();
+    await this.#checkpointIfDue();
+  }
+
+  /** Marked first, then sealed: what is marked is in packs that the workers have begun by now, so that afterwards all of it is in the sites. */
+  async #checkpointIfDue(): Promise<void> {
+    const { stop } = this.#options;
+    if (this.#isMarking || (this.#pool.storedBytes < this.#checkpointAtBytes && !stop.aborted)) return;
+    this.#isMarking = true;
+    this.#checkpointAtBytes = this.#pool.storedBytes + this.#options.checkpointBytes;
+    this.#drain();
+    const mark = this.#committer.mark(this.#queue.flatMap((queued) => queued.partial() ?? []));
+    await this.#pool.sealed();
+    await this.#committer.commit('checkpoint', mark, this.#bytes);
+    this.#checkpoints += 1;
+    this.#isMarking = false;
+    if (stop.aborted) throw new InterruptedError('The backup was interrupted. What it had stored is a checkpoint: the same command goes on from there');
+  }
+}
+
+async function* nothing(): AsyncGenerator<never> {}
+
+/** restic's rule: what has the same length, times and inode has the same content. The device is left out: it changes by itself. */
+function isSameByStat(was: FileMeta, { stat }: Found): boolean {
+  return was.type === 'f' && !was.isPartial && stat.isFile() && was.bytes === Number(stat.size) && was.mtimeNs === stat.mtimeNs && was.ctimeNs === stat.ctimeNs && was.inode === String(stat.ino);
+}

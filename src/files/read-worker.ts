@@ -1,0 +1,55 @@
+// A worker thread of a backup: whole files or segments in, sealed packs and extents out.
+import { randomBytes } from 'node:crypto';
+import { parentPort, workerData } from 'node:worker_threads';
+import { chunkId, chunkTag } from '../vault/chunk-crypto.ts';
+import { deriveKeys, type DataKey } from '../vault/data-key.ts';
+import { PackBuilder } from '../vault/pack-builder.ts';
+import { ChunkTable, type SharedChunkTable } from './chunk-table.ts';
+import { ContentReader } from './content-reader.ts';
+import type { ReadTask, SealedPack, TaskRead } from './read-task.ts';
+
+export type ReadWorkerSetup = {
+  readonly key: DataKey;
+  readonly packBytes: number;
+  readonly zstdLevel: number;
+  readonly table: SharedChunkTable;
+  /** Packs that were handed over and are not in the sites yet, of all workers. */
+  readonly packsInFlight: SharedArrayBuffer;
+  readonly packsInFlightMax: number;
+};
+
+/** `seal`: hand over the open pack, however little is in it. */
+export type ReadRequest = { readonly tasks: readonly ReadTask[]; readonly seal: boolean };
+
+const setup: ReadWorkerSetup = workerData;
+const inFlight = new Int32Array(setup.packsInFlight);
+const keys = deriveKeys(setup.key);
+const builder = new PackBuilder(setup.key, setup.packBytes, setup.zstdLevel, randomBytes);
+
+const reader = new ContentReader(
+  {
+    idOf: (plain) => chunkId(keys, plain),
+    tagOf: (plain) => chunkTag(keys, plain),
+    store: (plain, id, tag) => {
+      const reference = builder.add(plain, id, tag);
+      if (builder.isFull) seal();
+      return reference;
+    },
+  },
+  new ChunkTable(setup.table),
+);
+
+function seal(): void {
+  if (builder.chunks === 0) return;
+  const { packId, sha256, bytes } = builder.seal();
+  for (let now = Atomics.load(inFlight, 0); now >= setup.packsInFlightMax; now = Atomics.load(inFlight, 0)) Atomics.wait(inFlight, 0, now);
+  Atomics.add(inFlight, 0, 1);
+  const news: SealedPack = { packId, sha256, bytes };
+  parentPort?.postMessage({ ticket: null, news }, [bytes.buffer]);
+}
+
+parentPort?.on('message', ({ ticket, tasks, seal: isSealing }: ReadRequest & { readonly ticket: number }) => {
+  const result: TaskRead[] = tasks.map((task) => reader.run(task));
+  if (isSealing) seal();
+  parentPort?.postMessage({ ticket, result });
+});

@@ -1,0 +1,179 @@
+// A worker thread of a restore or a verification: opens each chunk of a run once and writes it wherever it belongs.
+import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, futimesSync, openSync, writeSync } from 'node:fs';
+import { hash } from 'node:crypto';
+import { parentPort, workerData } from 'node:worker_threads';
+import { contentCut } from '../core/vault/fast-cdc.ts';
+import { DamagedError } from '../core/vault/vault-errors.ts';
+import { chunkId, chunkTag, openChunk } from '../vault/chunk-crypto.ts';
+import { deriveKeys, type DataKey, type DerivedKeys } from '../vault/data-key.ts';
+import { toNode } from './content-reader.ts';
+import { extentBytes } from '../core/vault/entry-codec.ts';
+import { readExtent, type ExtentFields } from './extent-list.ts';
+import { whyNot } from './file-walk.ts';
+import { isZero } from './is-zero.ts';
+import { fileNumbers, pieceNumbers, wholeNumber, type RestoreDone, type RestoreTask } from './restore-task.ts';
+
+export type RestoreWorkerSetup = { readonly key: DataKey | null };
+
+/** Larger writes to a new file sometimes cost three times as much (../../docs/vault.md); zeros of this length are left out, so that they become a hole. */
+const writeBytes = 64 * 1024;
+
+/** One chunk at a time is open. */
+const memory = Buffer.allocUnsafeSlow(contentCut.maxBytes);
+
+const setup: RestoreWorkerSetup = workerData;
+const keys = setup.key === null ? null : deriveKeys(setup.key);
+
+parentPort?.on('message', ({ ticket, ...task }: RestoreTask & { readonly ticket: number }) => {
+  const result = task.verify === null ? restore(task) : verify(task, task.verify.sha256);
+  parentPort?.postMessage({ ticket, result });
+});
+
+function restore(task: RestoreTask): RestoreDone {
+  const failures: { file: number; because: string }[] = [];
+  const damages: { chunk: number; because: string }[] = [];
+  const open = new OpenFiles(task, failures);
+  let [current, bytes] = [-1, 0];
+  let plain: Uint8Array | null = null;
+  try {
+    for (let at = 0; at < task.pieces.length; at += pieceNumbers) {
+      const [chunk = 0, file = 0, position = 0, from = 0, length = 0] = task.pieces.subarray(at, at + pieceNumbers);
+      if (chunk !== current) {
+        [current, plain] = [chunk, openedOrNull(task, chunk, 'whole extents', damages)];
+      }
+      if (plain !== null && from + length > plain.length) damages.push({ chunk, because: `an extent names ${length} bytes at ${from} of a chunk of ${plain.length}` });
+      else if (plain !== null && open.write(file, position, plain.subarray(from, from + length))) bytes += length;
+    }
+  } finally {
+    open.close();
+  }
+  return { bytes, failures, damages };
+}
+
+function verify(task: RestoreTask, sha256: string): RestoreDone {
+  const found = hash('sha256', task.run, 'hex');
+  if (found !== sha256) return { bytes: 0, failures: [], damages: [{ chunk: null, because: `its bytes have the SHA-256 ${found}, and its name says ${sha256}` }] };
+  const damages: { chunk: number; because: string }[] = [];
+  const count = keys === null ? 0 : task.chunks.length / extentBytes;
+  let bytes = 0;
+  for (let chunk = 0; chunk < count; chunk++) bytes += openedOrNull(task, chunk, 'everything', damages)?.length ?? 0;
+  return { bytes, failures: [], damages };
+}
+
+function openedOrNull(task: RestoreTask, chunk: number, proving: 'whole extents' | 'everything', damages: { chunk: number; because: string }[]): Uint8Array | null {
+  try {
+    return openedChunk(task, chunk, proving);
+  } catch (error) {
+    if (!(error instanceof DamagedError)) throw error;
+    damages.push({ chunk, because: error.message });
+    return null;
+  }
+}
+
+/** Decrypted, which proves that it is the chunk of that id at that place, decompressed, and compared by its tag where there is one of the whole chunk, else, for a verification, by its id. */
+function openedChunk(task: RestoreTask, index: number, proving: 'whole extents' | 'everything'): Uint8Array {
+  const extent = readExtent(task.chunks, index);
+  if (keys === null || extent.pack === null) throw new DamagedError(`an extent of pack ${task.packId} names no chunk`);
+  const at = extent.offset - task.runOffset;
+  const plain = openChunk(packKeyOf(keys, task.packId), Buffer.from(task.packId, 'hex'), extent, task.run.subarray(at, at + extent.storedBytes), memory);
+  if (!isProven(extent, plain, proving)) throw new DamagedError(`the chunk at ${extent.offset} of pack ${task.packId} opens, but its bytes are not those that were stored`);
+  return plain;
+}
+
+let lastPack = { packId: '', key: new Uint8Array(0) };
+
+/** Of one run all chunks have the same. */
+function packKeyOf({ packKey }: DerivedKeys, packId: string): Uint8Array {
+  if (lastPack.packId !== packId) lastPack = { packId, key: new Uint8Array(packKey(Buffer.from(packId, 'hex'))) };
+  return lastPack.key;
+}
+
+function isProven(extent: ExtentFields, plain: Uint8Array, proving: 'whole extents' | 'everything'): boolean {
+  if (keys === null || plain.length !== extent.rawBytes) return false;
+  if (extent.from === 0 && extent.length === extent.rawBytes) return Buffer.compare(chunkTag(keys, plain), extent.tag) === 0;
+  return proving === 'whole extents' || Buffer.compare(chunkId(keys, plain), extent.id) === 0;
+}
+
+/** The files of a run while it is written. */
+class OpenFiles {
+  readonly #task: RestoreTask;
+  readonly #failures: { file: number; because: string }[];
+  readonly #open: (number | null | undefined)[] = [];
+  /** Pieces to come, for each file: after the last it is closed, since a run may be in thousands of files. */
+  readonly #left: Uint32Array;
+
+  constructor(task: RestoreTask, failures: { file: number; because: string }[]) {
+    this.#task = task;
+    this.#failures = failures;
+    this.#left = new Uint32Array(task.paths.length);
+    for (let at = 1; at < task.pieces.length; at += pieceNumbers) this.#left[task.pieces[at] ?? 0] = (this.#left[task.pieces[at] ?? 0] ?? 0) + 1;
+  }
+
+  write(file: number, position: number, plain: Uint8Array): boolean {
+    const descriptor = this.#descriptor(file);
+    this.#left[file] = (this.#left[file] ?? 0) - 1;
+    if (descriptor === null) return false;
+    try {
+      const isSparse = this.#number(file, 4) > writeBytes;
+      for (let from = 0; from < plain.length; from += writeBytes) {
+        const piece = plain.subarray(from, from + writeBytes);
+        if (!(isSparse && isZero(piece))) writeFully(descriptor, piece, position + from);
+      }
+      if (this.#left[file] === 0) this.#finish(file, descriptor);
+      return true;
+    } catch (error) {
+      this.#fail(file, error);
+      return false;
+    }
+  }
+
+  /** Owner before mode (a change of owner clears bits of it), times last. */
+  #finish(file: number, descriptor: number): void {
+    if (this.#number(file, wholeNumber) === 1) {
+      if (this.#task.isOwnerRestored) fchownSync(descriptor, this.#number(file, 1), this.#number(file, 2));
+      fchmodSync(descriptor, this.#number(file, 0));
+      const seconds = (this.#number(file, 3) + 0.5) / 1e6;
+      futimesSync(descriptor, seconds, seconds);
+    }
+    this.#open[file] = null;
+    closeSync(descriptor);
+  }
+
+  close(): void {
+    for (const descriptor of this.#open) if (descriptor !== null && descriptor !== undefined) closeSync(descriptor);
+  }
+
+  #descriptor(file: number): number | null {
+    const known = this.#open[file];
+    if (known !== undefined) return known;
+    try {
+      const isNew = this.#number(file, wholeNumber) === 1;
+      const descriptor = openSync(
+        toNode(this.#task.paths[file] ?? ''),
+        constants.O_WRONLY | constants.O_NOFOLLOW | (isNew ? constants.O_CREAT | (this.#task.isAgain ? constants.O_TRUNC : constants.O_EXCL) : 0),
+        0o600,
+      );
+      this.#open[file] = descriptor;
+      if (isNew && this.#number(file, 4) > writeBytes) ftruncateSync(descriptor, this.#number(file, 4));
+      return descriptor;
+    } catch (error) {
+      this.#open[file] = null;
+      this.#fail(file, error);
+      return null;
+    }
+  }
+
+  /** A full disk ends the restore; anything else is about this file. */
+  #fail(file: number, error: unknown): void {
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT' || error.code === 'EROFS')) throw error;
+    this.#failures.push({ file, because: whyNot(error) });
+  }
+
+  #number(file: number, which: number): number {
+    return this.#task.files[file * fileNumbers + which] ?? 0;
+  }
+}
+
+function writeFully(descriptor: number, bytes: Uint8Array, position: number): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done, position + done);
+}

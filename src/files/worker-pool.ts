@@ -1,0 +1,121 @@
+// Worker threads that each take whole tasks. They are started when there is something to do, so that a run with nothing to do costs none.
+import { getCompileCacheDir } from 'node:module';
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+
+/** Handed to a worker ahead, so that it never waits for the main thread. */
+const tasksAheadMax = 2;
+
+type Waiting<Result> = { readonly message: object; readonly transfer: readonly ArrayBuffer[]; readonly resolve: (result: Result) => void; readonly reject: (error: Error) => void };
+
+type Member<Result> = { readonly worker: Worker; readonly running: Map<number, Waiting<Result>> };
+
+/** A worker answers each `{ ticket, … }` by `{ ticket, result }`; what has no ticket is news. */
+type Answer<Result, News> = { readonly ticket: number; readonly result: Result } | { readonly ticket: null; readonly news: News };
+
+export class WorkerPool<Task extends object, Result, News = never> {
+  readonly #file: URL;
+  readonly #count: number;
+  readonly #setup: object;
+  readonly #onNews: (news: News) => void;
+  readonly #members: Member<Result>[] = [];
+  readonly #waiting: Waiting<Result>[] = [];
+  #tickets = 0;
+  #failure: Error | null = null;
+  #isClosed = false;
+
+  constructor({ file, count, setup, onNews }: { readonly file: URL; readonly count: number; readonly setup: object; readonly onNews: (news: News) => void }) {
+    this.#file = file;
+    this.#count = count;
+    this.#setup = setup;
+    this.#onNews = onNews;
+  }
+
+  /** Tasks that no worker has begun with, as far as is known. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  run(task: Task, transfer: readonly ArrayBuffer[] = []): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      if (this.#failure !== null) {
+        reject(this.#failure);
+        return;
+      }
+      this.#waiting.push({ message: task, transfer, resolve, reject });
+      this.#handOut();
+    });
+  }
+
+  /** One task for each worker that was started, after what it has been handed. */
+  async everyOne(task: Task): Promise<Result[]> {
+    if (this.#failure !== null) throw this.#failure;
+    return Promise.all(this.#members.map((member) => new Promise<Result>((resolve, reject) => this.#send(member, { message: task, transfer: [], resolve, reject }))));
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all(this.#members.map(({ worker }) => worker.terminate()));
+  }
+
+  #handOut(): void {
+    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+      const member = this.#leastBusy();
+      if (member === null) return;
+      this.#waiting.shift();
+      this.#send(member, next);
+    }
+  }
+
+  #leastBusy(): Member<Result> | null {
+    const idle = this.#members.find(({ running }) => running.size === 0);
+    if (idle !== undefined) return idle;
+    if (this.#members.length < this.#count) return this.#start();
+    const [first, ...others] = this.#members;
+    if (first === undefined) return null;
+    const least = others.reduce((a, b) => (b.running.size < a.running.size ? b : a), first);
+    return least.running.size < tasksAheadMax ? least : null;
+  }
+
+  #send(member: Member<Result>, waiting: Waiting<Result>): void {
+    const ticket = ++this.#tickets;
+    member.running.set(ticket, waiting);
+    member.worker.postMessage({ ...waiting.message, ticket }, [...waiting.transfer]);
+  }
+
+  #start(): Member<Result> {
+    const worker = new Worker(new URL('worker-start.mjs', import.meta.url), { workerData: { ...this.#setup, file: this.#file.href, compileCache: compileCache() } });
+    const member: Member<Result> = { worker, running: new Map() };
+    worker.on('message', (answer: Answer<Result, News>) => {
+      if (answer.ticket === null) {
+        this.#onNews(answer.news);
+        return;
+      }
+      const waiting = member.running.get(answer.ticket);
+      member.running.delete(answer.ticket);
+      waiting?.resolve(answer.result);
+      this.#handOut();
+    });
+    worker.on('error', (error: Error) => this.#fail(error));
+    worker.on('exit', (code) => {
+      if (!this.#isClosed) this.#fail(new Error(`a worker thread ended by itself (exit code ${code}): run the same command again`));
+    });
+    this.#members.push(member);
+    return member;
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    for (const { running } of this.#members) {
+      for (const { reject } of running.values()) reject(this.#failure);
+      running.clear();
+    }
+    for (const { reject } of this.#waiting.splice(0)) reject(this.#failure);
+  }
+}
+
+/** Node puts a folder of its version into the one that it is given. */
+function compileCache(): string | null {
+  const folder = getCompileCacheDir();
+  return folder === undefined ? null : path.dirname(folder);
+}

@@ -1,0 +1,268 @@
+// Files into a vault and back: everything that a tree can have, what is unchanged, what changes meanwhile, and what must not be written anywhere.
+import { randomBytes } from 'node:crypto';
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { packName } from '../../src/core/vault/object-names.ts';
+import { treePicture } from './tree-picture.ts';
+import { VaultOfFiles } from './vault-of-files.ts';
+
+let files: VaultOfFiles;
+beforeEach(async () => {
+  files = await VaultOfFiles.make();
+});
+afterEach(() => files.remove());
+
+const mebibyte = 1024 * 1024;
+
+/** Text that repeats itself a little, as logs do. */
+function textOf(lines: number, seed: number): string {
+  let state = seed;
+  return Array.from({ length: lines }, (_, i) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return `${i} ${state.toString(16)} the order was paid\n`;
+  }).join('');
+}
+
+async function same(): Promise<void> {
+  const { target } = await files.restore();
+  expect(treePicture(target)).toEqual(treePicture(files.tree));
+}
+
+describe('a tree', () => {
+  it('comes back with everything that it had', async () => {
+    mkdirSync(files.path('empty folder'));
+    mkdirSync(files.path('a'));
+    mkdirSync(files.path('a.b'));
+    mkdirSync(files.path('locked'));
+    writeFileSync(files.path('a', 'z'), 'in a');
+    writeFileSync(files.path('a.b', 'z'), 'in a.b');
+    writeFileSync(files.path('empty'), '');
+    writeFileSync(files.path('one byte'), 'x');
+    writeFileSync(files.path('two\nlines ünï \u{1f4be} \ufffd'), 'name');
+    writeFileSync(Buffer.concat([Buffer.from(files.path('no utf-8 ')), Buffer.of(0xff, 0xfe)]), 'bytes');
+    mkdirSync(Buffer.concat([Buffer.from(files.path('folder ')), Buffer.of(0xff)]));
+    writeFileSync(Buffer.concat([Buffer.from(files.path('folder ')), Buffer.of(0xff), Buffer.from('/inside')]), 'below bytes');
+    writeFileSync(files.path('large'), randomBytes(3 * mebibyte + 17));
+    writeFileSync(files.path('text'), textOf(60_000, 1));
+    writeFileSync(files.path('zeros'), Buffer.alloc(2 * mebibyte + 5));
+    writeFileSync(files.path('locked', 'read only'), 'r', { mode: 0o400 });
+    chmodSync(files.path('locked'), 0o555);
+    chmodSync(files.path('one byte'), 0o4755);
+    truncateSync(files.path('empty'), 0);
+    const sparse = openSync(files.path('sparse'), 'w');
+    writeSync(sparse, 'end', 40 * mebibyte);
+    closeSync(sparse);
+    symlinkSync('a/z', files.path('link'));
+    symlinkSync('/nowhere/at/all', files.path('dangling'));
+    symlinkSync('..', files.path('up'));
+    linkSync(files.path('large'), files.path('zz hard'));
+    expect(spawnSync('mkfifo', [files.path('pipe')]).status).toBe(0);
+    utimesSync(files.path('text'), 1_000_000_000.123456, 1_000_000_000.123456);
+    utimesSync(files.path('a'), 1, 1);
+    const result = await files.backup();
+    expect(files.warnings).toEqual([]);
+    expect(result.count.newBytes).toBeLessThan(8 * mebibyte);
+    await same();
+    expect(files.warnings).toEqual([]);
+    const { damages, entries } = await files.verify();
+    expect(damages).toEqual([]);
+    expect(entries).toBe(result.entries);
+    const restored = path.join(files.root, 'restored-0', 'sparse');
+    expect(lstatSync(restored).blocks * 512).toBeLessThan(mebibyte);
+  });
+
+  it('comes back whatever its sizes, before and after it was changed', async () => {
+    const size = fc.constantFrom(0, 1, 4096, 256 * 1024 - 1, 256 * 1024, 256 * 1024 + 1, mebibyte - 1, mebibyte, mebibyte + 1, 8 * mebibyte - 1, 8 * mebibyte + 1);
+    const file = fc.record({ size, isText: fc.boolean(), change: fc.constantFrom('none', 'grow', 'shrink', 'insert', 'overwrite', 'remove', 'zero') });
+    await fc.assert(
+      fc.asyncProperty(fc.array(file, { minLength: 1, maxLength: 6 }), async (specs) => {
+        const here = await VaultOfFiles.make();
+        try {
+          for (const [i, { size: bytes, isText }] of specs.entries()) writeFileSync(here.path(`f${i}`), isText ? textOf(Math.ceil(bytes / 20), i + 1).slice(0, bytes) : randomBytes(bytes));
+          await here.backup();
+          for (const [i, { change }] of specs.entries()) alter(here.path(`f${i}`), change);
+          await here.backup({ isReadingAll: specs.length % 2 === 0 });
+          const { target } = await here.restore();
+          expect(treePicture(target)).toEqual(treePicture(here.tree));
+          expect((await here.verify()).damages).toEqual([]);
+          expect(here.warnings).toEqual([]);
+        } finally {
+          here.remove();
+        }
+      }),
+      { seed: 5, numRuns: 8 },
+    );
+  }, 60_000);
+});
+
+function alter(file: string, change: string): void {
+  const was = readFileSync(file);
+  const middle = Math.floor(was.length / 2);
+  if (change === 'grow') writeFileSync(file, Buffer.concat([was, randomBytes(100_000)]));
+  if (change === 'shrink') writeFileSync(file, was.subarray(0, middle));
+  if (change === 'insert') writeFileSync(file, Buffer.concat([was.subarray(0, middle), Buffer.from('inserted'), was.subarray(middle)]));
+  if (change === 'overwrite') writeFileSync(file, Buffer.concat([was.subarray(0, middle), randomBytes(was.length - middle)]));
+  if (change === 'zero') writeFileSync(file, Buffer.alloc(was.length));
+  if (change === 'remove') renameSync(file, `${file} renamed`);
+}
+
+describe('what did not change', () => {
+  it('is not read, unless all is read; then it is not stored', async () => {
+    writeFileSync(files.path('large'), randomBytes(9 * mebibyte));
+    for (let i = 0; i < 50; i++) writeFileSync(files.path(`small ${i}`), randomBytes(5000 + i));
+    const first = await files.backup();
+    expect(first).toMatchObject({ type: 'full', unchanged: 0 });
+    const second = await files.backup();
+    expect(second).toMatchObject({ type: 'incremental', entries: 52, unchanged: 52 });
+    expect(second.count.readBytes).toBe(0);
+    const third = await files.backup({ isReadingAll: true });
+    expect(third.count.readBytes).toBe(first.bytes);
+    expect(third.count).toMatchObject({ newBytes: 0, reusedBytes: first.bytes });
+    expect(third.storedBytes).toBeLessThan(20_000);
+    await same();
+  });
+
+  it('is read again where it changed so shortly before that another change could have the same time', async () => {
+    writeFileSync(files.path('file'), 'before');
+    const changedAtMs = Number(lstatSync(files.path('file'), { bigint: true }).ctimeNs / 1_000_000n);
+    for (const laterMs of [49, 48]) expect((await files.backup({ nowMs: () => changedAtMs + laterMs })).count.readBytes).toBe(6);
+    expect((await files.backup()).count.readBytes).toBe(6);
+    expect((await files.backup()).count.readBytes).toBe(0);
+  });
+
+  it('is noticed by its content when only its time differs', async () => {
+    writeFileSync(files.path('small'), randomBytes(7000));
+    writeFileSync(files.path('large'), randomBytes(2 * mebibyte));
+    await files.backup();
+    utimesSync(files.path('small'), 5, 5);
+    utimesSync(files.path('large'), 5, 5);
+    const { count } = await files.backup();
+    expect(count).toMatchObject({ newBytes: 0, reusedBytes: 2 * mebibyte + 7000 });
+    await same();
+  });
+
+  it('is found again behind an insertion and after a rename', async () => {
+    writeFileSync(files.path('log'), textOf(250_000, 9));
+    await files.backup();
+    const was = readFileSync(files.path('log'));
+    writeFileSync(files.path('log'), Buffer.concat([Buffer.from('one more line\n'), was]));
+    const shifted = await files.backup();
+    expect(shifted.count.newBytes).toBeLessThan(was.length / 3);
+    renameSync(files.path('log'), files.path('renamed'));
+    const renamed = await files.backup();
+    expect(renamed.count.newBytes).toBeLessThan(was.length / 10);
+    await same();
+  });
+});
+
+describe('a lock', () => {
+  it('keeps all packs of a point for as long, also those of earlier points', async () => {
+    writeFileSync(files.path('file'), randomBytes(mebibyte));
+    await files.backup({ lock: { mode: 'GOVERNANCE', untilMs: Date.now() + 60_000 } });
+    const untilMs = Date.now() + 600_000;
+    const { storedBytes } = await files.backup({ lock: { mode: 'GOVERNANCE', untilMs } });
+    expect(storedBytes).toBeLessThan(10_000);
+    const { point } = await files.newest();
+    expect(point.header.lockedUntilMs).toBe(untilMs);
+    expect(point.packs.length).toBeGreaterThan(1);
+    for (const { sha256 } of point.packs) expect((await files.vault.sites.sites[0]?.head(packName(sha256)))?.lock).toEqual({ mode: 'GOVERNANCE', untilMs });
+  });
+});
+
+describe('a file that changes while it is read', () => {
+  it('is read again, or said', async () => {
+    writeFileSync(files.path('busy'), randomBytes(5 * mebibyte));
+    let turn = 0;
+    const busy = setInterval(() => writeFileSync(files.path('busy'), randomBytes(5 * mebibyte - 1000 * turn++)), 1);
+    try {
+      await files.backup();
+    } finally {
+      clearInterval(busy);
+    }
+    // Either a reading had the file to itself, or a warning names it; never silence, never a point that cannot be restored.
+    const { target } = await files.restore();
+    expect((await files.verify()).damages).toEqual([]);
+    const quiet = files.warnings.length === 0;
+    if (!quiet) expect(files.warnings.join()).toContain('busy');
+    expect(existsSync(path.join(target, 'busy'))).toBe(true);
+  });
+
+  it('is left out with a word where it cannot be read', async () => {
+    if (process.getuid?.() === 0) return; // root reads everything
+    writeFileSync(files.path('secret'), 'x', { mode: 0 });
+    writeFileSync(files.path('open'), 'y');
+    await files.backup();
+    expect(files.warnings).toEqual([expect.stringContaining('secret')]);
+    const { target } = await files.restore();
+    expect(readdirSync(target)).toEqual(['open']);
+  });
+});
+
+describe('a restore', () => {
+  beforeEach(async () => {
+    mkdirSync(files.path('a', 'b'), { recursive: true });
+    mkdirSync(files.path('ab'));
+    writeFileSync(files.path('a', 'b', 'wanted'), 'wanted');
+    writeFileSync(files.path('a', 'other'), 'other');
+    writeFileSync(files.path('ab', 'not'), 'not');
+    linkSync(files.path('a', 'other'), files.path('zlink'));
+    linkSync(files.path('a', 'other'), files.path('zlink2'));
+    await files.backup();
+  });
+
+  it('takes what was asked for, with the folders on the way', async () => {
+    const { target, entries } = await files.restore({ paths: ['/a/b/'] });
+    expect(treePicture(target).map((line) => line.split(' ')[0])).toEqual(['.', './a', './a/b', './a/b/wanted']);
+    expect(entries).toBe(4);
+    expect(files.warnings).toEqual([]);
+  });
+
+  it('brings the content of links whose file was not asked for, and says what is not there', async () => {
+    const { target } = await files.restore({ paths: ['zlink', 'zlink2', 'nothing'] });
+    expect(readFileSync(path.join(target, 'zlink'), 'utf8')).toBe('other');
+    expect(lstatSync(path.join(target, 'zlink')).ino).toBe(lstatSync(path.join(target, 'zlink2')).ino);
+    expect(files.warnings).toEqual(["the point has no 'nothing'"]);
+  });
+
+  it('refuses a target that is not empty, and goes on in one when told', async () => {
+    const { target } = await files.restore();
+    await expect(files.restore({ target })).rejects.toThrow('is not empty');
+    writeFileSync(path.join(target, 'a', 'b', 'wanted'), 'changed');
+    writeFileSync(path.join(target, 'extra'), 'stays');
+    const again = await files.restore({ target, isGoingOn: true });
+    expect(again.skipped).toBe(2);
+    expect(readFileSync(path.join(target, 'a', 'b', 'wanted'), 'utf8')).toBe('wanted');
+    expect(readFileSync(path.join(target, 'extra'), 'utf8')).toBe('stays');
+  });
+
+  it('writes nothing through a link that stands where a folder should be', async () => {
+    const outside = path.join(files.root, 'outside');
+    const target = path.join(files.root, 'target');
+    mkdirSync(outside);
+    mkdirSync(target);
+    symlinkSync(outside, path.join(target, 'a'));
+    await files.restore({ target, isGoingOn: true });
+    expect(readdirSync(outside)).toEqual([]);
+    expect(files.warnings.some((warning) => warning.startsWith('a was not restored'))).toBe(true);
+    expect(readFileSync(path.join(target, 'ab', 'not'), 'utf8')).toBe('not');
+  });
+});
