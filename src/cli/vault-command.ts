@@ -40,6 +40,16 @@ async function execute(command: VaultCommandName, values: VaultValues, paths: re
       return (await import('./vault-show.ts')).inspectPoint(values, world);
     case 'verify':
       return (await import('./vault-verify.ts')).verifyVault(values, world);
+    case 'export':
+      return (await import('./vault-keep.ts')).exportVault(values, world);
+    case 'import':
+      return (await import('./vault-keep.ts')).importIntoVault(values, world);
+    case 'audit':
+      return (await import('./vault-keep.ts')).auditOfVault(values, world);
+    case 'scrub':
+      return (await import('./vault-keep.ts')).scrubVault(values, world);
+    case 'rewrap':
+      return (await import('./vault-keep.ts')).rewrapVault(values, world);
   }
 }
 

@@ -1,5 +1,5 @@
 // What `holdfast vault` can be told: the text that people see and the options that are parsed.
-export const vaultCommands = ['init', 'backup', 'points', 'restore', 'verify', 'inspect'] as const;
+export const vaultCommands = ['init', 'backup', 'points', 'restore', 'verify', 'inspect', 'export', 'import', 'audit', 'scrub', 'rewrap'] as const;
 export type VaultCommandName = (typeof vaultCommands)[number];
 
 export const vaultOptions = {
@@ -24,6 +24,8 @@ export const vaultOptions = {
   keyless: { type: 'boolean' },
   entries: { type: 'boolean' },
   'new-key-file': { type: 'string' },
+  from: { type: 'string' },
+  'new-passphrase-file': { type: 'string' },
 } as const;
 
 export type VaultOptionName = keyof typeof vaultOptions;
@@ -37,6 +39,11 @@ export const optionsOfVault: Readonly<Record<VaultCommandName, readonly VaultOpt
   restore: [...common, 'source', 'point', 'to', 'into-existing', 'workers'],
   verify: [...common, 'source', 'point', 'all', 'keyless', 'workers'],
   inspect: [...common, 'source', 'point', 'entries'],
+  export: ['vault', 'json', 'help', 'source', 'point', 'all', 'to'],
+  import: ['vault', 'json', 'help', 'from'],
+  audit: ['vault', 'json', 'help', 'all', 'lock-mode'],
+  scrub: [...common],
+  rewrap: [...common, 'new-passphrase-file'],
 };
 
 export const vaultUsage = `holdfast vault: backups of files that nobody can read without the passphrase, in a directory or any S3 store
@@ -56,6 +63,13 @@ export const vaultUsage = `holdfast vault: backups of files that nobody can read
   holdfast vault verify --vault WHERE             reads every pack of the newest point (--point POINT, --all: of all) in every site and proves each chunk
       --keyless          hashes only; needs no passphrase
   holdfast vault inspect --vault WHERE [--point POINT] [--entries]   what a point is; its entries, with the passphrase
+
+  holdfast vault export --vault WHERE --to PLACE  the newest point (--point POINT, --all) with its parents and all that it needs: a disk for a safe. No passphrase
+  holdfast vault import --vault WHERE --from PLACE   what was exported, into these sites; everything is verified on its way
+  holdfast vault audit --vault WHERE              findings: what no point needs, what is missing, uncommitted, unknown; --all: why each object is there;
+                                                  --lock-mode MODE: also what is locked too short or too long
+  holdfast vault scrub --vault WHERE …            reads every object in every site and repairs what is wrong from a site that has it whole
+  holdfast vault rewrap --vault WHERE --new-passphrase-file FILE   the data keys, wrapped under another passphrase
 
   --vault WHERE    a directory, or s3://bucket/prefix?region=…&endpoint=…; repeat it for a vault in several sites, of which a majority must answer
   --source NAME    (points, restore, verify, inspect) only this source's points
