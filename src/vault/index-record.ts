@@ -1,0 +1,48 @@
+// A record of the dedup index: half an id (16 bytes of a keyed hash: nobody can make two alike) and where its chunk is. 32 bytes, handled as eight words.
+// No tag: tags are secret (docs/vault-format.md, *Why*), and the index lies on disk in the clear. Ids are keyed and tell nothing without the key.
+import { packBytesMax } from '../core/vault/limits.ts';
+
+export const recordWords = 8;
+export const recordBytes = 4 * recordWords;
+const codecBit = 2 ** 31;
+
+/** `pack` is a number in the index's own table of packs. */
+export type IndexPlace = { readonly pack: number; readonly offset: number; readonly storedBytes: number; readonly rawBytes: number; readonly codec: 0 | 1 };
+
+/** The first 16 bytes of an id. Hashes are evenly spread, so their order may be that of words. */
+export type IdWords = readonly [number, number, number, number];
+
+export function idWords(id: Uint8Array): IdWords {
+  const view = new DataView(id.buffer, id.byteOffset, 16);
+  return [view.getUint32(0, true), view.getUint32(4, true), view.getUint32(8, true), view.getUint32(12, true)];
+}
+
+export function putRecord(into: Uint32Array, at: number, id: IdWords, place: IndexPlace): void {
+  into[at] = id[0];
+  into[at + 1] = id[1];
+  into[at + 2] = id[2];
+  into[at + 3] = id[3];
+  into[at + 4] = place.pack;
+  into[at + 5] = place.offset;
+  into[at + 6] = place.storedBytes;
+  into[at + 7] = place.rawBytes + (place.codec === 1 ? codecBit : 0);
+}
+
+export function placeAt(words: Uint32Array, at: number): IndexPlace {
+  const last = words[at + 7] ?? 0;
+  return { pack: words[at + 4] ?? 0, offset: words[at + 5] ?? 0, storedBytes: words[at + 6] ?? 0, rawBytes: last % codecBit, codec: last >= codecBit ? 1 : 0 };
+}
+
+/** Of the id at `a` in `left` and the one at `b` in `right`: below zero, zero or above. */
+export function compareIds(left: Uint32Array | IdWords, a: number, right: Uint32Array | IdWords, b: number): number {
+  for (let i = 0; i < 4; i += 1) {
+    const difference = (left[a + i] ?? 0) - (right[b + i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** Whether a place can be at all: what is not is not stored, so that nothing reads it back as another. */
+export function isPlace({ offset, storedBytes, rawBytes }: Omit<IndexPlace, 'pack'>): boolean {
+  return offset + storedBytes <= packBytesMax && rawBytes < codecBit;
+}
