@@ -16,7 +16,12 @@ export default {
     ),
     rule('config-knows-core', 'src/config imports core and zod.', { path: '^src/config' }, { path: ours, pathNot: '^src/(core|config)' }),
     rule('workload-is-small', 'The workload package imports core and ports: it lands in other teams’ bundles.', { path: '^src/workload' }, { path: ours, pathNot: '^src/(core|ports|workload)' }),
-    rule('vault-needs-no-vendor', 'The vault engine and the files source run anywhere Node runs: they import core, ports, one another and Node itself.', { path: '^src/(vault|files)' }, { path: ours, pathNot: '^src/(core|ports|vault|files)' }),
+    rule(
+      'vault-needs-no-vendor',
+      'The vault engine and the files source run anywhere Node runs: they import core, ports, one another and Node itself.',
+      { path: '^src/(vault|files)' },
+      { path: ours, pathNot: '^src/(core|ports|vault|files)' },
+    ),
     rule('no-cdk-at-run-time', 'The CDK is for infra; Lambdas, CLI and client never load it.', { path: '^(src|lambdas)' }, { path: 'node_modules/(aws-cdk|constructs|cdk-nag)' }),
     rule(
       'infra-only-config',

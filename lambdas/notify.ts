@@ -25,7 +25,8 @@ function ofVault(event: unknown, kind: 'backup-failed' | 'restore-failed'): Noti
   return {
     severity: 'critical',
     subject: `${String(fieldOf(event, 'group'))}: ${kind} in ${environment.region} (${String(fieldOf(event, 'execution'))})`,
-    text: `${describeFailure(fieldOf(event, 'failure'))}. docs/runbooks/${kind === 'backup-failed' ? 'backup' : 'restore'}.md says what to do; 'holdfast points' shows what can be restored.`,
+    // A subject is cut to 100 characters.
+    text: `${String(fieldOf(event, 'execution'))}: ${describeFailure(fieldOf(event, 'failure'))}. docs/runbooks/${kind === 'backup-failed' ? 'backup' : 'restore'}.md says what to do; 'holdfast points' shows what can be restored.`,
   };
 }
 

@@ -1,6 +1,6 @@
 // Why: a site of the vault in each region of the group: a bucket whose objects nobody of ours can remove, and a key that wraps data keys. The
 // bucket is kept when a stack goes; its logical id is pinned by a test.
-import { Aws, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { AccountRootPrincipal, AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectLockRetention } from 'aws-cdk-lib/aws-s3';
@@ -11,7 +11,7 @@ import { acknowledge } from './nag-exceptions.ts';
 import { vaultBucketName, vaultKeyAlias } from './vault-access.ts';
 
 /** Objects that carry this tag go once their lock is over: the only way in which anything leaves the vault. */
-export const EXPIRED_TAG = 'holdfast-expired';
+const EXPIRED_TAG = 'holdfast-expired';
 
 const KEY_ROTATION = Duration.days(90);
 
@@ -45,17 +45,12 @@ export class Vault extends Construct {
     );
     acknowledge(bucket, 'AwsSolutions-S10', 'The policy denies each action that anyone uses without TLS, one by one; the rule looks for `s3:*`, and no policy of ours has a wildcard.');
     const objects = `${bucket.bucketArn}/*`;
-    bucket.addToResourcePolicy(onlyByTls(objects, ['s3:GetObject', 's3:PutObject']));
-    bucket.addToResourcePolicy(onlyByTls(bucket.bucketArn, ['s3:ListBucket']));
-    // No role of ours has these rights; a role that was given them by mistake still cannot use them.
+    bucket.addToResourcePolicy(onlyByTls(objects, ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject', 's3:PutObjectRetention']));
+    bucket.addToResourcePolicy(onlyByTls(bucket.bucketArn, ['s3:ListBucket', 's3:ListBucketVersions', 's3:GetBucketObjectLockConfiguration']));
+    // Nobody, whoever gave him the right: only the lifecycle rules above remove anything, which no policy hinders. Whoever must (GOVERNANCE
+    // allows it) changes this policy first: two steps and a trace. Not by the names of our roles: CloudFormation cuts them short.
     bucket.addToResourcePolicy(
-      new PolicyStatement({
-        effect: Effect.DENY,
-        principals: [new AnyPrincipal()],
-        actions: ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:BypassGovernanceRetention', 's3:PutObjectLegalHold'],
-        resources: [objects],
-        conditions: { ArnLike: { 'aws:PrincipalArn': `arn:${Aws.PARTITION}:iam::${Aws.ACCOUNT_ID}:role/Holdfast-${config.group}-*` } },
-      }),
+      new PolicyStatement({ effect: Effect.DENY, principals: [new AnyPrincipal()], actions: ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:BypassGovernanceRetention'], resources: [objects] }),
     );
     // A lock that is too long is a bill that nobody can stop.
     bucket.addToResourcePolicy(
@@ -85,6 +80,7 @@ function keyPolicy(): PolicyDocument {
       new PolicyStatement({
         principals: [new AccountRootPrincipal()],
         actions: [
+          'kms:CancelKeyDeletion',
           'kms:CreateAlias',
           'kms:CreateGrant',
           'kms:Decrypt',

@@ -10,7 +10,7 @@ const transitionsShown = 3;
 const itemCharactersMax = 120;
 
 export function renderStatus(status: GroupStatus): string {
-  return [head(status), approval(status), regions(status), health(status), lag(status), last(status), divergence(status), history(status)]
+  return [head(status), approval(status), regions(status), health(status), lag(status), last(status), backups(status), divergence(status), history(status)]
     .filter((part) => part !== '')
     .map((part) => `${part}\n`)
     .join('\n');
@@ -137,6 +137,24 @@ function last({ lastFailover }: GroupStatus): string {
     ...(loss === null ? [] : [renderLoss(loss).trimEnd()]),
     ...[failure, dnsFailure].filter((f) => f !== null).map((f) => `  ${describeFailure(f)}`),
   ].join('\n');
+}
+
+function backups({ regions: all }: GroupStatus): string {
+  const rows = all.flatMap(({ region, backups: of }) => {
+    if (of === null) return [];
+    const { lastBackup, archive, lastRestore, begunRestore } = of;
+    const made =
+      lastBackup === null
+        ? 'none made here'
+        : `${lastBackup.type} ${lastBackup.committedSecondsAgo} s ago (${lastBackup.items} lines in ${lastBackup.tookSeconds} s), ${lastBackup.isReadBack ? 'read back' : 'NOT READ BACK'}`;
+    const tried =
+      lastRestore === null
+        ? 'none'
+        : `${lastRestore.reportedSecondsAgo} s ago into ${lastRestore.table}: ${lastRestore.items} items, ${lastRestore.isIdentical ? 'identical' : 'NOT IDENTICAL'}, RTO ${lastRestore.rtoSeconds} s, RPO ≤ ${known(lastRestore.rpoSeconds, ' s')}`;
+    const begun = begunRestore === null ? '' : `; begun ${begunRestore.secondsAgo} s ago into ${begunRestore.table}, not ended or failed`;
+    return [[region, archive === null ? 'never' : `through ${iso(archive.throughMs)}`, made, `${tried}${begun}`]];
+  });
+  return textTable(['backups of', 'log archived', 'last backup', 'last restore'], rows);
 }
 
 function divergence({ regions: all }: GroupStatus): string {

@@ -1,5 +1,7 @@
 // Connects a person's program to AWS: the deployed stacks' own tables and state machines, under the caller's IAM rights.
+import { DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { RuntimeConfig } from '../config/runtime-config.ts';
+import { InvalidConfigError } from '../core/errors.ts';
 import { DateHeaderSamples } from '../drivers/aws/dynamodb-client.ts';
 import { DynamoDbLogStore } from '../drivers/aws/dynamodb-log-store.ts';
 import { sha256, systemChance, systemClock } from '../drivers/aws/system-environment.ts';
@@ -7,11 +9,15 @@ import { dynamoDbOf, rowStoreOf } from './connect.ts';
 import type { Connection, RegionConnection } from './connection.ts';
 import { DynamoDbRowList } from './dynamodb-row-list.ts';
 import { SfnApprovalAnswers } from './sfn-approval-answers.ts';
+import { type AccountId, SfnRunbookRuns } from './sfn-runbook-runs.ts';
 
 /** @param endpoints of regions that are not on AWS, as `readEndpoints` gives them; empty on AWS. */
 export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Record<string, string>>): Connection {
+  const accounts: (() => Promise<AccountId>)[] = [];
   const regions = config.voters.map(({ region, role }): RegionConnection => {
     const client = dynamoDbOf(region, { endpoints });
+    const account = once(async () => accountOf(client, config.tables.region));
+    accounts.push(account);
     const clockSamples = new DateHeaderSamples();
     clockSamples.watch(client);
     return {
@@ -21,8 +27,34 @@ export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Recor
       list: new DynamoDbRowList(client, config.tables.region),
       log: new DynamoDbLogStore(region, client, config.tables.log),
       approvals: new SfnApprovalAnswers(region, endpoints[region]),
+      runs: new SfnRunbookRuns(region, endpoints[region], config.group, account),
       clockSamples,
     };
   });
-  return { config, regions, clock: systemClock, chance: systemChance, digest: sha256 };
+  const openVault = async () => {
+    // Only here: whoever asks for the status needs no client of S3 or KMS.
+    const { connectPoints } = await import('./connect-points.ts');
+    return connectPoints(config, endpoints, async () => (await Promise.any(accounts.map(async (account) => account()))).account);
+  };
+  return { config, regions, clock: systemClock, chance: systemChance, digest: sha256, openVault };
+}
+
+/** A table's ARN says whose it is: nobody needs a right on STS to be told. */
+async function accountOf(client: DynamoDBClient, table: string): Promise<AccountId> {
+  const { Table } = await client.send(new DescribeTableCommand({ TableName: table }));
+  const [, partition, , , account] = (Table?.TableArn ?? '').split(':');
+  if (partition === undefined || account === undefined || account === '') throw new InvalidConfigError(`The ARN of table ${table} names no account: '${Table?.TableArn ?? ''}'. Is this AWS?`);
+  return { partition, account };
+}
+
+/** Asked once, and again where it failed. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return async () => {
+    answer ??= ask().catch((error: unknown) => {
+      answer = undefined;
+      throw error;
+    });
+    return answer;
+  };
 }

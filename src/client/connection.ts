@@ -5,6 +5,8 @@ import type { Row } from '../core/rows/row.ts';
 import type { Chance, Clock, ClockSamples, Digest } from '../ports/environment.ts';
 import type { LogStore } from '../ports/log-store.ts';
 import type { RowStore } from '../ports/row-store.ts';
+import type { PointsPorts } from '../operations/backup-facts.ts';
+import type { RunbookRuns } from './runbook-runs.ts';
 
 /** Rows of the region table that share a partition key. Contract: at most `limit`, in the order of their sort key or against it; ends within about 1 s a page. */
 export interface RowList {
@@ -24,6 +26,7 @@ export type RegionConnection = {
   readonly list: RowList;
   readonly log: LogStore;
   readonly approvals: ApprovalAnswers;
+  readonly runs: RunbookRuns;
   /** What this region's answers said of its clock: its deadlines are in its own time, not in the caller's. */
   readonly clockSamples: ClockSamples;
 };
@@ -35,4 +38,6 @@ export type Connection = {
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly chance: Chance;
   readonly digest: Digest;
+  /** The sites and keys of the group's vault. @throws InvalidConfigError where the configuration has none */
+  readonly openVault: () => Promise<PointsPorts>;
 };

@@ -11,6 +11,7 @@ import { measureLag } from '../operations/apply-log.ts';
 import { approvalKey } from '../operations/await-approval.ts';
 import { vantageKey } from '../operations/watch.ts';
 import type { ClockSample } from '../ports/environment.ts';
+import { backupsStatus, readBackups, type BackupsStatus } from './backup-status.ts';
 import type { Connection, RegionConnection } from './connection.ts';
 
 export type LeaseStatus = {
@@ -60,6 +61,8 @@ export type RegionStatus = {
   readonly shadow: { readonly decision: unknown; readonly secondsAgo: number } | null;
   readonly lag: readonly LagStatus[];
   readonly divergence: { readonly items: readonly DivergenceItem[]; readonly isComplete: boolean };
+  /** Null in a witness, where the group has no vault, and where the rows cannot be read. */
+  readonly backups: BackupsStatus | null;
 };
 
 /** What the group's picture is made from, beside the region's own. */
@@ -96,7 +99,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
   const ofCandidate = async <T>(call: () => Promise<T | null>): Promise<T | null> => (isCandidate ? call() : null);
   const origins = candidatesOf(config).filter((origin) => origin !== region || isCandidate);
 
-  const [register, vantageRow, tick, shadow, lease, runbook, approval, reports, divergence, heads, lag] = await Promise.all([
+  const [register, vantageRow, tick, shadow, lease, runbook, approval, reports, divergence, heads, lag, backups] = await Promise.all([
     get('register row', registerKey(config.group)),
     get('vantage row', vantageKey(config.group)),
     get('tick row', { table: 'region', pk: 'TICK', sk: '#' }),
@@ -110,14 +113,15 @@ export async function readRegion(connection: Connection, from: RegionConnection)
     ofCandidate(() =>
       Promise.all(origins.filter((o) => o !== region).map(async (origin) => ({ origin, lag: await read(`lag behind ${origin}`, () => measureLag(rows, from.log, origin, clock.nowMs())) }))),
     ),
+    ofCandidate(async () => (config.vault === undefined ? null : readBackups(from, config.tables.data, read))),
   ]);
 
   const nowMs = regionNowMs(from.clockSamples.recent(), clock.nowMs());
   const agoSeconds = (row: Row | null, name: string) => (typeof row?.[name] === 'number' && row[name] > 0 ? seconds(nowMs - row[name]) : null);
-  const parse = <T>(row: Row | null, parser: (present: Row) => T): T | null => {
-    if (row === null) return null;
+  const parse = <R, T>(found: R | null, parser: (present: R) => T): T | null => {
+    if (found === null) return null;
     try {
-      return parser(row);
+      return parser(found);
     } catch (error) {
       problems.push(describe(error));
       return null;
@@ -137,6 +141,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
       shadow: parse(shadow, (row) => ({ decision: json(row['decision']), secondsAgo: seconds(nowMs - Number(row['atMs'] ?? 0)) })),
       lag: heads.filter(({ origin }) => origin !== region).map(({ origin }) => lagStatus(origin, lag?.find((l) => l.origin === origin)?.lag ?? null)),
       divergence: { items: rowsOfDivergence.slice(0, divergenceItemsMax).map(divergenceItem), isComplete: divergence !== null && rowsOfDivergence.length <= divergenceItemsMax },
+      backups: parse(backups, (found) => backupsStatus(found, nowMs)),
     },
     acceptor: parse(register, (row) => parseAcceptorRow(region, config.configId, row)),
     vantage: parse(vantageRow, (row) => (typeof row['vantage'] === 'string' && row['vantage'] !== '' ? parseVantage(region, row['vantage']) : null)),

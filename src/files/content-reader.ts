@@ -139,8 +139,8 @@ export class ContentReader {
 const noExtents = new Uint8Array(0);
 
 function expectedAt(numbers: BigInt64Array, index: number): Expected {
-  const [device = 0n, inode = 0n, bytes = 0n, mtimeNs = 0n, ctimeNs = 0n] = numbers.subarray(index * expectedNumbers, (index + 1) * expectedNumbers);
-  return { device, inode, bytes: Number(bytes), mtimeNs, ctimeNs };
+  const number = (which: number) => numbers[index * expectedNumbers + which] ?? 0n;
+  return { device: number(0), inode: number(1), bytes: Number(number(2)), mtimeNs: number(3), ctimeNs: number(4) };
 }
 
 function cutNext(window: Window, rule: CutRule): Uint8Array {
@@ -199,9 +199,9 @@ function withFile(path: DiskPath, expected: Expected, read: (file: number) => { 
     return { extents: new Uint8Array(0), isChanged: false, error: codeOf(error) };
   }
   try {
-    const wasOther = isOther(fstatSync(file, { bigint: true }), expected);
     const { extents, isShort } = read(file);
-    return { extents, isChanged: wasOther || isShort || isOther(fstatSync(file, { bigint: true }), expected), error: null };
+    // Once, afterwards: what changed before it was read has another time of change as well.
+    return { extents, isChanged: isShort || isOther(fstatSync(file, { bigint: true }), expected), error: null };
   } catch (error) {
     return { extents: new Uint8Array(0), isChanged: false, error: codeOf(error) };
   } finally {
@@ -213,7 +213,7 @@ function isOther(stat: BigIntStats, expected: Expected): boolean {
   return stat.ino !== expected.inode || stat.dev !== expected.device || Number(stat.size) !== expected.bytes || stat.mtimeNs !== expected.mtimeNs || stat.ctimeNs !== expected.ctimeNs;
 }
 
-function readFully(file: number, into: Buffer, at: number, bytes: number, position: number): number {
+export function readFully(file: number, into: Buffer, at: number, bytes: number, position: number): number {
   let done = 0;
   while (done < bytes) {
     const read = readSync(file, into, at + done, bytes - done, position + done);

@@ -108,7 +108,9 @@ export class FileReading {
     for (const [i, { job, old: was }] of bundle.entries()) {
       const { stat } = job.meta;
       if (was !== null) old.set(was, i * extentBytes);
-      expected.set([stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs], i * expectedNumbers);
+      const at = i * expectedNumbers;
+      // One by one: setting a list of bigints takes ten times as long.
+      [expected[at], expected[at + 1], expected[at + 2], expected[at + 3], expected[at + 4]] = [stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs];
     }
     this.#track(this.#pool.read({ kind: 'bundle', paths: bundle.map(({ path }) => path), expected, old }, bytes).then((task) => this.#arriveBundle(bundle, task)));
   }
@@ -119,7 +121,7 @@ export class FileReading {
     const [changed, errors] = [new Set(read.changed), new Map(read.errors)];
     for (const [i, { job }] of bundle.entries()) {
       const row = read.extents.subarray(i * extentBytes, (i + 1) * extentBytes);
-      job.arrive(0, { extents: isHole(row, 0) ? noExtents : row, isChanged: changed.has(i), error: errors.get(i) ?? null });
+      job.arrive(0, { extents: isHole(read.extents, i) ? noExtents : row, isChanged: changed.has(i), error: errors.get(i) ?? null });
     }
     if (changed.size === 0 && errors.size === 0) return;
     for (const { job, path } of bundle) if (!job.isRead) await this.#settle(job, path);

@@ -1,5 +1,6 @@
 // Gets the runs of packs from the sites and hands them to the workers; what is damaged there is asked for once more, at the sites that have it whole.
 import { packName } from '../core/vault/object-names.ts';
+import type { PackRow } from '../core/vault/recovery-point.ts';
 import { DamagedError } from '../core/vault/vault-errors.ts';
 import type { DataKey } from '../vault/data-key.ts';
 import type { SiteSet } from '../vault/site-set.ts';
@@ -53,9 +54,13 @@ export class RestorePool {
     const { sites, isOwnerRestored } = this.#options;
     const { packId, sha256 } = point.row(run.pack);
     const { runOffset, runBytes, chunks, paths, files, pieces } = run;
-    const task = { packId, chunks, paths, files, pieces, verify: null, isOwnerRestored };
-    const bytes = await sites.get(packName(sha256), { offset: runOffset, bytes: runBytes });
-    const done = bytes === null ? null : await this.#run({ ...task, run: bytes, runOffset, isAgain: false });
+    const task = { packId, chunks, paths, files, pieces, runOffset, verify: null, isOwnerRestored, isAgain: false };
+    const file = fileOf(sites, sha256);
+    let done = file === null ? null : await this.#run({ ...task, run: { file, bytes: runBytes } });
+    if (done === null || done.storedBytes === null) {
+      const bytes = await sites.get(packName(sha256), { offset: runOffset, bytes: runBytes });
+      done = bytes === null ? null : await this.#run({ ...task, run: bytes });
+    }
     if (done !== null && done.damages.length === 0) return done;
     try {
       const whole = await sites.get(packName(sha256), { sha256 });
@@ -63,23 +68,27 @@ export class RestorePool {
     } catch (error) {
       if (!(error instanceof DamagedError)) throw error;
     }
-    return done ?? { bytes: 0, failures: [], damages: [{ chunk: null, because: `pack ${sha256} is in none of the sites` }] };
+    return done ?? { bytes: 0, storedBytes: null, failures: [], damages: [{ chunk: null, because: `pack ${sha256} is in none of the sites` }] };
   }
 
-  /** Proves the whole pack, and the run's chunks in it. */
-  async verify(pack: { readonly packId: string; readonly sha256: string }, chunks: Uint8Array, bytes: Uint8Array): Promise<RestoreDone> {
-    return this.#run({
-      packId: pack.packId,
-      run: bytes,
+  /** Proves the whole pack as this site has it, and the run's chunks in it. null: it is not there. */
+  async verify({ packId, sha256 }: Pick<PackRow, 'packId' | 'sha256'>, chunks: Uint8Array, site: SiteSet): Promise<RestoreDone | null> {
+    const file = fileOf(site, sha256);
+    const task = {
+      packId,
       runOffset: 0,
       chunks,
       paths: [],
       files: new Float64Array(0),
       pieces: new Float64Array(0),
-      verify: { sha256: pack.sha256 },
+      verify: { sha256 },
       isOwnerRestored: false,
       isAgain: false,
-    });
+    };
+    const done = file === null ? null : await this.#run({ ...task, run: { file, bytes: null } });
+    if (done !== null && done.storedBytes !== null) return done;
+    const bytes = await site.get(packName(sha256));
+    return bytes === null ? null : this.#run({ ...task, run: bytes });
   }
 
   async close(): Promise<void> {
@@ -88,7 +97,12 @@ export class RestorePool {
 
   #run(task: RestoreTask): Promise<RestoreDone> {
     const { run } = task;
-    const isWhole = run.buffer instanceof ArrayBuffer && run.byteOffset === 0 && run.buffer.byteLength === run.length;
+    const isWhole = run instanceof Uint8Array && run.byteOffset === 0 && run.buffer.byteLength === run.length;
     return this.#pool.run(task, isWhole && run.buffer instanceof ArrayBuffer ? [run.buffer] : []);
   }
+}
+
+/** Where the nearest site has it, if that is a file. */
+function fileOf({ sites: [nearest] }: SiteSet, sha256: string): string | null {
+  return nearest?.fileOf?.(packName(sha256)) ?? null;
 }

@@ -10,8 +10,8 @@ export const pieceNumbers = 5;
 export type RestoreTask = {
   /** 32 hex. */
   readonly packId: string;
-  /** The pack's bytes from `runOffset` on. */
-  readonly run: Uint8Array;
+  /** The pack's bytes from `runOffset` on; or where the worker reads so many of them by itself, `bytes` null: all that there are. */
+  readonly run: Uint8Array | { readonly file: string; readonly bytes: number | null };
   readonly runOffset: number;
   /** One extent a chunk; its tag is that of the whole chunk only where the extent is the whole chunk. */
   readonly chunks: Uint8Array;
@@ -27,6 +27,8 @@ export type RestoreTask = {
 
 export type RestoreDone = {
   readonly bytes: number;
+  /** Of the pack; null: its file could not be read, and nothing was done. */
+  readonly storedBytes: number | null;
   /** Indexes of files that could not be written, and why. */
   readonly failures: readonly { readonly file: number; readonly because: string }[];
   /** Indexes of chunks that are not what was stored, and how that shows; the whole run where the index is null. Another site may have them. */

@@ -1,12 +1,13 @@
 // A worker thread of a restore or a verification: opens each chunk of a run once and writes it wherever it belongs.
-import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, futimesSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, futimesSync, openSync, writeSync } from 'node:fs';
 import { hash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { contentCut } from '../core/vault/fast-cdc.ts';
+import { packBytesMax } from '../core/vault/limits.ts';
 import { DamagedError } from '../core/vault/vault-errors.ts';
 import { chunkId, chunkTag, openChunk } from '../vault/chunk-crypto.ts';
 import { deriveKeys, type DataKey, type DerivedKeys } from '../vault/data-key.ts';
-import { toNode } from './content-reader.ts';
+import { readFully, toNode } from './content-reader.ts';
 import { extentBytes } from '../core/vault/entry-codec.ts';
 import { readExtent, type ExtentFields } from './extent-list.ts';
 import { whyNot } from './file-walk.ts';
@@ -20,16 +21,40 @@ const writeBytes = 64 * 1024;
 
 /** One chunk at a time is open. */
 const memory = Buffer.allocUnsafeSlow(contentCut.maxBytes);
+/** And one run of a pack in a file. */
+let runMemory = Buffer.alloc(0);
 
 const setup: RestoreWorkerSetup = workerData;
 const keys = setup.key === null ? null : deriveKeys(setup.key);
 
 parentPort?.on('message', ({ ticket, ...task }: RestoreTask & { readonly ticket: number }) => {
-  const result = task.verify === null ? restore(task) : verify(task, task.verify.sha256);
+  const run = task.run instanceof Uint8Array ? task.run : readRun(task.run, task.runOffset);
+  const result = run === null ? unread : task.verify === null ? restore({ ...task, run }) : verify({ ...task, run }, task.verify.sha256);
   parentPort?.postMessage({ ticket, result });
 });
 
-function restore(task: RestoreTask): RestoreDone {
+/** With the bytes at hand. */
+type RunTask = RestoreTask & { readonly run: Uint8Array };
+
+const unread: RestoreDone = { bytes: 0, storedBytes: null, failures: [], damages: [] };
+
+/** Without a detour through the main thread; into memory that is used again. The site itself says what is wrong with a file that cannot be read. */
+function readRun({ file, bytes }: { readonly file: string; readonly bytes: number | null }, offset: number): Uint8Array | null {
+  let descriptor: number | null = null;
+  try {
+    descriptor = openSync(file, constants.O_RDONLY);
+    const wanted = bytes ?? fstatSync(descriptor).size;
+    if (wanted > packBytesMax) return null;
+    if (runMemory.length < wanted) runMemory = Buffer.allocUnsafeSlow(wanted);
+    return readFully(descriptor, runMemory, 0, wanted, offset) === wanted ? runMemory.subarray(0, wanted) : null;
+  } catch {
+    return null;
+  } finally {
+    if (descriptor !== null) closeSync(descriptor);
+  }
+}
+
+function restore(task: RunTask): RestoreDone {
   const failures: { file: number; because: string }[] = [];
   const damages: { chunk: number; because: string }[] = [];
   const open = new OpenFiles(task, failures);
@@ -47,20 +72,20 @@ function restore(task: RestoreTask): RestoreDone {
   } finally {
     open.close();
   }
-  return { bytes, failures, damages };
+  return { bytes, storedBytes: task.run.length, failures, damages };
 }
 
-function verify(task: RestoreTask, sha256: string): RestoreDone {
+function verify(task: RunTask, sha256: string): RestoreDone {
   const found = hash('sha256', task.run, 'hex');
-  if (found !== sha256) return { bytes: 0, failures: [], damages: [{ chunk: null, because: `its bytes have the SHA-256 ${found}, and its name says ${sha256}` }] };
+  if (found !== sha256) return { bytes: 0, storedBytes: task.run.length, failures: [], damages: [{ chunk: null, because: `its bytes have the SHA-256 ${found}, and its name says ${sha256}` }] };
   const damages: { chunk: number; because: string }[] = [];
   const count = keys === null ? 0 : task.chunks.length / extentBytes;
   let bytes = 0;
   for (let chunk = 0; chunk < count; chunk++) bytes += openedOrNull(task, chunk, 'everything', damages)?.length ?? 0;
-  return { bytes, failures: [], damages };
+  return { bytes, storedBytes: task.run.length, failures: [], damages };
 }
 
-function openedOrNull(task: RestoreTask, chunk: number, proving: 'whole extents' | 'everything', damages: { chunk: number; because: string }[]): Uint8Array | null {
+function openedOrNull(task: RunTask, chunk: number, proving: 'whole extents' | 'everything', damages: { chunk: number; because: string }[]): Uint8Array | null {
   try {
     return openedChunk(task, chunk, proving);
   } catch (error) {
@@ -71,7 +96,7 @@ function openedOrNull(task: RestoreTask, chunk: number, proving: 'whole extents'
 }
 
 /** Decrypted, which proves that it is the chunk of that id at that place, decompressed, and compared by its tag where there is one of the whole chunk, else, for a verification, by its id. */
-function openedChunk(task: RestoreTask, index: number, proving: 'whole extents' | 'everything'): Uint8Array {
+function openedChunk(task: RunTask, index: number, proving: 'whole extents' | 'everything'): Uint8Array {
   const extent = readExtent(task.chunks, index);
   if (keys === null || extent.pack === null) throw new DamagedError(`an extent of pack ${task.packId} names no chunk`);
   const at = extent.offset - task.runOffset;

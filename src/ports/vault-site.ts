@@ -41,4 +41,6 @@ export interface VaultSite {
   versions(name: string): Promise<readonly ObjectState[]>;
   extendLock(name: string, versionId: string | null, lock: ObjectLock): Promise<void>;
   setHold(name: string, versionId: string | null, isHeld: boolean): Promise<void>;
+  /** Of a site in files: where a thread of this machine may read an object by itself. What it cannot read there it asks `get` for. */
+  readonly fileOf?: (name: string) => string;
 }

@@ -25,6 +25,11 @@ export class BloomFilter {
     return bitsOfEntry < 1 ? 0 : Math.ceil((Math.max(1, entries) * bitsOfEntry) / (32 * blockWords)) * blockWords;
   }
 
+  /** Gives the memory back at once: the collector does not hurry for arrays, and a merge makes as large a filter as those it replaces. */
+  free(): void {
+    this.words.buffer.transfer(0);
+  }
+
   /** The id's four words are each a hash of their own: the first says which block, the others which bits. */
   add(first: number, second: number, third: number): void {
     const block = this.#blockOf(first);

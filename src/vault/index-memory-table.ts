@@ -1,17 +1,21 @@
 // The newest records of the dedup index, in memory until there are enough of them for a run: one flat array, and slots that lead into it.
 import { compareIds, placeAt, putRecord, recordWords, type IdWords, type IndexPlace } from './index-record.ts';
 
-const radix = 65536;
+const radix = 256;
 
 export class IndexMemoryTable {
   readonly #records: Uint32Array<ArrayBuffer>;
   readonly #slots: Uint32Array<ArrayBuffer>;
   readonly #entriesMax: number;
+  /** Of sorting, used again each time. */
+  readonly #orders: readonly [Uint32Array<ArrayBuffer>, Uint32Array<ArrayBuffer>];
+  readonly #starts = new Uint32Array(radix + 1);
   #count = 0;
 
   constructor(entriesMax: number) {
     this.#entriesMax = entriesMax;
     this.#records = new Uint32Array(entriesMax * recordWords);
+    this.#orders = [new Uint32Array(entriesMax), new Uint32Array(entriesMax)];
     this.#slots = new Uint32Array(2 ** Math.ceil(Math.log2(entriesMax * 1.5)));
   }
 
@@ -59,11 +63,15 @@ export class IndexMemoryTable {
     return slot;
   }
 
-  /** By the first word in two passes of 16 bits; the few that are alike in it are put right by comparing. */
+  /** By the first word in four passes of 8 bits; the few that are alike in it are put right by comparing. */
   #order(): Uint32Array {
-    let rows = new Uint32Array(this.#count);
+    const [rows, other] = this.#orders.map((array) => array.subarray(0, this.#count));
+    if (rows === undefined || other === undefined) return new Uint32Array(0);
     for (let i = 0; i < rows.length; i += 1) rows[i] = i;
-    for (const shift of [0, 16]) rows = this.#sortedBy(rows, shift);
+    for (const shift of [0, 16]) {
+      this.#sortBy(rows, shift, other);
+      this.#sortBy(other, shift + 8, rows);
+    }
     for (let i = 1; i < rows.length; i += 1) {
       const row = rows[i] ?? 0;
       let at = i;
@@ -73,9 +81,8 @@ export class IndexMemoryTable {
     return rows;
   }
 
-  #sortedBy(rows: Uint32Array<ArrayBuffer>, shift: number): Uint32Array<ArrayBuffer> {
-    const starts = new Uint32Array(radix + 1);
-    const sorted = new Uint32Array(rows.length);
+  #sortBy(rows: Uint32Array, shift: number, sorted: Uint32Array): void {
+    const starts = this.#starts.fill(0);
     const records = this.#records;
     for (let i = 0; i < rows.length; i += 1) {
       const digit = ((records[(rows[i] ?? 0) * recordWords] ?? 0) >>> shift) & (radix - 1);
@@ -89,6 +96,5 @@ export class IndexMemoryTable {
       starts[digit] = at + 1;
       sorted[at] = row;
     }
-    return sorted;
   }
 }

@@ -3,7 +3,6 @@
 import { packBytesMax } from '../core/vault/limits.ts';
 
 export const recordWords = 8;
-export const recordBytes = 4 * recordWords;
 const codecBit = 2 ** 31;
 
 /** `pack` is a number in the index's own table of packs. */

@@ -83,6 +83,7 @@ export class IndexRun {
 
   /** For a merge, which reads everything: until it is over the filters' memory is needed for the new one. */
   dropFilter(): void {
+    this.#filter?.free();
     this.#filter = null;
   }
 
@@ -96,6 +97,7 @@ export class IndexRun {
   }
 
   close(): void {
+    this.dropFilter();
     closeSync(this.#file);
   }
 
@@ -214,6 +216,7 @@ export class RunWriter {
   }
 
   abandon(): void {
+    this.#filter?.free();
     closeSync(this.#file);
   }
 

@@ -1,6 +1,7 @@
 // Runs one command line over a group in memory and keeps what it said.
-import { run, type ExitStatus } from '../../src/cli/run.ts';
-import type { Group } from './group-fixture.ts';
+import { run } from '../../src/cli/run.ts';
+import type { ExitStatus } from '../../src/cli/world.ts';
+import { nowMs, type Group } from './group-fixture.ts';
 
 export type Said = { readonly exit: ExitStatus; readonly out: string; readonly err: string };
 
@@ -12,11 +13,13 @@ export async function holdfast(group: Group, args: readonly string[], pictures =
     out: (text) => (out += text),
     err: (text) => (err += text),
     userName: () => 'ada',
+    nowMs: () => nowMs,
     waitForNext: async () => {
       between();
       return (shown += 1) <= pictures;
     },
     isTerminal: false,
+    isProgressTerminal: false,
   });
   return { exit, out, err };
 }

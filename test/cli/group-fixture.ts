@@ -1,6 +1,7 @@
 // Three regions in memory, connected as the CLI is to AWS: the same rows that the stacks' first deployment writes, one switch a region for
 // "does not answer", and the lists and approvals that a test puts there.
 import type { ApprovalAnswers, Connection, RegionConnection } from '../../src/client/connection.ts';
+import type { RunbookMachine, RunState } from '../../src/client/runbook-runs.ts';
 import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
 import { defineConfig, type HoldfastConfigInput } from '../../src/config/holdfast-config.ts';
 import { registerKey } from '../../src/core/register/acceptor-rows.ts';
@@ -11,6 +12,7 @@ import type { Row, RowChange, RowCheck, RowKey } from '../../src/core/rows/row.t
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { MemoryLogStore } from '../../src/drivers/memory/memory-log-store.ts';
 import { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
+import type { PointsPorts } from '../../src/operations/backup-facts.ts';
 import type { ClockSample } from '../../src/ports/environment.ts';
 import type { RowStore } from '../../src/ports/row-store.ts';
 
@@ -28,6 +30,7 @@ export const sample: HoldfastConfigInput = {
   table: { name: 'orders' },
   mode: 'approve',
   isFenced: true,
+  vault: {},
 };
 
 export const config = toRuntimeConfig(defineConfig(sample));
@@ -79,6 +82,10 @@ export type Region = {
   readonly answers: { readonly kind: 'approve' | 'deny'; readonly token: string; readonly text: string }[];
   readonly tokensOver: Set<string>;
   clockSamples: readonly ClockSample[];
+  readonly started: { readonly machine: RunbookMachine; readonly name: string; readonly input: object }[];
+  /** What the next looks at an execution show, one after the other; a text is an error. The last one stays. */
+  looks: readonly (RunState | string)[];
+  startError: Error | undefined;
 };
 
 export type Group = {
@@ -91,9 +98,16 @@ export type Group = {
   readonly writes: () => number;
 };
 
-export function memoryGroup(): Group {
+async function noVault(): Promise<PointsPorts> {
+  throw new Error('this test has no vault');
+}
+
+export function memoryGroup(openVault = noVault): Group {
   const regions = new Map<string, Region>(
-    config.voters.map(({ region }) => [region, { rows: new SwitchedRows(region), log: new MemoryLogStore(region), lists: new Map(), answers: [], tokensOver: new Set(), clockSamples: [] }]),
+    config.voters.map(({ region }) => [
+      region,
+      { rows: new SwitchedRows(region), log: new MemoryLogStore(region), lists: new Map(), answers: [], tokensOver: new Set(), clockSamples: [], started: [], looks: [], startError: undefined },
+    ]),
   );
   const of = (region: string): Region => {
     const found = regions.get(region);
@@ -105,7 +119,7 @@ export function memoryGroup(): Group {
   const rawRegister = async (region: string) => of(region).rows.memory.get(registerKey(config.group));
   const value = async () => parseRegisterValue(String((await newest(rawRegister))['acceptedValue']));
   return {
-    connection: { config, regions: config.voters.map((v) => connectionOf(v, of(v.region))), clock: { nowMs: () => nowMs }, chance: { id }, digest: sha256 },
+    connection: { config, regions: config.voters.map((v) => connectionOf(v, of(v.region))), clock: { nowMs: () => nowMs }, chance: { id }, digest: sha256, openVault },
     of,
     value,
     choose: async (change) => {
@@ -148,7 +162,19 @@ function connectionOf({ region, role }: { readonly region: string; readonly role
     readBack: async (...args) => of.log.readBack(...args),
     append: async (...args) => of.log.append(...args),
   };
-  return { region, role, rows: of.rows, list, log, approvals, clockSamples: { recent: () => of.clockSamples } };
+  const runs: RegionConnection['runs'] = {
+    async start(machine, name, input) {
+      if (of.startError !== undefined) throw of.startError;
+      of.started.push({ machine, name, input });
+    },
+    async look() {
+      const [look, ...later] = of.looks;
+      if (later.length > 0) of.looks = later;
+      if (typeof look === 'object') return look;
+      throw new Error(look ?? 'no look was prepared');
+    },
+  };
+  return { region, role, rows: of.rows, list, log, approvals, runs, clockSamples: { recent: () => of.clockSamples } };
 }
 
 async function answer(of: Region, kind: 'approve' | 'deny', token: string, text: string): Promise<'answered' | 'over'> {

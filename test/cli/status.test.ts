@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GroupStatus } from '../../src/client/group-status.ts';
 import { regionNowMs } from '../../src/client/region-status.ts';
+import { archiveKey, backupKey } from '../../src/core/backup/backup-rows.ts';
 import { emptyVantage, emptyWindow } from '../../src/core/health/vantage.ts';
 import { nextSegment } from '../../src/core/log/segment.ts';
 import { emptyHead } from '../../src/core/log/segment.ts';
@@ -64,6 +65,26 @@ async function afterFailover(): Promise<Group> {
     { sk: '00000001', report: '{"epoch":1,"target":"us-east-1"}' },
     { sk: '00000002', report: JSON.stringify(report) },
   ]);
+  await group.put('us-west-2', backupKey('orders'), {
+    chain: 'orders.20270115T075000Z.0000000a',
+    point: '20270115T075900000Z-incremental-000000000000000b',
+    type: 'incremental',
+    because: 'the schedule',
+    sha256: 'c',
+    verifiedPoint: 'none',
+    items: 1234,
+    bytes: 56_789,
+    storedBytes: 9000,
+    throughMs: nowMs - 31_000,
+    startedAtMs: nowMs - 3000,
+    committedAtMs: nowMs - 1800,
+  });
+  await group.put('us-west-2', archiveKey('orders'), { region: 'us-west-2', chain: 'c', point: 'p', positions: '{"us-west-2":3}', throughMs: nowMs - 33_000, atMs: nowMs - 3000 });
+  const restored = { table: 'orders-restored-1', atMs: nowMs - 90_000, items: 59, isIdentical: true, rtoMs: 2340, rpoMs: 4000, reportedAtMs: nowMs - 12_000 };
+  group.of('us-west-2').lists.set('RESTORE', [
+    { sk: `${nowMs - 15_000}-a`, table: 'orders-restored-1', begunAtMs: nowMs - 14_900, report: JSON.stringify(restored) },
+    { sk: `${nowMs - 7000}-b`, table: 'orders-restored-2', begunAtMs: nowMs - 6500 },
+  ]);
   group.of('us-west-2').lists.set('DIVERGENCE', [
     {
       sk: `us-east-1#1#${'7'.padStart(40, '0')}`,
@@ -112,6 +133,10 @@ describe('holdfast status', () => {
       last failover  fo-2-1 to us-west-2, validated; decided by us-west-2: us-east-1 has not renewed
         lease taken → opened 1.6 s, opened → DNS answers with it 12.4 s, changes applied meanwhile 4
         from us-east-1: the newest change that is here was 22.1 s old; what us-east-1 accepted after it is not here (900 changes in all)
+
+      backups of  log archived                      last backup                                                 last restore
+      us-east-1   never                             none made here                                              none
+      us-west-2   through 2027-01-15T07:59:27.000Z  incremental 1.8 s ago (1234 lines in 1.2 s), NOT READ BACK  12 s ago into orders-restored-1: 59 items, identical, RTO 2.3 s, RPO ≤ 4 s; begun 6.5 s ago into orders-restored-2, not ended or failed
 
       DIVERGENCE in us-west-2: 2 writes of an epoch that was over; none was applied
         o-77  written in us-east-1, epoch 1, at 2027-01-15T07:58:40.000Z; found at 2027-01-15T07:59:55.000Z
@@ -178,6 +203,30 @@ describe('holdfast status', () => {
     const { out } = await holdfast(group, ['status']);
     expect(out).toContain('state DEGRADED');
     expect(out).toContain('3 of 3 acceptors answered (behind: eu-west-1)');
+  });
+
+  it('shows what was measured of backups and restores, and one that was begun and not reported', async () => {
+    const group = await afterFailover();
+    const west = async () => {
+      const picture: GroupStatus = JSON.parse((await holdfast(group, ['status', '--json'])).out);
+      return picture.regions.find((r) => r.region === 'us-west-2');
+    };
+    const shown = await west();
+    expect(shown?.backups).toMatchObject({
+      lastBackup: { type: 'incremental', items: 1234, tookSeconds: 1.2, committedSecondsAgo: 1.8, isReadBack: false },
+      archive: { throughMs: nowMs - 33_000, secondsAgo: 3 },
+      lastRestore: { table: 'orders-restored-1', items: 59, isIdentical: true, rtoSeconds: 2.3, rpoSeconds: 4, reportedSecondsAgo: 12 },
+      begunRestore: { table: 'orders-restored-2', secondsAgo: 6.5 },
+    });
+    await group.put('us-west-2', backupKey('orders'), { verifiedPoint: shown?.backups?.lastBackup?.point ?? '' });
+    group.of('us-west-2').lists.get('RESTORE')?.pop();
+    const later = await west();
+    expect(later?.backups).toMatchObject({ lastBackup: { isReadBack: true }, begunRestore: null });
+    await group.put('us-west-2', archiveKey('orders'), { positions: 'torn' });
+    const damaged = await west();
+    expect(damaged?.backups).toBeNull();
+    expect(damaged?.problems.join()).toMatch(/positions in the row ARCHIVE cannot be read/);
+    expect(damaged?.lease?.gate).toBe('open');
   });
 
   it('names a damaged row instead of failing', async () => {

@@ -81,6 +81,57 @@ describe('defineConfig', () => {
   });
 });
 
+describe('the vault', () => {
+  const sentence = 'nobody can delete these backups before their date';
+  const withVault = (vault: object) => defineConfig({ ...least, vault: JSON.parse(JSON.stringify(vault)) }).vault;
+
+  it('is not there unless it is asked for, and careful when it is', () => {
+    expect(defineConfig(least)).not.toHaveProperty('vault');
+    expect(toRuntimeConfig(defineConfig(least))).not.toHaveProperty('vault');
+    expect(withVault({})).toEqual({
+      lockMode: 'GOVERNANCE',
+      retentionDays: { hourly: 7, daily: 30, weekly: 90, monthly: 365, yearly: 2555 },
+      lockDaysMax: 2555,
+      packBytes: 32 * 1024 * 1024,
+      schedules: { full: 'cron(0 0 * * ? *)', incremental: 'cron(0 1-23 * * ? *)' },
+    });
+  });
+
+  it('tells a function what it needs and no more, and the same after the way there', () => {
+    const runtime = toRuntimeConfig(sample);
+    expect(runtime.vault).toEqual({ lockMode: 'COMPLIANCE', retentionDays: { hourly: 1, daily: 1, weekly: 1, monthly: 1, yearly: 1 }, lockDaysMax: 1, packBytes: 16 * 1024 * 1024 });
+    expect(parseRuntimeConfig(JSON.stringify(runtime)).vault).toEqual(runtime.vault);
+  });
+
+  it('takes each limit itself', () => {
+    expect(withVault({ lockMode: 'COMPLIANCE', confirmCompliance: sentence })?.lockMode).toBe('COMPLIANCE');
+    expect(withVault({ packBytes: 1024 * 1024 })?.packBytes).toBe(1024 * 1024);
+    expect(withVault({ packBytes: 63 * 1024 * 1024 })?.packBytes).toBe(63 * 1024 * 1024);
+    expect(withVault({ retentionDays: { yearly: 36_500 } })?.lockDaysMax).toBe(36_500);
+    expect(withVault({ retentionDays: { hourly: 1, yearly: 400 }, lockDaysMax: 400 })).toMatchObject({ retentionDays: { hourly: 1, daily: 30, yearly: 400 }, lockDaysMax: 400 });
+    expect(withVault({ lockDaysMax: 2556 })?.lockDaysMax).toBe(2556);
+    expect(withVault({ schedules: { incremental: 'rate(6 hours)' } })?.schedules).toMatchObject({ full: 'cron(0 0 * * ? *)', incremental: 'rate(6 hours)' });
+  });
+
+  const refused: readonly [string, object, RegExp][] = [
+    ['COMPLIANCE without the sentence', { lockMode: 'COMPLIANCE' }, /vault\.confirmCompliance: must be 'nobody can delete these backups before their date', word for word/],
+    ['COMPLIANCE with another sentence', { lockMode: 'COMPLIANCE', confirmCompliance: 'yes' }, /vault\.confirmCompliance: must be/],
+    ['a mode that is none', { lockMode: 'governance' }, /vault\.lockMode: must be 'GOVERNANCE'.*'COMPLIANCE'/],
+    ['no days', { retentionDays: { hourly: 0 } }, /vault\.retentionDays\.hourly: must be at least 1 days/],
+    ['more than a hundred years', { retentionDays: { yearly: 36_501 } }, /vault\.retentionDays\.yearly: must be at most 36500 days/],
+    ['half a day', { retentionDays: { daily: 1.5 } }, /vault\.retentionDays\.daily: must be a whole number days/],
+    ['a class that is none', { retentionDays: { minutely: 1 } }, /vault\.retentionDays.*minutely/],
+    ['a longest lock below the longest class', { lockDaysMax: 2554 }, /vault\.lockDaysMax: is 2554 days, and retentionDays asks for 2555.*at least 2555/],
+    ['packs below a mebibyte', { packBytes: 1024 * 1024 - 1 }, /vault\.packBytes: must be at least 1048576/],
+    ['packs that with their index are no packs', { packBytes: 63 * 1024 * 1024 + 1 }, /vault\.packBytes: must be at most 66060288/],
+    ['a schedule that is none', { schedules: { full: 'daily' } }, /vault\.schedules\.full: must be a schedule of EventBridge Scheduler/],
+    ['a field that is none', { retention: {} }, /vault.*retention/],
+  ];
+  it.each(refused)('refuses %s', (_, vault, message) => {
+    expect(messageOf(() => withVault(vault))).toMatch(message);
+  });
+});
+
 describe('the runtime configuration', () => {
   const runtime = toRuntimeConfig(sample);
 
@@ -127,6 +178,7 @@ describe('the environment', () => {
     expect(environment.endpoints).toEqual({ 'us-east-1': 'http://127.0.0.1:4001' });
     expect(environment.dnsServers).toEqual(['127.0.0.1:5301', '127.0.0.1:5302']);
     expect(requireSetting(environment, 'queueUrl')).toBe('https://queue');
+    expect(readEnvironment({ ...source, HOLDFAST_ACCOUNT: '111111111111' }).account).toBe('111111111111');
   });
 
   it.each([

@@ -13,6 +13,7 @@ import {
   renameSync,
   symlinkSync,
   truncateSync,
+  unlinkSync,
   utimesSync,
   writeFileSync,
   writeSync,
@@ -171,6 +172,26 @@ describe('what did not change', () => {
     const renamed = await files.backup();
     expect(renamed.count.newBytes).toBeLessThan(was.length / 10);
     await same();
+  });
+});
+
+describe('a pack that a worker cannot read by itself', () => {
+  it('comes from the site that has it, and is damage in the site that lacks it or has it cut', async () => {
+    const both = await VaultOfFiles.make(2);
+    try {
+      const content = randomBytes(3 * mebibyte);
+      writeFileSync(both.path('file'), content);
+      await both.backup();
+      const [first, second] = (await both.newest()).point.packs.filter(({ bytes }) => bytes > mebibyte / 2).map(({ sha256 }) => path.join(both.root, 'site-0', packName(sha256)));
+      unlinkSync(first ?? '');
+      truncateSync(second ?? '', 200_000);
+      expect(readFileSync(path.join((await both.restore()).target, 'file')).equals(content)).toBe(true);
+      const { damages } = await both.verify();
+      // Each once, and in no certain order.
+      expect(damages.map(({ site, because }) => `${site}: ${because.slice(0, 25)}`).sort()).toEqual(['site-0: it is not there', 'site-0: its bytes have the SHA-25']);
+    } finally {
+      both.remove();
+    }
   });
 });
 

@@ -20,14 +20,15 @@ export type Resource = z.output<typeof resourceSchema>;
 export type Template = z.output<typeof templateSchema>;
 export type Synthesised = { readonly templates: ReadonlyMap<string, Template>; readonly built: readonly BuiltFunction[]; readonly paths: ReadonlyMap<string, ReadonlyMap<string, string>> };
 
-/** Builds and synthesises everything. Throws, with the findings, where the CDK's own checks or cdk-nag find something. */
-export async function synthesise(): Promise<Synthesised> {
+/** Builds and synthesises everything. Throws, with the findings, where the CDK's own checks or cdk-nag find something, unless they are left out. */
+export async function synthesise({ isChecked = true }: { readonly isChecked?: boolean } = {}): Promise<Synthesised> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-synth-'));
   const lambdas = join(directory, 'lambdas');
   const built = await buildLambdas(lambdas);
   process.env['CDK_OUTDIR'] = join(directory, 'cdk.out');
   // Where each construct was made is of use to a person who reads a finding, and costs most of the time under a test runner.
   process.env['CDK_DISABLE_STACK_TRACE'] = '1';
+  if (!isChecked) process.env['CDK_VALIDATION'] = 'false';
   try {
     const app = newApp({ 'holdfast:lambdas': lambdas });
     addStacks(app, config);
@@ -38,6 +39,7 @@ export async function synthesise(): Promise<Synthesised> {
   } finally {
     delete process.env['CDK_OUTDIR'];
     delete process.env['CDK_DISABLE_STACK_TRACE'];
+    delete process.env['CDK_VALIDATION'];
     rmSync(directory, { recursive: true, force: true });
   }
 }

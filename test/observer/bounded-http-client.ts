@@ -10,7 +10,7 @@ export interface PlainRequest {
   readonly address: string;
   readonly port: number;
   readonly host: string;
-  readonly method: 'GET' | 'PUT' | 'POST';
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   readonly path: string;
   readonly body?: string;
 }

@@ -1,9 +1,9 @@
 // What goes into report.json: the figures, what they mean, what they were judged to be, and enough of the journal to doubt them.
 import type { Clock } from './clock.ts';
-import { acknowledgedWrites, chosenReadings, countsAsVerdict, DEFINITIONS, divergentWritesFound, dualActiveSpans, epochOverAtMs, lostWrites } from './figures.ts';
+import { acknowledgedWrites, chosenReadings, countsAsVerdict, divergentWritesFound, dualActiveSpans, epochOverAtMs, lostWrites } from './figures.ts';
 import type { Attempt, GateSample, Journal } from './journal.ts';
 import type { Played } from './play.ts';
-import { describeMachine, gitCommit } from './report.ts';
+import { ALL_DEFINITIONS, describeMachine, gitCommit } from './report.ts';
 import { type Bar, type Figures, type Invariant, sampledShares } from './verdicts.ts';
 
 const LISTED_WRITES_MAX = 200;
@@ -42,10 +42,12 @@ export function composeReport({ clock, played, figures, bars, invariants }: Judg
     },
     invariants,
     bars,
-    definitions: DEFINITIONS,
+    definitions: ALL_DEFINITIONS,
     writes: countOutcomes(attempts),
     lostWrites: lost.slice(0, LISTED_WRITES_MAX).map((w) => ({ id: w.id, answeredAtMs: w.answeredAtMs, isInDivergenceReport: found.has(w.id) })),
     divergentWritesNeverAcknowledged: [...divergence.keys()].filter((id) => !acknowledgedIds.has(id)).length,
+    changes: countChanges(journal.revised),
+    vault: describeVault(journal),
     dualActiveSpans: dualActiveSpans(journal.gateSamples),
     gates: describeGates(played),
     dns: { lookups: watch.resolver.lookups, failures: watch.resolver.failures },
@@ -53,6 +55,16 @@ export function composeReport({ clock, played, figures, bars, invariants }: Judg
     timeline: composeTimeline(played),
     cpu: watch.cpu.looks,
   };
+}
+
+function countChanges({ changes }: Journal['revised']): Record<string, number> {
+  return Object.fromEntries([...Map.groupBy(changes, ({ outcome, text }) => `${text === null ? 'removals' : 'overwrites'} ${outcome}`)].map(([name, own]) => [name, own.length]));
+}
+
+function describeVault({ vault }: Journal): object | null {
+  if (vault === null) return null;
+  const { backup, attacks, restore } = vault;
+  return { backup, attacks, restore: restore === null ? null : { ...restore, at: new Date(restore.atWallMs).toISOString(), stored: restore.stored?.size ?? null } };
 }
 
 function countOutcomes(attempts: readonly Attempt[]): Record<string, number> {

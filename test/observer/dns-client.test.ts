@@ -74,7 +74,7 @@ describe('CachingResolver', () => {
     let address = '127.0.0.11';
     const server = await serve((query) => [respond(query, [a(NAME, address, 15)])]);
     let now = 1000;
-    const resolver = new CachingResolver({ nowMs: () => now, startedAt: '' }, server, NAME);
+    const resolver = new CachingResolver({ nowMs: () => now, startedAt: '', startedAtWallMs: 0 }, server, NAME);
     expect(resolver.current()).toBeNull();
     expect(resolver.current()).toBeNull();
     await until(() => resolver.current() !== null);
@@ -94,7 +94,7 @@ describe('CachingResolver', () => {
     let isGone = false;
     const server = await serve((query) => [isGone ? respond(query, [], 2) : respond(query, [a(NAME, '127.0.0.11', 1)])]);
     let now = 0;
-    const resolver = new CachingResolver({ nowMs: () => now, startedAt: '' }, server, NAME);
+    const resolver = new CachingResolver({ nowMs: () => now, startedAt: '', startedAtWallMs: 0 }, server, NAME);
     await until(() => resolver.current() !== null);
     isGone = true;
     now = 1000;

@@ -20,6 +20,7 @@ export const DEFINITIONS = {
   dualActiveMs: 'time in which two gates said 200 at once; each is asked every 50 ms, an answer counts within 250 ms of its question, and stands until the next one that counts (at most 100 ms)',
   staleEpochWritesAccepted: 'writes acknowledged after the observer saw a later epoch chosen (in a majority of the tables, or in an acknowledgement)',
   writesUnaccounted: "acknowledged writes that are neither in the new region's table nor in the divergence report at the end",
+  changesUnaccounted: "acknowledged overwrites and removals that neither show in the new region's table, nor were followed by one that does, nor are in the divergence report at the end",
   writesAcknowledged: 'writes answered with 200 and their own id',
 } as const;
 

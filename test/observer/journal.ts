@@ -85,6 +85,71 @@ export interface FaultRecord {
 /** Which of this run's writes a table (or the divergence report) holds: id → its stored form as text. */
 export type StoredWrites = ReadonlyMap<string, string>;
 
+/**
+ * One change of one order, new or not. `text` null: it was removed. `unknown`: it may take effect at any time from its sending on, or never.
+ */
+export interface Change {
+  readonly id: string;
+  readonly text: string | null;
+  readonly outcome: 'acknowledged' | 'refused' | 'unknown';
+  readonly sentAtMs: number;
+  readonly answeredAtMs: number | null;
+}
+
+/** A command of the product, run by the observer as a user would. */
+export interface CommandRun {
+  readonly words: readonly string[];
+  readonly startedAtMs: number;
+  readonly endedAtMs: number;
+  readonly exitCode: number;
+  /** The JSON that it answered with; null where it answered with none. */
+  readonly answer: unknown;
+  /** The end of what it said besides. */
+  readonly said: string;
+}
+
+/** A restore that the observer asked for, and the table that came of it, as the observer read it. */
+export interface RestoreRecord {
+  readonly run: CommandRun;
+  readonly region: string;
+  readonly into: string;
+  /** The moment asked for, in milliseconds since 1970. */
+  readonly atWallMs: number;
+  /** Of all the observer's orders; null where the table could not be read. */
+  readonly stored: StoredWrites | null;
+  /** Every item of that table, the observer's or not. */
+  readonly items: number;
+}
+
+/** An attempt to destroy or unlock what is locked, and what the store answered. */
+export interface AttackRecord {
+  readonly region: string;
+  readonly object: string;
+  readonly attack: string;
+  /** Whether the locked version reads as before and is locked as before, whatever the answer was. */
+  readonly isUnharmed: boolean;
+  /** Whether the store refused it (or, where the attack is one that any store takes, only put something beside the locked version). */
+  readonly isRefused: boolean;
+  readonly answer: string;
+}
+
+/** Overwrites and removals of orders, and what became of them. */
+export interface Revised {
+  readonly changes: readonly Change[];
+  /** Those orders in the new region's table at the end. */
+  readonly atEnd: StoredWrites | null;
+  /** Those orders in the divergence report at the end. */
+  readonly divergence: StoredWrites;
+}
+
+/** What the observer did with backups; times are on its own clock, `startedAtWallMs` is where that began. */
+export interface VaultJournal {
+  readonly startedAtWallMs: number;
+  readonly backup: CommandRun;
+  readonly attacks: readonly AttackRecord[];
+  readonly restore: RestoreRecord | null;
+}
+
 export interface Journal {
   readonly attempts: readonly Attempt[];
   readonly gateSamples: readonly GateSample[];
@@ -100,4 +165,7 @@ export interface Journal {
   readonly atEnd: StoredWrites | null;
   /** The product's divergence report at the end of the watch: id → the lost region's version as the report shows it. */
   readonly divergence: StoredWrites;
+  readonly revised: Revised;
+  /** null: these regions have no vault. */
+  readonly vault: VaultJournal | null;
 }

@@ -1,5 +1,6 @@
 // The outside observer: it writes, kills, watches and judges, and shares no code with what it judges.
 //   node test/observer/main.ts --regions .holdfast/local/regions.json --fault kill --out .holdfast/demo/report.json
+//   node test/observer/main.ts --restores 50 --seed 1       no fault: as many restores to random seconds, each compared with the journal
 // Exit status: 0 all invariants held · 1 one was broken (or, with --expect-dual-active, none was seen) · 2 the run could not be played ·
 // 3 a bar was missed, only with --bars.
 import { parseArgs } from 'node:util';
@@ -7,8 +8,10 @@ import { startClock } from './clock.ts';
 import { composeReport } from './compose-report.ts';
 import type { FaultRecord } from './journal.ts';
 import { play } from './play.ts';
-import { printTable, writeReport } from './report.ts';
+import { describeMachine, gitCommit, printTable, writeReport } from './report.ts';
+import { playRestores, RESTORE_TIMINGS, type RestoresOptions } from './restores.ts';
 import { TIMINGS } from './timings.ts';
+import { describeDifferences } from './vault-verdicts.ts';
 import { computeFigures, judgeBars, judgeInvariants } from './verdicts.ts';
 
 const FAULTS = ['kill', 'hang', 'partition', 'sick'] as const;
@@ -21,29 +24,26 @@ async function main(): Promise<number> {
       out: { type: 'string', default: '.holdfast/demo/report.json' },
       'expect-dual-active': { type: 'boolean', default: false },
       bars: { type: 'boolean', default: false },
+      cli: { type: 'string', default: 'src/cli/main.ts' },
+      restores: { type: 'string' },
+      seed: { type: 'string' },
     },
   });
-  const kind: FaultRecord['kind'] | undefined = FAULTS.find((name) => name === values.fault);
-  if (kind === undefined) throw new Error(`--fault ${values.fault} is unknown: it may be ${FAULTS.join(', ')}`);
-
+  const product = [process.execPath, values.cli];
   const givenUp = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => givenUp.abort(new Error(`the run was given up by ${signal}`)));
   }
-  const clock = startClock();
-  const played = await play({
-    clock,
-    regionsPath: values.regions,
-    reportPath: values.out,
-    kind,
-    timings: TIMINGS,
-    say: (line) => console.log(line),
-    signal: givenUp.signal,
-  });
+  const common = { clock: startClock(), regionsPath: values.regions, product, say: (line: string) => console.log(line), signal: givenUp.signal };
+  if (values.restores !== undefined) return await restores(common, Number(values.restores), Number(values.seed ?? Math.floor(Math.random() * 2 ** 32)), values.out);
+  const kind: FaultRecord['kind'] | undefined = FAULTS.find((name) => name === values.fault);
+  if (kind === undefined) throw new Error(`--fault ${values.fault} is unknown: it may be ${FAULTS.join(', ')}`);
+
+  const played = await play({ ...common, reportPath: values.out, kind, timings: TIMINGS });
   const figures = computeFigures(played.journal);
   const bars = judgeBars(kind, figures);
   const invariants = judgeInvariants(played.journal, played.endedAtMs, TIMINGS.watchAfterReturnMs);
-  writeReport(values.out, composeReport({ clock, played, figures, bars, invariants }));
+  writeReport(values.out, composeReport({ clock: common.clock, played, figures, bars, invariants }));
   console.log(printTable(figures, bars, invariants));
   console.log(`\nreport: ${values.out}`);
 
@@ -56,6 +56,23 @@ async function main(): Promise<number> {
   if (missed.length > 0) console.log(`bars missed: ${missed.join(', ')}`);
   if (invariants.some((invariant) => !invariant.held)) return 1;
   return values.bars && missed.length > 0 ? 3 : 0;
+}
+
+/** @returns 0 when every restored table was the journal's state of its second */
+async function restores(common: Omit<RestoresOptions, 'restores' | 'seed' | 'timings'>, count: number, seed: number, out: string): Promise<number> {
+  if (!Number.isSafeInteger(count) || count < 1) throw new Error('--restores must be a whole number from 1');
+  if (!Number.isSafeInteger(seed)) throw new Error('--seed must be a whole number');
+  const played = await playRestores({ ...common, restores: count, seed, timings: RESTORE_TIMINGS });
+  writeReport(out, { version: 1, startedAt: common.clock.startedAt, commit: gitCommit(), machine: describeMachine(), ...played });
+  const compared = played.restored.flatMap(({ comparison }) => comparison ?? []);
+  const sum = (of: (one: (typeof compared)[number]) => number) => compared.reduce((total, one) => total + of(one), 0);
+  const equal = compared.filter((one) => describeDifferences(one).length === 0).length;
+  console.log(
+    `\n${equal} of ${count} restores equal the journal of their second: ${sum((c) => c.right)} orders right, ${sum((c) => c.ambiguous)} may be either way, missing ${sum((c) => c.missing.length)}, extra ${sum((c) => c.extra.length)}, wrong ${sum((c) => c.wrong.length)}`,
+  );
+  for (const problem of played.problems.slice(0, 20)) console.log(`  ${problem}`);
+  console.log(`report: ${out}`);
+  return played.problems.length === 0 ? 0 : 1;
 }
 
 try {

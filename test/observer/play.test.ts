@@ -12,7 +12,8 @@ import { computeFigures, type Figures, judgeBars, judgeInvariants } from './verd
 const QUICK = {
   ...TIMINGS,
   warmUpMs: 1500,
-  heldMs: 2500,
+  writeAfterBackupMs: 1000,
+  heldMs: 4500,
   serveBeforeReturnMs: 300,
   watchAfterReturnMs: 1500,
   divergenceLimitMs: 1500,
@@ -28,7 +29,7 @@ async function rehearse(network: number, kind: FaultRecord['kind'], mistakes: Mi
     const clock = startClock();
     const signal = new AbortController().signal;
     const reportPath = `${stage.directory}/report.json`;
-    const played: Played = await play({ clock, regionsPath: stage.regionsPath, reportPath, kind, timings: QUICK, say: (line) => said.push(line), signal });
+    const played: Played = await play({ clock, regionsPath: stage.regionsPath, reportPath, product: stage.product, kind, timings: QUICK, say: (line) => said.push(line), signal });
     const figures: Figures = computeFigures(played.journal);
     const invariants = judgeInvariants(played.journal, played.endedAtMs, QUICK.watchAfterReturnMs);
     const report = composeReport({ clock, played, figures, bars: judgeBars(kind, figures), invariants });
@@ -53,6 +54,10 @@ test.concurrent(
     expect(figures.detectSeconds).toBeGreaterThan(0);
     expect(figures.detectSeconds).toBeLessThan(5);
     expect(figures.rtoSeconds).toBeGreaterThan(0.7); // the stage pauses twice 400 ms before it opens
+    expect(figures).toMatchObject({ restoreMissing: 0, restoreExtra: 0, restoreWrong: 0, restoreRpoSeconds: 0, wormAttacks: 40, wormAttacksRefused: 40 });
+    expect(figures.restoredItems).toBeGreaterThan(20);
+    expect(figures.changedSinceRestoredMoment).toBeGreaterThan(20);
+    expect(figures.restoreSeconds).toBeGreaterThan(0);
     expect(report).toMatchObject({
       fault: 'kill',
       lostRegion: 'us-east-1',
@@ -73,6 +78,20 @@ test.concurrent(
     expect(figures.writesUnaccounted).toBe(figures.writesLost);
     expect(figures.divergentWritesFound).toBe(0);
     expect(evidence[0]).toMatch(/^obs-[0-9a-f]{8}-\d{7} by us-east-1 in epoch 1, sent at \d+ ms, acknowledged at \d+ ms$/);
+  },
+  LIMIT_MS,
+);
+
+test.concurrent(
+  'a restore that is two seconds late, and a store that lets go what it says it keeps, are both found out',
+  async () => {
+    const { figures, mishaps, broken, evidence } = await rehearse(44, 'kill', { restoresLate: true, bucketYields: true });
+    expect(mishaps).toEqual([]);
+    expect(broken).toEqual(['the restored table is that moment', 'locked copies withstand an administrator']);
+    expect(figures.restoreExtra).toBeGreaterThan(5); // at 30 new orders a second
+    expect(figures.restoreMissing).toBe(0);
+    expect(figures.wormAttacksRefused).toBeLessThan(figures.wormAttacks ?? 0);
+    expect(evidence.some((line) => /^delete the version of packs\/ab\/abab in \S+: AccessDenied: .*; the version is gone$/.test(line))).toBe(true);
   },
   LIMIT_MS,
 );

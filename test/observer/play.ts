@@ -5,6 +5,8 @@ import type { Clock } from './clock.ts';
 import { type Fault, makeFault } from './faults.ts';
 import { lostWrites } from './figures.ts';
 import type { FaultRecord, Journal, StoredWrites } from './journal.ts';
+import { VaultRun } from './play-vault.ts';
+import { Product } from './product.ts';
 import { regionEntry, regionTableName } from './regions-file.ts';
 import { divergentWrites, storedWrites } from './tables.ts';
 import type { Timings } from './timings.ts';
@@ -33,6 +35,8 @@ export interface PlayOptions {
   readonly clock: Clock;
   readonly regionsPath: string;
   readonly reportPath: string;
+  /** The product's command line: the program and its first arguments. */
+  readonly product: readonly string[];
   readonly kind: FaultRecord['kind'];
   readonly timings: Timings;
   readonly say: (line: string) => void;
@@ -51,7 +55,9 @@ export async function play(options: PlayOptions): Promise<Played> {
   let running: Fault | null = null;
   try {
     const run = new Run(watch, timings, { clock, say, signal }, note);
-    const struck = await run.waitForCalm();
+    const product = new Product(clock, options.product, signal);
+    const vault = watch.buckets.length === 0 ? null : new VaultRun({ watch, product, startedAtWallMs: clock.startedAtWallMs, note });
+    const struck = await run.waitForFault(vault);
     const fault = makeFault({
       kind: options.kind,
       regionsPath: options.regionsPath,
@@ -69,12 +75,18 @@ export async function play(options: PlayOptions): Promise<Played> {
     note(await fault.end());
     const returnedAtMs = await run.waitForReturn(record.region, endedAtMs);
     running = null;
-    const journal = await run.watchReturn(record, opening, returnedAtMs);
+    const journal = await run.watchReturn(record, opening, returnedAtMs, vault);
     return { watch, journal, newRegion: opening?.region ?? null, openedAtMs: opening?.atMs ?? null, endedAtMs: clock.nowMs(), events };
   } finally {
     if (running !== null) await running.undo();
     await watch.stop();
   }
+}
+
+/** What a table or the divergence report holds of either customer's orders. */
+interface Listed {
+  readonly written: StoredWrites;
+  readonly revised: StoredWrites;
 }
 
 interface Opening {
@@ -96,7 +108,16 @@ class Run {
     this.#note = note;
   }
 
-  /** Resolves in the middle of writing, once one region serves and the register is calm: who will be struck, in which epoch. */
+  /** Resolves in the middle of writing, with a backup made and writes made since: who will be struck, in which epoch. */
+  async waitForFault(vault: VaultRun | null): Promise<{ region: string; epoch: number; ballot: string }> {
+    const calm = await this.waitForCalm();
+    if (vault === null) return calm;
+    await vault.backUp();
+    await this.#pass('writes that are not in the backup', this.#waiting.clock.nowMs() + this.#timings.writeAfterBackupMs);
+    return await this.waitForCalm();
+  }
+
+  /** Resolves in the middle of writing, once one region serves and the register is calm: who would be struck, in which epoch. */
   async waitForCalm(): Promise<{ region: string; epoch: number; ballot: string }> {
     const { reader, writer, sampler } = this.#watch;
     const { clock } = this.#waiting;
@@ -130,7 +151,7 @@ class Run {
     if (opened === null) return null;
     const atMs = this.#waiting.clock.nowMs();
     this.#note(`${opened} opened`);
-    const stored = await this.#scan(opened);
+    const stored = (await this.#scan(opened))?.written ?? null;
     this.#note(stored === null ? `the table of ${opened} could not be read` : `the table of ${opened} held ${stored.size} of this run's writes`);
     return { region: opened, atMs, stored };
   }
@@ -166,21 +187,25 @@ class Run {
   }
 
   /** Watches the returned region, waits for the divergence report, stops writing, and reads everything a last time. */
-  async watchReturn(fault: FaultRecord, opening: Opening | null, returnedAtMs: number | null): Promise<Journal> {
-    const { writer, sampler, reader } = this.#watch;
+  async watchReturn(fault: FaultRecord, opening: Opening | null, returnedAtMs: number | null, vault: VaultRun | null): Promise<Journal> {
+    const { writer, reviser, sampler, reader } = this.#watch;
     const { clock } = this.#waiting;
     const since = returnedAtMs ?? clock.nowMs();
     const lost = () => (opening?.stored ? lostWrites(writer.attempts, fault.epoch, opening.stored) : []);
-    let divergence: StoredWrites = new Map();
+    let divergence: Listed = { written: new Map(), revised: new Map() };
     while (opening !== null) {
       divergence = await this.#divergence(opening.region, fault.region);
-      const missing = lost().filter((w) => !divergence.has(w.id)).length;
+      const missing = lost().filter((w) => !divergence.written.has(w.id)).length;
       if (missing === 0 || clock.nowMs() - since > this.#timings.divergenceLimitMs) break;
       await this.#pass(`${missing} of ${lost().length} lost writes to appear in the divergence report`, clock.nowMs() + this.#timings.divergenceLookMs);
     }
-    this.#note(`the divergence report lists ${lost().filter((w) => divergence.has(w.id)).length} of ${lost().length} lost writes`);
+    this.#note(`the divergence report lists ${lost().filter((w) => divergence.written.has(w.id)).length} of ${lost().length} lost writes`);
+    if (vault !== null && opening !== null) {
+      await vault.attack(opening.region, (region) => region !== fault.region || returnedAtMs !== null);
+      await vault.restore(opening.region, fault);
+    }
     await this.#pass(`${fault.region} to have been watched for ${this.#timings.watchAfterReturnMs / 1000} s after its return`, since + this.#timings.watchAfterReturnMs);
-    await writer.stop();
+    await Promise.all([writer.stop(), reviser.stop()]);
     const atEnd = opening === null ? null : await this.#scan(opening.region);
     if (opening !== null) divergence = await this.#divergence(opening.region, fault.region);
     await sampler.stop();
@@ -193,8 +218,10 @@ class Run {
       fault,
       returnedAtMs,
       atOpening: opening?.stored ?? null,
-      atEnd,
-      divergence,
+      atEnd: atEnd?.written ?? null,
+      divergence: divergence.written,
+      revised: { changes: reviser.changes, atEnd: atEnd?.revised ?? null, divergence: divergence.revised },
+      vault: vault?.journal() ?? null,
     };
   }
 
@@ -211,23 +238,23 @@ class Run {
       );
   }
 
-  async #scan(region: string): Promise<StoredWrites | null> {
+  async #scan(region: string): Promise<Listed | null> {
     try {
       const { keyName, items } = await this.#watch.tablesOf(region).scan(this.#watch.file.tableName);
-      return storedWrites(this.#watch.writer.run, keyName, items);
+      return { written: storedWrites(this.#watch.writer.run, keyName, items), revised: storedWrites(this.#watch.reviser.run, keyName, items) };
     } catch (error) {
       this.#note(`reading the table of ${region} failed: ${String(error)}`);
       return null;
     }
   }
 
-  async #divergence(region: string, origin: string): Promise<StoredWrites> {
+  async #divergence(region: string, origin: string): Promise<Listed> {
     try {
       const items = await this.#watch.tablesOf(region).readDivergence(regionTableName(this.#watch.file), origin);
-      return divergentWrites(this.#watch.writer.run, items);
+      return { written: divergentWrites(this.#watch.writer.run, items), revised: divergentWrites(this.#watch.reviser.run, items) };
     } catch (error) {
       this.#note(`reading the divergence report of ${region} failed: ${String(error)}`);
-      return new Map();
+      return { written: new Map(), revised: new Map() };
     }
   }
 

@@ -19,6 +19,8 @@ const regionsFile = z.looseObject({
   group: z.string().default('orders'),
   regionTable: z.string().optional(),
   registerTables: z.record(z.string(), z.string()).optional(),
+  /** By region; absent: these regions have no vault. */
+  vaultBuckets: z.record(z.string(), z.string()).optional(),
   control: z.looseObject({ url: z.url() }).optional(),
 });
 

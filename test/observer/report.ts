@@ -4,7 +4,10 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { dirname } from 'node:path';
 import { DEFINITIONS } from './figures.ts';
+import { VAULT_DEFINITIONS } from './vault-verdicts.ts';
 import type { Bar, Figures, Invariant } from './verdicts.ts';
+
+export const ALL_DEFINITIONS = { ...DEFINITIONS, ...VAULT_DEFINITIONS } as const;
 
 export function gitCommit(): string {
   try {
@@ -34,8 +37,8 @@ export function writeReport(path: string, report: object): void {
 
 export function printTable(figures: Figures, bars: readonly Bar[], invariants: readonly Invariant[]): string {
   const lines = ['', `${'figure'.padEnd(28)}${'measured'.padStart(10)}${'bar'.padStart(8)}`];
-  for (const name of Object.keys(DEFINITIONS)) {
-    if (!isFigure(name, figures)) continue;
+  for (const name of Object.keys(ALL_DEFINITIONS)) {
+    if (!isFigure(name, figures) || (isOfVault(name) && figures.wormAttacks === null)) continue;
     const bar = bars.find((b) => b.figure === name);
     const verdict = bar === undefined ? '' : bar.isMet ? '  met' : '  MISSED';
     lines.push(`${name.padEnd(28)}${shown(figures[name]).padStart(10)}${(bar === undefined ? '' : `≤ ${bar.atMost}`).padStart(8)}${verdict}`);
@@ -45,6 +48,11 @@ export function printTable(figures: Figures, bars: readonly Bar[], invariants: r
     lines.push(`  ${held ? 'held  ' : 'BROKEN'}  ${name}: ${because}`, ...(held ? [] : evidence.map((line) => `            ${line}`)));
   }
   return lines.join('\n');
+}
+
+/** Without a vault there is nothing to say of one. */
+function isOfVault(name: string): boolean {
+  return name in VAULT_DEFINITIONS;
 }
 
 function isFigure(name: string, figures: Figures): name is keyof Figures {

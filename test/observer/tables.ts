@@ -1,6 +1,6 @@
 // The observer's own reading of the tables, through the SDK at each region's endpoint. Strongly consistent, with time-outs that end the
 // call (the SDK's plain requestTimeout only logs), no retries of its own: a region that is gone must not hold the observer up.
-import { DescribeTableCommand, DynamoDBClient, GetItemCommand, QueryCommand, ScanCommand, type AttributeValue } from '@aws-sdk/client-dynamodb';
+import { DeleteTableCommand, DescribeTableCommand, DynamoDBClient, GetItemCommand, QueryCommand, ScanCommand, type AttributeValue } from '@aws-sdk/client-dynamodb';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { Agent } from 'node:http';
 import { z } from 'zod';
@@ -67,6 +67,11 @@ export class RegionTables {
     if (keyName === undefined) throw new Error(`table ${tableName} in ${this.region} names no partition key`);
     const segments = Array.from({ length: SCAN_SEGMENTS }, (_, segment) => this.#scanSegment(tableName, segment));
     return { keyName, items: (await Promise.all(segments)).flat() };
+  }
+
+  /** As an administrator: for tables that a restore made. */
+  async drop(tableName: string): Promise<void> {
+    await this.#patiently(() => this.#client.send(new DeleteTableCommand({ TableName: tableName })));
   }
 
   /** The product's divergence report for writes that `origin` accepted: rows of the region table. */

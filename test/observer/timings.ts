@@ -4,6 +4,8 @@ export interface Timings {
   /** Calm writing before the fault. */
   readonly warmUpMs: number;
   readonly calmLimitMs: number;
+  /** Between the backup and the fault: what is written then can only be restored from the log. */
+  readonly writeAfterBackupMs: number;
   /** How long hang, partition and sick last. */
   readonly heldMs: number;
   readonly openingLimitMs: number;
@@ -17,8 +19,9 @@ export interface Timings {
 }
 
 export const TIMINGS: Timings = {
-  warmUpMs: 10_000,
+  warmUpMs: 8000,
   calmLimitMs: 90_000,
+  writeAfterBackupMs: 4000,
   heldMs: 60_000,
   openingLimitMs: 120_000,
   firstWriteLimitMs: 60_000,

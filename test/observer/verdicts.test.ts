@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AcknowledgedWrite, GateSample, Journal, RegisterReading } from './journal.ts';
 import { printTable } from './report.ts';
+import { VAULT_DEFINITIONS } from './vault-verdicts.ts';
 import { computeFigures, type Figures, judgeBars, judgeInvariants, sampledShares } from './verdicts.ts';
 
 const EAST = 'us-east-1';
@@ -62,6 +63,8 @@ const good: Journal = {
   atOpening: stored(kept),
   atEnd: stored(kept, later),
   divergence: stored(lost),
+  revised: { changes: [], atEnd: new Map(), divergence: new Map() },
+  vault: null,
 };
 
 const broken = (change: Partial<Journal>, endedAtMs = ENDED_AT_MS) =>
@@ -93,6 +96,18 @@ describe('judgeInvariants', () => {
     const [only] = broken({ divergence: new Map(), atEnd: stored(kept) });
     expect(only?.name).toBe('nothing acknowledged is lost in silence');
     expect(only?.evidence.map((line) => line.split(' ')[0])).toEqual([lost.id, later.id]);
+  });
+
+  test('an overwrite that the new region never got and no report lists is named', () => {
+    const made = { id: 'rev-1', outcome: 'acknowledged', sentAtMs: 9000, answeredAtMs: 9010 } as const;
+    const changes = [
+      { ...made, text: 'one.' },
+      { ...made, text: 'two.', sentAtMs: 9100, answeredAtMs: 9110 },
+    ];
+    const atEnd = new Map([['rev-1', 'one.']]);
+    const [only] = broken({ revised: { changes, atEnd, divergence: new Map() } });
+    expect(only).toEqual({ name: 'nothing acknowledged is lost in silence', evidence: ['rev-1 overwritten, sent at 9100 ms, acknowledged at 9110 ms'] });
+    expect(broken({ revised: { changes, atEnd, divergence: new Map([['rev-1', 'two.']]) } })).toEqual([]);
   });
 
   test('a lost write that appears after the opening', () => {
@@ -147,7 +162,9 @@ describe('figures and bars', () => {
       dualActiveMs: 0,
       staleEpochWritesAccepted: 0,
       writesUnaccounted: 0,
+      changesUnaccounted: 0,
       writesAcknowledged: 3,
+      ...Object.fromEntries(Object.keys(VAULT_DEFINITIONS).map((name) => [name, null])),
     });
   });
 

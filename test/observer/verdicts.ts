@@ -2,6 +2,8 @@
 // because a slow machine can miss a bar but cannot break an invariant.
 import * as figures from './figures.ts';
 import type { AcknowledgedWrite, Journal } from './journal.ts';
+import { unaccountedChanges } from './restored-state.ts';
+import { computeVaultFigures, judgeVault, type VaultFigures } from './vault-verdicts.ts';
 
 /**
  * Below this share of the samples that were due, a `dualActiveMs` of zero means nothing. Low, for a slow machine must not fail a run: one
@@ -11,7 +13,7 @@ const SAMPLED_SHARE_MIN = 0.2;
 const EVIDENCE_MAX = 20;
 const LEASE_SECONDS = 20;
 
-export interface Figures {
+export interface Figures extends VaultFigures {
   readonly detectSeconds: number | null;
   readonly detectFirstSightingSeconds: number | null;
   readonly rtoSeconds: number | null;
@@ -21,6 +23,7 @@ export interface Figures {
   readonly dualActiveMs: number;
   readonly staleEpochWritesAccepted: number;
   readonly writesUnaccounted: number | null;
+  readonly changesUnaccounted: number | null;
   readonly writesAcknowledged: number;
 }
 
@@ -39,7 +42,7 @@ export interface Bar {
 }
 
 export function computeFigures(journal: Journal): Figures {
-  const { attempts, readings, acceptors, fault, atOpening, atEnd, divergence } = journal;
+  const { attempts, readings, acceptors, fault, atOpening, atEnd, divergence, revised } = journal;
   const lost = atOpening === null ? null : figures.lostWrites(attempts, fault.epoch, atOpening);
   const stale = figures.staleEpochWrites(readings, acceptors, attempts);
   return {
@@ -52,7 +55,9 @@ export function computeFigures(journal: Journal): Figures {
     dualActiveMs: figures.dualActiveMs(journal.gateSamples),
     staleEpochWritesAccepted: stale.inFlight.length + stale.sentAfter.length,
     writesUnaccounted: atEnd === null ? null : figures.unaccountedWrites(attempts, atEnd, divergence).length,
+    changesUnaccounted: revised.atEnd === null ? null : unaccountedChanges(revised.changes, revised.atEnd, revised.divergence).length,
     writesAcknowledged: figures.acknowledgedWrites(attempts).length,
+    ...computeVaultFigures(journal),
   };
 }
 
@@ -68,6 +73,7 @@ export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterR
   const lost = atOpening === null ? [] : figures.lostWrites(attempts, fault.epoch, atOpening);
   const servedAgain = overAtMs === null ? [] : figures.gateOpenAfterEpochOver(journal.gateSamples, fault.region, overAtMs);
   const acknowledgedAgain = stale.sentAfter.filter((w) => w.region === fault.region);
+  const vault = judgeVault(journal);
   return [
     invariant(
       'one region at a time',
@@ -83,9 +89,9 @@ export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterR
     ),
     invariant(
       'nothing acknowledged is lost in silence',
-      'every acknowledged write is in the new region or in the divergence report',
+      'every acknowledged write, overwrite and removal is in the new region or in the divergence report',
       'acknowledged writes are in neither the new region nor the divergence report',
-      atEnd === null ? ['the tables were not read at the end'] : figures.unaccountedWrites(attempts, atEnd, divergence).map(describeWrite),
+      unaccounted(journal),
     ),
     invariant(
       'nothing merges by itself',
@@ -103,9 +109,30 @@ export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterR
       'writes were acknowledged by a region that did not hold the epoch which it named',
       figures.writesByNonHolder(readings, acceptors, attempts).map(describeWrite),
     ),
+    ...(journal.vault === null
+      ? []
+      : [
+          invariant(
+            'the restored table is that moment',
+            'every order is in the restored table as the journal says it was at that moment',
+            'orders in the restored table are not as they were at that moment',
+            vault.restored,
+          ),
+          invariant('locked copies withstand an administrator', `the store refused each of ${journal.vault.attacks.length} attacks`, 'attacks on locked versions were not refused', vault.withstood),
+        ]),
     invariant('the run measured what it claims', 'the fault, the take-over and the return were all watched', 'the run did not see all that it should', [
       ...missingMeasurements(journal, overAtMs, endedAtMs, watchAfterReturnMs),
+      ...vault.notMeasured,
     ]),
+  ];
+}
+
+function unaccounted({ attempts, atEnd, divergence, revised }: Journal): string[] {
+  if (atEnd === null || revised.atEnd === null) return ['the tables were not read at the end'];
+  const changes = unaccountedChanges(revised.changes, revised.atEnd, revised.divergence);
+  return [
+    ...figures.unaccountedWrites(attempts, atEnd, divergence).map(describeWrite),
+    ...changes.map(({ id, text, sentAtMs, answeredAtMs }) => `${id} ${text === null ? 'removed' : 'overwritten'}, sent at ${ms(sentAtMs)}, acknowledged at ${ms(answeredAtMs)}`),
   ];
 }
 

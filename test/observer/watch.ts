@@ -6,10 +6,14 @@ import { CachingResolver } from './dns-client.ts';
 import { GateSampler, gateTarget, type GateTarget } from './gate-sampler.ts';
 import { RegisterReader } from './register-reader.ts';
 import { type RegionsFile, readRegionsFile, regionEntry, registerTableName } from './regions-file.ts';
+import { Reviser } from './reviser.ts';
 import { RegionTables } from './tables.ts';
+import { VaultBucket } from './vault-bucket.ts';
 import { Writer } from './writer.ts';
 
 const WRITES_PER_SECOND = 30;
+const CHANGES_PER_SECOND = 10;
+const CHANGES_OUTSTANDING_MAX = 2;
 
 /** Half of the gate's reserved concurrency: the sampler must not push out the health checks that it measures. */
 const GATE_OUTSTANDING_MAX = 2;
@@ -18,6 +22,9 @@ export interface Watch {
   readonly file: RegionsFile;
   readonly resolver: CachingResolver;
   readonly writer: Writer;
+  readonly reviser: Reviser;
+  /** Empty where the regions have no vault. */
+  readonly buckets: readonly VaultBucket[];
   readonly sampler: GateSampler;
   readonly reader: RegisterReader;
   readonly cpu: CpuAccount;
@@ -39,6 +46,9 @@ export function startWatch(clock: Clock, regionsPath: string): Watch {
   const serviceClient = new BoundedHttpClient(clock);
   const resolver = new CachingResolver(clock, file.dns, file.service.name);
   const writer = new Writer({ clock, resolver, client: serviceClient, service: file.service, writesPerSecond: WRITES_PER_SECOND });
+  const revisingClient = new BoundedHttpClient(clock, REQUEST_TIMEOUT_MS, CHANGES_OUTSTANDING_MAX);
+  const reviser = new Reviser({ resolver, client: revisingClient, service: file.service, changesPerSecond: CHANGES_PER_SECOND });
+  const buckets = Object.entries(file.vaultBuckets ?? {}).map(([region, name]) => new VaultBucket(region, regionEntry(file, region).endpoint, name));
   const sampler = new GateSampler(clock, gateClient, gateTargets(file));
   const reader = new RegisterReader(
     clock,
@@ -56,11 +66,14 @@ export function startWatch(clock: Clock, regionsPath: string): Watch {
   reader.start();
   sampler.start();
   writer.start();
+  reviser.start();
   cpu.start();
   return {
     file,
     resolver,
     writer,
+    reviser,
+    buckets,
     sampler,
     reader,
     cpu,
@@ -75,9 +88,11 @@ export function startWatch(clock: Clock, regionsPath: string): Watch {
     stop: async () => {
       reader.stop();
       cpu.stop();
-      await Promise.all([writer.stop(), sampler.stop()]);
+      await Promise.all([writer.stop(), reviser.stop(), sampler.stop()]);
       gateClient.close();
       serviceClient.close();
+      revisingClient.close();
+      for (const bucket of buckets) bucket.close();
       for (const own of tables.values()) own.close();
     },
   };

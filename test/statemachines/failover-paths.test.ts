@@ -1,10 +1,11 @@
 // Why: every failure of every step must end in a named outcome, roll back before the gate was opened, and only go forward after it.
 import { describe, expect, it } from 'vitest';
-import { ScriptedError, type Script, walk } from './interpreter.ts';
-import { invokedBy, readMachine, tasksOf } from './machine.ts';
+import { ScriptedError, type Script, walk as walkMachine } from './interpreter.ts';
+import { callsOf, invokedBy, readMachine } from './machine.ts';
 
-const { machine } = readMachine();
+const { machine } = readMachine('failover');
 const input = { group: 'orders', epoch: 2, attempt: 1, target: 'us-west-2' };
+const walk: typeof walkMachine = (of, given, script) => walkMachine(of, given, script, 'fo-2-1');
 
 const GOOD: Readonly<Record<string, unknown>> = {
   TakeLease: { epoch: 2, attempt: 1, takenAtMs: 1000 },
@@ -152,7 +153,7 @@ describe('a failover', () => {
     }
   });
 
-  const superseded = tasksOf(machine).filter(([name]) => !name.startsWith('Notify'));
+  const superseded = callsOf(machine).filter(([name]) => !name.startsWith('Notify'));
   it.each(superseded.map(([name]) => name))('ends at once in %s when another one acts', async (name) => {
     const task = superseded.find(([each]) => each === name)?.[1];
     if (task === undefined) throw new Error(`${name} is gone`);

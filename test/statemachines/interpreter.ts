@@ -1,8 +1,7 @@
 // Why: what the machine does when a step fails is a promise; this walks the deployed file with scripted answers, by the rules of the Amazon
-// States Language that the file uses (Task, Choice, Retry, Catch, Assign, JSONata), and without waiting.
+// States Language that the files use (Task, Map, Choice, Retry, Catch, Assign, JSONata), and without waiting.
 import jsonata from 'jsonata';
-import type { Machine, State, Task } from './machine.ts';
-import { invokedBy } from './machine.ts';
+import { type Call, type Catcher, invokedBy, type Machine, type State } from './machine.ts';
 
 export class ScriptedError extends Error {
   constructor(name: string) {
@@ -14,77 +13,127 @@ export class ScriptedError extends Error {
 /** What an invoked function answers: a value, or an error by name. */
 export type Script = (functionName: string, payload: Readonly<Record<string, unknown>>, call: number) => unknown;
 
-export type Walk = { readonly path: readonly string[]; readonly end: string; readonly cause: unknown; readonly calls: readonly { readonly name: string; readonly payload: unknown }[] };
+export type Walk = {
+  readonly path: readonly string[];
+  readonly end: string;
+  readonly output: unknown;
+  readonly cause: unknown;
+  readonly calls: readonly { readonly name: string; readonly payload: Readonly<Record<string, unknown>> }[];
+};
 
-type Bindings = { readonly variables: Record<string, unknown>; readonly input: unknown; readonly result?: unknown; readonly errorOutput?: unknown };
+type Bindings = { readonly variables: Record<string, unknown>; readonly input: unknown; readonly result?: unknown; readonly errorOutput?: unknown; readonly item?: unknown };
 
 const STATES_MAX = 3000;
 
-export async function walk(machine: Machine, input: Readonly<Record<string, unknown>>, script: Script): Promise<Walk> {
-  const calls: { name: string; payload: unknown }[] = [];
-  const path: string[] = [];
-  let bindings: Bindings = { variables: {}, input };
-  const context = { Execution: { Input: input, Name: `fo-${String(input['epoch'])}-${String(input['attempt'])}` }, Task: { Token: 'token' } };
-  const evaluate = (value: unknown, more: Partial<Bindings> = {}) => evaluateAll(value, { ...bindings, ...more }, context);
-  const move = async (assign: Record<string, unknown> | undefined, more: Partial<Bindings>) => {
-    bindings = { ...bindings, variables: { ...bindings.variables, ...Object.fromEntries(Object.entries((await evaluate(assign ?? {}, more)) ?? {})) } };
-  };
-
-  let name = machine.StartAt;
-  while (path.length < STATES_MAX) {
-    path.push(name);
-    const state: State | undefined = machine.States[name];
-    if (state === undefined) throw new Error(`the machine goes to '${name}', which is no state`);
-    if (state.Type === 'Succeed') return { path, end: name, cause: undefined, calls };
-    if (state.Type === 'Fail') return { path, end: name, cause: await evaluate(state.Cause), calls };
-    if (state.Type === 'Choice') {
-      name = state.Default;
-      for (const choice of state.Choices) {
-        const isTrue: unknown = await evaluate(choice.Condition);
-        if (typeof isTrue !== 'boolean') throw new Error(`the condition ${choice.Condition} is ${String(isTrue)}, which is not boolean`);
-        if (!isTrue) continue;
-        await move(choice.Assign, {});
-        name = choice.Next;
-        break;
-      }
-      continue;
-    }
-    const payload = await evaluate(state.Arguments.Payload);
-    const outcome = attempt(state, (call) => {
-      calls.push({ name: invokedBy(state), payload });
-      return script(invokedBy(state), Object.fromEntries(Object.entries(payload ?? {})), call);
-    });
-    if (outcome.kind === 'answered') {
-      const result = state.Resource.endsWith('.waitForTaskToken') ? outcome.value : { Payload: outcome.value };
-      await move(state.Assign, { result });
-      bindings = { ...bindings, input: await evaluate(state.Output, { result }) };
-      name = state.Next;
-    } else {
-      await move(outcome.catcher.Assign, { errorOutput: { Error: outcome.error.name, Cause: outcome.error.message } });
-      name = outcome.catcher.Next;
-    }
-  }
-  throw new Error(`more than ${STATES_MAX} states: the machine goes round for ever`);
+export async function walk(machine: Machine, input: Readonly<Record<string, unknown>>, script: Script, execution = 'run-1'): Promise<Walk> {
+  return new Walker(machine, input, script, execution).walk();
 }
 
-type Outcome = { kind: 'answered'; value: unknown } | { kind: 'caught'; error: Error; catcher: Task['Catch'][number] };
+class Walker {
+  readonly #machine: Machine;
+  readonly #script: Script;
+  readonly #context: { readonly Execution: object; readonly Task: object };
+  readonly #calls: { name: string; payload: Readonly<Record<string, unknown>> }[] = [];
+  readonly #path: string[] = [];
+  #bindings: Bindings;
 
-function attempt(task: Task, call: (number: number) => unknown): Outcome {
-  const used = new Map<Task['Retry'][number], number>();
-  for (let number = 1; ; number += 1) {
+  constructor(machine: Machine, input: Readonly<Record<string, unknown>>, script: Script, execution: string) {
+    this.#machine = machine;
+    this.#script = script;
+    this.#context = { Execution: { Input: input, Name: execution }, Task: { Token: 'token' } };
+    this.#bindings = { variables: {}, input };
+  }
+
+  async walk(): Promise<Walk> {
+    let name = this.#machine.StartAt;
+    while (this.#path.length < STATES_MAX) {
+      this.#path.push(name);
+      const state = this.#machine.States[name];
+      if (state === undefined) throw new Error(`the machine goes to '${name}', which is no state`);
+      const walked = { path: this.#path, end: name, calls: this.#calls };
+      if (state.Type === 'Succeed') return { ...walked, output: this.#bindings.input, cause: undefined };
+      if (state.Type === 'Fail') return { ...walked, output: undefined, cause: await this.#evaluate(state.Cause) };
+      name = state.Type === 'Choice' ? await this.#choose(state) : await this.#work(state);
+    }
+    throw new Error(`more than ${STATES_MAX} states: the machine goes round for ever`);
+  }
+
+  async #choose(state: Extract<State, { Type: 'Choice' }>): Promise<string> {
+    for (const choice of state.Choices) {
+      const isTrue: unknown = await this.#evaluate(choice.Condition);
+      if (typeof isTrue !== 'boolean') throw new Error(`the condition ${choice.Condition} is ${String(isTrue)}, which is not boolean`);
+      if (!isTrue) continue;
+      await this.#assign(choice.Assign, {});
+      return choice.Next;
+    }
+    return state.Default;
+  }
+
+  async #work(state: Extract<State, { Type: 'Task' | 'Map' }>): Promise<string> {
+    let result: unknown;
     try {
-      return { kind: 'answered', value: call(number) };
+      result = state.Type === 'Task' ? await this.#invoke(state, {}) : await this.#each(state);
     } catch (error) {
       if (!(error instanceof ScriptedError)) throw error;
-      const matches = (names: readonly string[]) => names.includes(error.name) || names.includes('States.ALL');
-      const retrier = task.Retry.find((each) => matches(each.ErrorEquals));
-      if (retrier !== undefined && (used.get(retrier) ?? 0) < retrier.MaxAttempts) {
-        used.set(retrier, (used.get(retrier) ?? 0) + 1);
-        continue;
-      }
-      const catcher = task.Catch.find((each) => matches(each.ErrorEquals));
-      if (catcher === undefined) throw new Error(`nothing catches ${error.name}`);
-      return { kind: 'caught', error, catcher };
+      const catcher = state.Catch.find((each) => matches(each, error));
+      if (catcher === undefined) throw new Error(`nothing catches ${error.name}`, { cause: error });
+      await this.#assign(catcher.Assign, { errorOutput: { Error: error.name, Cause: error.message } });
+      return catcher.Next;
+    }
+    await this.#assign(state.Assign, { result });
+    this.#bindings = { ...this.#bindings, input: await this.#evaluate(state.Output, { result }) };
+    return state.Next;
+  }
+
+  /** An item has no variables of its own, and the output of its task is what the Map gets; the first that fails fails the Map. */
+  async #each(state: Extract<State, { Type: 'Map' }>): Promise<unknown[]> {
+    const items: unknown = await this.#evaluate(state.Items);
+    if (!Array.isArray(items)) throw new Error(`the items of ${state.Items} are no list`);
+    const task = state.ItemProcessor.States[state.ItemProcessor.StartAt];
+    if (task === undefined) throw new Error(`the Map starts at '${state.ItemProcessor.StartAt}', which is no state`);
+    const results: unknown[] = [];
+    for (const item of items) {
+      const input = await this.#evaluate(state.ItemSelector, { item });
+      results.push(await this.#evaluate(task.Output, { input, result: await this.#invoke(task, { input, item }) }));
+    }
+    return results;
+  }
+
+  async #invoke(call: Call, more: Partial<Bindings>): Promise<unknown> {
+    const name = invokedBy(call);
+    const payload = Object.fromEntries(Object.entries((await this.#evaluate(call.Arguments.Payload, more)) ?? {}));
+    const value = retried(call.Retry, (number) => {
+      this.#calls.push({ name, payload });
+      return this.#script(name, payload, number);
+    });
+    return call.Resource.endsWith('.waitForTaskToken') ? value : { Payload: value };
+  }
+
+  async #assign(assign: Record<string, unknown> | undefined, more: Partial<Bindings>): Promise<void> {
+    const values = Object.entries((await this.#evaluate(assign ?? {}, more)) ?? {});
+    this.#bindings = { ...this.#bindings, variables: { ...this.#bindings.variables, ...Object.fromEntries(values) } };
+  }
+
+  async #evaluate(value: unknown, more: Partial<Bindings> = {}): Promise<unknown> {
+    const bindings = { ...this.#bindings, ...more };
+    return evaluateAll(value, bindings, bindings.item === undefined ? this.#context : { ...this.#context, Map: { Item: { Value: bindings.item } } });
+  }
+}
+
+function matches({ ErrorEquals }: Catcher | Call['Retry'][number], error: Error): boolean {
+  return ErrorEquals.includes(error.name) || ErrorEquals.includes('States.ALL');
+}
+
+function retried(retriers: Call['Retry'], call: (number: number) => unknown): unknown {
+  const used = new Map<Call['Retry'][number], number>();
+  for (let number = 1; ; number += 1) {
+    try {
+      return call(number);
+    } catch (error) {
+      if (!(error instanceof ScriptedError)) throw error;
+      const retrier = retriers.find((each) => matches(each, error));
+      if (retrier === undefined || (used.get(retrier) ?? 0) >= retrier.MaxAttempts) throw error;
+      used.set(retrier, (used.get(retrier) ?? 0) + 1);
     }
   }
 }

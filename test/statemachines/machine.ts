@@ -1,18 +1,31 @@
-// Why: the state machine's file as typed data, so that the lints and the interpreter read the same thing that is deployed.
-import { readFileSync } from 'node:fs';
+// Why: each state machine's file as typed data, so that the lints and the interpreter read the same thing that is deployed.
+import { readdirSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 const retrierSchema = z.strictObject({ ErrorEquals: z.array(z.string()).min(1), IntervalSeconds: z.int(), MaxAttempts: z.int(), BackoffRate: z.number() });
 const assignSchema = z.record(z.string(), z.unknown());
 const catcherSchema = z.strictObject({ ErrorEquals: z.array(z.string()).min(1), Next: z.string(), Assign: assignSchema.optional() });
 
-const taskSchema = z.strictObject({
+const callSchema = {
   Type: z.literal('Task'),
   Comment: z.string().min(10),
   Resource: z.string(),
   Arguments: z.strictObject({ FunctionName: z.string(), InvocationType: z.literal('Event').optional(), Payload: z.record(z.string(), z.unknown()) }),
   TimeoutSeconds: z.union([z.int().min(1), z.string()]),
   Retry: z.array(retrierSchema).min(1),
+  Output: z.unknown(),
+};
+const taskSchema = z.strictObject({ ...callSchema, Catch: z.array(catcherSchema).min(1), Assign: assignSchema.optional(), Next: z.string() });
+/** Inside a Map: what it throws, the Map catches. */
+const itemTaskSchema = z.strictObject({ ...callSchema, End: z.literal(true) });
+const mapSchema = z.strictObject({
+  Type: z.literal('Map'),
+  Comment: z.string().min(10),
+  Items: z.string(),
+  ItemSelector: z.record(z.string(), z.unknown()),
+  MaxConcurrency: z.int().min(1),
+  // One task an item: more would want an interpreter of its own.
+  ItemProcessor: z.strictObject({ ProcessorConfig: z.strictObject({ Mode: z.literal('INLINE') }), StartAt: z.string(), States: z.record(z.string(), itemTaskSchema) }),
   Catch: z.array(catcherSchema).min(1),
   Assign: assignSchema.optional(),
   Output: z.unknown(),
@@ -33,27 +46,40 @@ const machineSchema = z.strictObject({
   QueryLanguage: z.literal('JSONata'),
   StartAt: z.string(),
   TimeoutSeconds: z.int().min(1),
-  States: z.record(z.string(), z.discriminatedUnion('Type', [taskSchema, choiceSchema, succeedSchema, failSchema])),
+  States: z.record(z.string(), z.discriminatedUnion('Type', [taskSchema, mapSchema, choiceSchema, succeedSchema, failSchema])),
 });
 
 export type Machine = z.output<typeof machineSchema>;
 export type State = Machine['States'][string];
-export type Task = z.output<typeof taskSchema>;
+export type Catcher = z.output<typeof catcherSchema>;
+/** What invokes a function, on its own or for each item of a Map. */
+export type Call = z.output<typeof taskSchema> | z.output<typeof itemTaskSchema>;
 
-export const MACHINE_FILE = new URL('../../statemachines/failover.asl.json', import.meta.url);
+const FOLDER = new URL('../../statemachines/', import.meta.url);
 
-export function readMachine(): { readonly text: string; readonly machine: Machine } {
-  const text = readFileSync(MACHINE_FILE, 'utf8');
+/** `failover` for `failover.asl.json`: every file there is. */
+export const MACHINES = readdirSync(FOLDER).map((file) => file.replace(/\.asl\.json$/, ''));
+
+export function readMachine(name: string): { readonly text: string; readonly machine: Machine } {
+  const text = readFileSync(new URL(`${name}.asl.json`, FOLDER), 'utf8');
   return { text, machine: machineSchema.parse(JSON.parse(text)) };
 }
 
-export function tasksOf(machine: Machine): [string, Task][] {
-  return Object.entries(machine.States).flatMap(([name, state]): [string, Task][] => (state.Type === 'Task' ? [[name, state]] : []));
+/** Those inside a Map too. */
+export function callsOf(machine: Machine): [string, Call][] {
+  return Object.entries(machine.States).flatMap(([name, state]): [string, Call][] => {
+    if (state.Type === 'Task') return [[name, state]];
+    return state.Type === 'Map' ? Object.entries(state.ItemProcessor.States) : [];
+  });
+}
+
+export function catchersOf(state: State): readonly Catcher[] {
+  return state.Type === 'Task' || state.Type === 'Map' ? state.Catch : [];
 }
 
 /** `${TakeLeaseFunctionArn}` → `TakeLease`. */
-export function invokedBy(task: Task): string {
-  return /^\$\{(\w+)FunctionArn\}$/.exec(task.Arguments.FunctionName)?.[1] ?? task.Arguments.FunctionName;
+export function invokedBy(call: Call): string {
+  return /^\$\{(\w+)FunctionArn\}$/.exec(call.Arguments.FunctionName)?.[1] ?? call.Arguments.FunctionName;
 }
 
 /** Every text that is a JSONata expression, anywhere in a value. */

@@ -104,6 +104,11 @@ export class DirectorySite implements VaultSite {
     await this.#keep(name, { ...(await this.#keptOrRefuse(name, versionId)), isHeld });
   }
 
+  fileOf(name: string): string {
+    refuseBadName(name);
+    return this.#path(name);
+  }
+
   #path(name: string): string {
     return path.join(this.#root, name);
   }

@@ -13,6 +13,7 @@ export const PLAN: Plan = {
   ],
   serviceName: 'api.orders.example',
   tables: { data: 'orders', region: 'region', fence: 'fence', log: 'log' },
+  vaultBuckets: { 'us-east-1': 'vault-us-east-1' },
 };
 
 export const ENGINE_DIRECTORY = fileURLToPath(new URL('../../../.holdfast/engine', import.meta.url));

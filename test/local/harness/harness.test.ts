@@ -97,7 +97,7 @@ describe('three regions', { timeout: 30_000 }, () => {
       expect(listed.length).toBeGreaterThan(0);
       for (const pid of listed) expect(existsSync('/proc') ? existsSync(`/proc/${pid}`) : true).toBe(true);
     }
-    expect(content).toMatchObject({ tableName: 'orders', service: { name: 'api.orders.example' }, deployed: true });
+    expect(content).toMatchObject({ tableName: 'orders', service: { name: 'api.orders.example' }, deployed: true, vaultBuckets: PLAN.vaultBuckets });
   });
 
   test('only one harness at a time, and the second does no harm', async () => {

@@ -10,13 +10,14 @@ import { fileURLToPath } from 'node:url';
 import * as dnsPacket from 'dns-packet';
 import { sleep } from '../clock.ts';
 
+const CLI = fileURLToPath(new URL('stage-cli.ts', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('stage-region.ts', import.meta.url));
 const EAST = 'us-east-1';
 const WEST = 'us-west-2';
 const WITNESS = 'eu-west-1';
-const SHIPPING_LAG_MS = 150;
-/** A region that is silent for so long counts as lost. */
-const NOTICE_MS = 800;
+const SHIPPING_LAG_MS = 400;
+/** A region that is silent for so long counts as lost; long enough for a busy machine. */
+const NOTICE_MS = 2000;
 const TELL_LIMIT_MS = 5000;
 
 export interface Mistakes {
@@ -24,17 +25,26 @@ export interface Mistakes {
   readonly forgetsDivergence?: boolean;
   /** A region that wakes from a freeze goes on as if nothing had been. */
   readonly staysOpen?: boolean;
+  /** A restore brings what was written within two seconds after the moment, too. */
+  readonly restoresLate?: boolean;
+  /** A restore of a moment that nothing covers is not refused. */
+  readonly restoresAnything?: boolean;
+  /** A locked version goes although the store says that it refuses. */
+  readonly bucketYields?: boolean;
 }
 
 interface Written {
   readonly id: string;
-  readonly text: string;
+  /** null: removed. */
+  readonly text: string | null;
   readonly epoch: number;
 }
 
 export class Stage {
   readonly directory = mkdtempSync(join(tmpdir(), 'holdfast-rehearsal-'));
   readonly regionsPath = join(this.directory, 'regions.json');
+  /** The product's command line. */
+  readonly product: readonly string[];
   /** What went wrong on the stage itself: a rehearsal with any of these proves nothing. */
   readonly mishaps: string[] = [];
   readonly #hosts: Record<string, string>;
@@ -52,6 +62,7 @@ export class Stage {
   /** @param network stages that play at once need different networks of loopback: 127.0.<network>.x */
   constructor(network: number, mistakes: Mistakes) {
     this.#mistakes = mistakes;
+    this.product = [process.execPath, CLI, this.directory, JSON.stringify(mistakes)];
     this.#hosts = { [EAST]: `127.0.${network}.1`, [WEST]: `127.0.${network}.2`, [WITNESS]: `127.0.${network}.3` };
   }
 
@@ -81,7 +92,9 @@ export class Stage {
   }
 
   async startRegion(region: string): Promise<void> {
-    const child = spawn(process.execPath, [PROGRAM, region, this.#host(region), String(this.#port), this.#log(region)], { stdio: ['pipe', 'pipe', 'ignore'] });
+    const child = spawn(process.execPath, [PROGRAM, region, this.#host(region), String(this.#port), this.#log(region), String(this.#mistakes.bucketYields ?? false)], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     this.#children.set(region, child);
     await new Promise((resolve, reject) => {
       child.stdout?.once('data', resolve);
@@ -173,7 +186,8 @@ export class Stage {
       }),
     );
     const dns = { host: '127.0.0.1', port: this.#dnsPort() };
-    writeFileSync(this.regionsPath, JSON.stringify({ dns, service: { name: 'api.orders.example', port: this.#port }, tableName: 'orders', regions }));
+    const vaultBuckets = Object.fromEntries([EAST, WEST, WITNESS].map((region) => [region, `vault-${region}`]));
+    writeFileSync(this.regionsPath, JSON.stringify({ dns, service: { name: 'api.orders.example', port: this.#port }, tableName: 'orders', regions, vaultBuckets }));
   }
 
   #dnsPort(): number {

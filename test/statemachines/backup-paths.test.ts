@@ -1,0 +1,219 @@
+// Why: every failure of a backup's or a restore's step must end in a named outcome and tell a person, a refusal must be one, and each step must be
+// handed what its function parses.
+import { describe, expect, it } from 'vitest';
+import { parseActingPlan, parseArchiveRequest, parseBackupRequest, parseCommit, parsePointInput, parseWritePart } from '../../src/core/backup/backup-plan.ts';
+import { parseReport, parseRestoredParts, parseRestorePart, parseRestorePlan, parseRestoreRequest } from '../../src/core/backup/restore-plan.ts';
+import { readFailure } from '../../src/client/runbook-runs.ts';
+import { ScriptedError, type Script, type Walk, walk } from './interpreter.ts';
+import { callsOf, invokedBy, type Machine, readMachine } from './machine.ts';
+
+const sum = '0'.repeat(64);
+const digest = { items: 1, bytes: 1, sum };
+const link = { point: '20261128T000000000Z-full-0000000000000000', sha256: sum };
+const chain = 'orders.20261128T000000Z.00000000';
+
+const backupPlan = {
+  acts: true,
+  because: 'anna',
+  group: 'orders',
+  source: 'orders',
+  region: 'us-east-1',
+  epoch: 1,
+  chain,
+  point: link.point,
+  type: 'full',
+  parent: null,
+  key: '0000000000000000',
+  class: 'daily',
+  lockedUntilMs: null,
+  startedAtMs: 1,
+  fromMs: 1,
+  throughMs: null,
+  pieces: [{ id: 'items/0000' }, { id: 'items/0001' }],
+  since: null,
+  until: { 'us-east-1': 0 },
+  cuts: [],
+};
+const part = { entries: { count: 1, bytes: 1, references: '' }, packs: [], packVersions: {}, storedBytes: 1, digest, endedAtMs: 2 };
+const committed = { chain, point: link.point, sha256: sum, items: 7, bytes: 9, storedBytes: 5, throughMs: 3 };
+const restorePlan = {
+  id: '1-a',
+  group: 'orders',
+  by: 'anna',
+  source: 'orders',
+  table: 'orders',
+  keyName: 'id',
+  atMs: 5,
+  isExact: true,
+  chain,
+  base: link,
+  deltas: [],
+  key: '0000000000000000',
+  cuts: [],
+  shards: [{ id: 0 }, { id: 1 }],
+  into: { table: 'orders-restored' },
+  select: { keys: null, prefix: null, from: null, to: null },
+  startedAtMs: 1,
+  coveredFromMs: 1,
+  coveredThroughMs: 9,
+};
+const restoredPart = { items: 1, removed: 0, bytes: 1, digest, newestAtMs: null };
+
+const GOOD: Readonly<Record<string, unknown>> = {
+  PlanBackup: backupPlan,
+  WriteBackupPart: part,
+  CommitPoint: committed,
+  VerifyPoint: { chain, point: link.point, isVerified: true, items: 7, bytes: 9, readFrom: 'us-west-2, eu-west-1' },
+  ArchiveLog: { acts: true, because: '', throughMs: 1, points: [] },
+  PlanRestore: restorePlan,
+  CreateTarget: { table: 'orders-restored' },
+  RestorePart: restoredPart,
+  ValidateRestore: { isIdentical: true, digest, validatedAtMs: 9 },
+  ReportRestore: { id: '1-a', isIdentical: true },
+  Notify: {},
+};
+
+/** Each as its function parses it; what is handed on and not parsed would be found on AWS only. */
+const PARSERS: Readonly<Record<string, (payload: unknown) => unknown>> = {
+  PlanBackup: parseBackupRequest,
+  WriteBackupPart: parseWritePart,
+  CommitPoint: parseCommit,
+  VerifyPoint: (payload) => parsePointInput('VerifyPoint', payload),
+  ArchiveLog: (payload) => expect(parseArchiveRequest(payload)).toEqual({ isForced: true }),
+  PlanRestore: parseRestoreRequest,
+  CreateTarget: (payload) => parseRestorePlan('CreateTarget', payload),
+  RestorePart: parseRestorePart,
+  ValidateRestore: (payload) => parseRestoredParts('ValidateRestore', payload),
+  ReportRestore: parseReport,
+  Notify: (payload) =>
+    expect(payload).toMatchObject({ group: 'orders', execution: 'run-1', kind: expect.stringMatching(/^(backup|restore)-failed$/), failure: { step: expect.any(String), error: expect.any(String) } }),
+};
+
+function failing(errors: Readonly<Record<string, string>>, more: Readonly<Record<string, unknown>> = {}): Script {
+  return (name, payload) => {
+    PARSERS[name]?.(payload);
+    const error = errors[name];
+    if (error !== undefined) throw new ScriptedError(error);
+    return more[name] ?? GOOD[name];
+  };
+}
+
+const backup = readMachine('backup').machine;
+const restore = readMachine('restore').machine;
+const backupInput = { group: 'orders', type: 'full', by: 'anna' };
+const restoreInput = { group: 'orders', at: 5, point: null, into: { table: 'orders-restored' }, select: { keys: ['a'], prefix: null, from: null, to: null }, by: 'anna' };
+const callsTo = (walked: Walk, name: string) => walked.calls.filter((call) => call.name === name);
+/** Steps by the names of their functions. */
+const stepsOf = (machine: Machine) => callsOf(machine).flatMap(([, call]) => (invokedBy(call) === 'Notify' ? [] : [invokedBy(call)]));
+
+it('every function of both machines has its parser here', () => {
+  for (const step of [...stepsOf(backup), ...stepsOf(restore)]) expect(PARSERS, step).toHaveProperty(step);
+});
+
+describe('a backup', () => {
+  it('goes the straight way when all is well, and says at its end what was made', async () => {
+    const walked = await walk(backup, backupInput, failing({}));
+    expect(walked.path).toEqual(['PlanBackup', 'DoesThisRegionAct', 'WriteBackupParts', 'CommitPoint', 'VerifyPoint', 'BackedUp']);
+    expect(callsTo(walked, 'WriteBackupPart').map((call) => call.payload['piece'])).toEqual(backupPlan.pieces);
+    expect(callsTo(walked, 'CommitPoint')[0]?.payload).toEqual({ plan: backupPlan, parts: [part, part] });
+    expect(walked.output).toEqual({ type: 'full', because: 'anna', startedAtMs: 1, ...committed, isVerified: true, readFrom: 'us-west-2, eu-west-1' });
+  });
+
+  it.each([0, 1, 3])('of %i pieces has as many parts', async (count) => {
+    const pieces = Array.from({ length: count }, (_, id) => ({ id: `changes/${id}` }));
+    const walked = await walk(backup, backupInput, failing({}, { PlanBackup: { ...backupPlan, pieces } }));
+    expect(callsTo(walked, 'CommitPoint')[0]?.payload['parts']).toEqual(pieces.map(() => part));
+    expect(walked.end).toBe('BackedUp');
+  });
+
+  it('does nothing more where another region is open', async () => {
+    const walked = await walk(
+      backup,
+      { ...backupInput, by: 'schedule' },
+      failing({}, { PlanBackup: { acts: false, because: 'us-east-1 is not open', group: 'orders', source: 'orders', pieces: [] } }),
+    );
+    expect(walked.path).toEqual(['PlanBackup', 'DoesThisRegionAct', 'NotActive']);
+    expect(walked.output).toMatchObject({ acts: false, because: 'us-east-1 is not open' });
+    expect(() => parseActingPlan('x', { ...backupPlan, acts: false })).toThrow(/acts/);
+  });
+
+  it.each(
+    stepsOf(backup).flatMap((step) =>
+      [
+        ['DamagedError', 1],
+        ['RefusedError', 1],
+        ['TooFewSitesError', 6],
+        ['StepNotReadyError', 16],
+        ['Sandbox.Timedout', 4],
+      ].map(([error, times]) => [step, String(error), Number(times)] as const),
+    ),
+  )('whose %s fails with %s tells a person and ends, after %i tries', async (step, error, times) => {
+    const walked = await walk(backup, backupInput, failing({ [step]: error }));
+    expect(walked.path.slice(-2)).toEqual(['NotifyBackupFailed', 'BackupFailed']);
+    expect(callsTo(walked, step)).toHaveLength(times);
+    expect(readFailure('BackupFailed', String(walked.cause))).toMatchObject({ step: step === 'WriteBackupPart' ? 'WriteBackupParts' : step, error });
+  });
+
+  it('ends as failed though nobody could be told', async () => {
+    expect((await walk(backup, backupInput, failing({ PlanBackup: 'RefusedError', Notify: 'States.Timeout' }))).end).toBe('BackupFailed');
+  });
+});
+
+describe('a restore', () => {
+  it('goes the straight way when all is well, and ends with its report', async () => {
+    const walked = await walk(restore, restoreInput, failing({}));
+    expect(walked.path).toEqual(['ArchiveLog', 'PlanRestore', 'CreateTarget', 'RestoreParts', 'ValidateRestore', 'ReportRestore', 'Restored']);
+    expect(callsTo(walked, 'PlanRestore')[0]?.payload).toEqual(restoreInput);
+    expect(callsTo(walked, 'RestorePart').map((call) => call.payload['shard'])).toEqual(restorePlan.shards);
+    expect(walked.output).toEqual(GOOD['ReportRestore']);
+  });
+
+  it('of a named point, and of one shard, is handed on as well', async () => {
+    const walked = await walk(restore, { ...restoreInput, at: null, point: { chain, point: link.point }, select: null }, failing({}, { PlanRestore: { ...restorePlan, shards: [{ id: 0 }] } }));
+    expect(walked.end).toBe('Restored');
+    expect(callsTo(walked, 'ValidateRestore')[0]?.payload['parts']).toEqual([restoredPart]);
+  });
+
+  it.each(['TooFewSitesError', 'RefusedError', 'Sandbox.Timedout'])('uses what the vault has where the newest log cannot be archived (%s)', async (error) => {
+    const walked = await walk(restore, restoreInput, failing({ ArchiveLog: error }));
+    expect(walked.end).toBe('Restored');
+    expect(callsTo(walked, 'ArchiveLog')).toHaveLength(error === 'RefusedError' ? 1 : 2);
+    // What failed there is forgotten, and not told as the reason of something else.
+    const later = await walk(restore, restoreInput, failing({ ArchiveLog: error, ValidateRestore: 'NotIdenticalError' }));
+    expect(readFailure('NeedsOperator', String(later.cause))).toMatchObject({ step: 'ValidateRestore', error: 'NotIdenticalError' });
+  });
+
+  it.each([
+    ['PlanRestore', 'NotCoveredError'],
+    ['PlanRestore', 'RefusedError'],
+    ['PlanRestore', 'MalformedError'],
+    ['PlanRestore', 'InvalidConfigError'],
+    ['CreateTarget', 'RefusedError'],
+    ['CreateTarget', 'MalformedError'],
+  ])('that %s refuses with %s ends as refused, at once, and wakes nobody', async (step, error) => {
+    const walked = await walk(restore, restoreInput, failing({ [step]: error }));
+    expect(walked.path.slice(-2)).toEqual([step, 'Refused']);
+    expect(callsTo(walked, step)).toHaveLength(1);
+    expect(callsTo(walked, 'Notify')).toEqual([]);
+    expect(readFailure('Refused', String(walked.cause))).toMatchObject({ step, error });
+  });
+
+  it.each(
+    stepsOf(restore)
+      .filter((step) => step !== 'ArchiveLog')
+      .flatMap((step) => ['DamagedError', 'KeyUnavailableError', 'TooFewSitesError', 'NotIdenticalError', 'Lambda.Unknown'].map((error) => [step, error] as const)),
+  )('whose %s fails with %s needs a person, and tells one', async (step, error) => {
+    const walked = await walk(restore, restoreInput, failing({ [step]: error }));
+    expect(walked.path.slice(-2)).toEqual(['NotifyRestoreFailed', 'NeedsOperator']);
+    expect(readFailure('NeedsOperator', String(walked.cause))).toMatchObject({ step: step === 'RestorePart' ? 'RestoreParts' : step, error });
+  });
+
+  it('waits five minutes for its table', async () => {
+    const slow: Script = (name, payload, call) => {
+      if (name === 'CreateTarget' && call < 150) throw new ScriptedError('StepNotReadyError');
+      return failing({})(name, payload, call);
+    };
+    expect((await walk(restore, restoreInput, slow)).end).toBe('Restored');
+    expect((await walk(restore, restoreInput, failing({ CreateTarget: 'StepNotReadyError' }))).end).toBe('NeedsOperator');
+  });
+});
