@@ -32,7 +32,7 @@ test.concurrent(
     expect(played.problems).toEqual([]);
     expect(played.restored.length).toBe(6);
     expect(new Set(played.restored.map(({ region }) => region)).size).toBe(2);
-    expect(Math.min(...played.restored.map(({ comparison }) => comparison?.right ?? 0))).toBeGreaterThan(20);
+    expect(Math.min(...played.restored.map(({ comparison }) => comparison?.right ?? 0))).toBeGreaterThan(5);
     expect(said.filter((line) => / of 6: 20.* \d+ orders right, .*missing 0, extra 0, wrong 0/.test(line)).length).toBe(6);
     expect(said.some((line) => line.includes(`seed ${SEED}`))).toBe(true);
   },

@@ -25,7 +25,7 @@ interface Seen {
 }
 
 /** @param answer what the service says to the n-th request; undefined: it is silent */
-async function start(answer: (n: number) => number | undefined, delayMs: (n: number) => number = () => 2) {
+async function start(answer: (n: number) => number | undefined, delayMs: (n: number) => number = () => 2, timeoutMs = 5000) {
   const seen: Seen[] = [];
   const underWay = new Set<string>();
   const overlapping: string[] = [];
@@ -52,7 +52,7 @@ async function start(answer: (n: number) => number | undefined, delayMs: (n: num
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   const clock: Clock = startClock();
-  const client = new BoundedHttpClient(clock, 150, 2);
+  const client = new BoundedHttpClient(clock, timeoutMs, 2);
   const resolver = new Here(clock, { host: '127.0.0.1', port: 1 }, 'unused');
   const reviser = new Reviser({ resolver, client, service: { name: 'api.orders.example', port: address.port }, changesPerSecond: 400 });
   closers.push(
@@ -98,7 +98,7 @@ test('an order whose change is slow is passed over until that has ended', async 
 });
 
 test('an order with a change of unknown outcome is left alone for ever, and another takes its place', async () => {
-  const { reviser, seen } = await start((n) => (n % 3 === 0 ? 503 : n % 7 === 0 ? undefined : 200));
+  const { reviser, seen } = await start((n) => (n % 3 === 0 ? 503 : n % 7 === 0 ? undefined : 200), undefined, 150);
   await until(() => reviser.changes.length >= 120);
   await reviser.stop();
   const unknown = reviser.changes.filter(({ outcome }) => outcome === 'unknown');
