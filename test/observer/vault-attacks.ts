@@ -44,12 +44,14 @@ async function attackVersion(options: AttackOptions, version: Version, damage: r
   const { bucket, attacker = bucket, nowWallMs, isLeavingDamage } = options;
   const before = await bucket.look(version);
   const untilMs = before.untilMs ?? nowWallMs() + 2 * ONE_MINUTE_MS;
+  const soonMs = () => Math.min(nowWallMs() + ONE_MINUTE_MS, untilMs - ONE_MINUTE_MS);
   const attacks: Attack[] = [
     { name: 'delete the version', expected: 'refuse', attempt: () => attacker.deleteVersion(version, false) },
     { name: 'delete the version, bypassing governance', expected: 'refuse', attempt: () => attacker.deleteVersion(version, true) },
     { name: 'delete the version among many', expected: 'refuse', attempt: () => attacker.deleteInBulk(version) },
-    { name: 'shorten the lock', expected: 'refuse', attempt: () => attacker.setLock(version, 'COMPLIANCE', Math.min(nowWallMs() + ONE_MINUTE_MS, untilMs - ONE_MINUTE_MS)) },
-    { name: 'turn the lock into GOVERNANCE', expected: 'refuse', attempt: () => attacker.setLock(version, 'GOVERNANCE', untilMs) },
+    { name: 'shorten the lock', expected: 'refuse', attempt: () => attacker.setLock(version, 'COMPLIANCE', soonMs(), false) },
+    { name: 'shorten the lock, bypassing governance', expected: 'refuse', attempt: () => attacker.setLock(version, 'COMPLIANCE', soonMs(), true) },
+    { name: 'turn the lock into GOVERNANCE', expected: 'refuse', attempt: () => attacker.setLock(version, 'GOVERNANCE', untilMs, true) },
   ];
   const taken: Record<'delete' | 'overwrite', Attack> = {
     delete: { name: 'delete the name (a marker)', expected: 'accept', attempt: () => attacker.deleteNewest(version.key) },

@@ -115,9 +115,9 @@ export class VaultBucket {
     if (refusal !== undefined) throw new RefusedInBulkError(`${refusal.Code ?? 'no code'}: ${refusal.Message ?? 'no message'}`);
   }
 
-  async setLock({ key: Key, versionId: VersionId }: Version, Mode: 'COMPLIANCE' | 'GOVERNANCE', untilMs: number): Promise<void> {
+  async setLock({ key: Key, versionId: VersionId }: Version, Mode: 'COMPLIANCE' | 'GOVERNANCE', untilMs: number, isBypassing: boolean): Promise<void> {
     const Retention = { Mode, RetainUntilDate: new Date(untilMs) };
-    await this.#client.send(new PutObjectRetentionCommand({ Bucket: this.name, Key, VersionId, Retention, BypassGovernanceRetention: true }));
+    await this.#client.send(new PutObjectRetentionCommand({ Bucket: this.name, Key, VersionId, Retention, ...(isBypassing ? { BypassGovernanceRetention: true } : {}) }));
   }
 
   async overwrite(key: string, bytes: Uint8Array): Promise<void> {

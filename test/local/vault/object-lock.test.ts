@@ -44,7 +44,7 @@ const successes = (records: readonly AttackRecord[]) => records.filter(({ isRefu
 test('COMPLIANCE: every attack is refused, and the versions read as before, also after the region was killed and started again', async () => {
   const bucket = await vault('compliance', 'COMPLIANCE');
   const first = await attack(bucket);
-  expect(first.length).toBe(16);
+  expect(first.length).toBe(18);
   expect(successes(first), JSON.stringify(first, null, 1)).toEqual([]);
   running = await restart(await install(), region, running);
   const second = await attack(bucket);
