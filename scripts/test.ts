@@ -11,8 +11,16 @@ const root = join(import.meta.dirname, '..');
 const isFast = process.argv.includes('--fast');
 /** Folders whose tests start local regions or take minutes. */
 const slowTests = [
-  ...['test/local/**', 'test/contract/local-aws*', 'test/simulation/**', 'test/core/mutants*', 'test/lambdas/backup-on-engine*'],
-  ...['test/vault/corruptions*', 'test/vault/dedup-index*', 'test/files/**', 'test/cli/vault*', 'test/bench/**'],
+  'test/local/**',
+  'test/contract/local-aws*',
+  'test/simulation/**',
+  'test/core/mutants*',
+  'test/lambdas/backup-on-engine*',
+  'test/vault/corruptions*',
+  'test/vault/dedup-index*',
+  'test/files/**',
+  'test/cli/vault*',
+  'test/bench/**',
 ];
 
 /** A person who stops the run stops all of it, not the check that is under way. */
