@@ -1,6 +1,6 @@
 // PlanRestore: which points, to which moment, into what; or a refusal that says what is covered. Nothing is changed here.
 import { chainsOf, deltasToOpen, parentIn, standsAlone, type Chain, type NamedPoint } from '../core/backup/chains.ts';
-import { coverageOf, notCovered, selectPath, type Covered, type Path } from '../core/backup/coverage.ts';
+import { coverageOf, notCovered, pathTo, selectPath, type Covered, type Path } from '../core/backup/coverage.ts';
 import type { PointFacts, Quiet } from '../core/backup/point-facts.ts';
 import { shardsFor, whyNotInto, type RestorePlan, type RestoreRequest } from '../core/backup/restore-plan.ts';
 import { mergeCuts } from '../core/backup/state-at.ts';
@@ -64,12 +64,24 @@ async function reach(points: TablePoints, chains: readonly Chain[], atMs: number
     }
     const facts = await opened(points, chain, atMs, because);
     const path = selectPath(facts, atMs, quiet, cuts);
-    if (path.kind === 'path') return { ...path, atMs, isExact: true, coveredFromMs: path.base.throughMs };
+    if (path.kind === 'path') return { ...(await toTheEnd(points, chain, path)), atMs, isExact: true, coveredFromMs: path.base.throughMs };
     because.push(`${chain.chain}: ${path.because}`);
     const span = coverageOf([...facts, ...(await lastLine(points, chain, because))], quiet);
     if (span !== null) covered.push(span);
   }
   throw notCovered(atMs, covered, because);
+}
+
+/**
+ * The same path, gone on to the end of its chain. What a lost region had not shipped arrives when it returns, in a point that was made long after the
+ * moment: records are judged by their own times, so reading on adds only what belongs there.
+ */
+async function toTheEnd(points: TablePoints, chain: Chain, path: Path): Promise<Path> {
+  const line = await lastLine(points, chain, []);
+  const tip = line.find((p) => p.point === parentIn(chain, 'log')?.point);
+  const way = tip === undefined ? undefined : pathTo(line, tip);
+  if (way?.kind !== 'whole' || way.points[0]?.point !== path.base.point) return path;
+  return { ...path, deltas: way.points.slice(1), cuts: mergeCuts(path.cuts, ...way.points.map((p) => p.cuts)) };
 }
 
 /** A point that cannot be opened is left out and named: another line may do without it. */

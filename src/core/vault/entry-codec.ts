@@ -4,6 +4,7 @@ import { concat, viewOf } from './bytes.ts';
 import { decodeReference, encodeReference, referenceBytes } from './chunk-reference.ts';
 import { entryJsonBytesMax } from './limits.ts';
 import type { Entry, EntryMeta, Extent } from './recovery-point.ts';
+import { decodeUtf8, encodeUtf8 } from './utf8.ts';
 
 export const extentBytes = 80;
 /** No file of 2^44 bytes in pieces of 1 MiB has more. */
@@ -11,7 +12,7 @@ const extentsMax = 2 ** 24;
 
 /** @throws MalformedError where the JSON is too long for the format. */
 export function encodeEntry({ meta, extents }: Entry): Uint8Array {
-  const json = new TextEncoder().encode(JSON.stringify(meta));
+  const json = encodeUtf8(JSON.stringify(meta));
   if (json.length > entryJsonBytesMax) throw new MalformedError(`What is to be kept about ${JSON.stringify(meta.n ?? meta.nb)} has ${json.length} bytes as JSON; the most is ${entryJsonBytesMax}.`);
   if (extents.length > extentsMax) throw new MalformedError(`${JSON.stringify(meta.n ?? meta.nb)} has ${extents.length} extents; the most is ${extentsMax}.`);
   const bytes = new Uint8Array(8 + json.length + extents.length * extentBytes);
@@ -99,7 +100,7 @@ function isMeta(value: unknown): value is EntryMeta {
 
 function parseJson(json: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
+    return JSON.parse(decodeUtf8(json));
   } catch {
     return undefined;
   }

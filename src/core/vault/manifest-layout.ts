@@ -4,6 +4,7 @@ import { concat, fromHex, isEqual, magicOf, toHex, viewOf } from './bytes.ts';
 import { manifestBytesMax, packBytesMax, packsOfPointMax } from './limits.ts';
 import { type PackRow, type PointHeader, pointTypes, retentionClasses } from './recovery-point.ts';
 import { DamagedError } from './vault-errors.ts';
+import { decodeUtf8, encodeUtf8 } from './utf8.ts';
 
 const magic = magicOf('HFPOINT');
 const rowBytes = 52;
@@ -11,7 +12,7 @@ const hashBytes = 32;
 
 /** Everything before the body's length: what the body is bound to. Rows are put in order. */
 export function encodeManifestHead(header: PointHeader, packs: readonly PackRow[]): Uint8Array {
-  const json = new TextEncoder().encode(JSON.stringify(header));
+  const json = encodeUtf8(JSON.stringify(header));
   const rows = packs.map((row) => ({ ...row, key: row.packId })).sort((a, b) => (a.key < b.key ? -1 : 1));
   if (rows.length > packsOfPointMax) throw new MalformedError(`A point needs ${rows.length} packs; the most is ${packsOfPointMax}. Split the source.`);
   const table = new Uint8Array(4 + rows.length * rowBytes);
@@ -87,7 +88,7 @@ function parseHeader(bytes: Uint8Array): PointHeader {
 
 function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    return JSON.parse(decodeUtf8(bytes));
   } catch {
     return undefined;
   }

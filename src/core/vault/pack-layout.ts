@@ -3,12 +3,13 @@ import { DamagedError } from './vault-errors.ts';
 import { isEqual, magicOf, viewOf } from './bytes.ts';
 import { chunkBytesMax, packBytesMax, packHeaderBytes, sealBytes } from './limits.ts';
 import type { ChunkReference } from './recovery-point.ts';
+import { encodeUtf8 } from './utf8.ts';
 
 export const packFooterBytes = 24;
 export const indexRowBytes = 64;
 const headMagic = magicOf('HFPACK');
 const footMagic = magicOf('HFPEND');
-const indexWord = new TextEncoder().encode('index');
+const indexWord = encodeUtf8('index');
 
 export type PackHeader = { /** 16 bytes. */ readonly packId: Uint8Array /** 8 bytes. */; readonly keyId: Uint8Array };
 
