@@ -55,6 +55,30 @@ describe('PlanRestore', () => {
     expect((await world.restore(west, request(throughMs + 599_000, 'orders-restored'))).contents).toEqual(plain(world.region(east).tables.contents(live)));
   });
 
+  test('finds what a lost region shipped only after its return, in a point made long after the moment', async () => {
+    const { world, request } = await started();
+    await world.ship(east, west);
+    await world.region(west).apply(world.region(east));
+    // Accepted by the region that is lost a moment later, and in no log yet.
+    world.clock.advance(1000);
+    await world.region(east).put('k05', 555, 1);
+    const atMs = Math.floor(world.clock.nowMs() / 1000) * 1000;
+    world.clock.advance(30_000);
+    await world.region(west).open(2, east);
+    await world.region(west).put('after', 1, 2);
+    await world.region(west).flush();
+    world.clock.advance(logSettleMs * 2);
+    await world.archive(west);
+    await world.region(east).flush();
+    await world.ship(east, west);
+    world.clock.advance(60_000);
+    await world.archive(west);
+    expect(numbers((await world.restore(west, request(atMs, 'orders-restored'))).contents)).toMatchObject({ k05: 555 });
+    // It did not survive: after the opening it is not there.
+    const later = await world.restore(west, request(atMs + 45_000, 'orders-restored-later'));
+    expect(numbers(later.contents)).toMatchObject({ k05: 5, after: 1 });
+  });
+
   test('refuses the live table, Holdfast’s own, and what is no request', async () => {
     const { world, throughMs, request } = await started();
     const points = world.pointsIn(east);
