@@ -8,11 +8,9 @@
 HOLDFAST_VAULT_PASSPHRASE has the passphrase, or HOLDFAST_VAULT_KEY the data key (64 hex). Needs Python 3.11, cryptography, zstandard.
 Exit 0: all is well. 1: something was refused; what and where is on stderr, and nothing was written for it. 2: called wrongly.
 """
-import base64, collections, contextlib, functools, hashlib, hmac, json, os, re, struct, sys, unicodedata, zstandard
+import base64, contextlib, functools, hashlib, hmac, itertools, json, os, re, struct, sys, unicodedata, zstandard
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 MIB = 2**20
 REFERENCE, ROW, TABLE_ROW, FOOTER = struct.Struct('<32s16s8sIIIB3s'), struct.Struct('<32s16sIIII'), struct.Struct('<16s32sI'), struct.Struct('<IIII8s')
@@ -20,39 +18,39 @@ CHAIN = re.compile(r'([a-z0-9_-]{1,64})\.\d{8}T\d{6}Z\.[0-9a-f]{8}')
 POINT = re.compile(r'\d{8}T\d{9}Z-(full|incremental|differential|snapshot|log|checkpoint)-[0-9a-f]{16}')
 CHANGES = re.compile(r'changes/([^/]+)/(\d{16})-(\d{16})')
 
-class Refused(Exception):
-    """Something is not as the page says."""
+refused = 0
 
+class Refused(Exception): ...
 def need(fits, where, found):
     if not fits:
         raise Refused(f'{where}: {found}')
-
 @contextlib.contextmanager
 def refusing(where, found):
     try:
         yield
-    except (InvalidTag, ValueError, zstandard.ZstdError) as error:
+    except (InvalidTag, ValueError, OSError, zstandard.ZstdError) as error:
         raise Refused(f'{where}: {found} ({error!r})') from None
+@contextlib.contextmanager
+def noting(where):  # What is refused in it is said, and the rest goes on.
+    global refused
+    try:
+        yield
+    except (Refused, OSError) as error:
+        refused += 1
+        print(f'{where}: {error}', file=sys.stderr)
 
 def parse(raw, where):
     with refusing(where, 'no JSON in UTF-8'):
         value = json.loads(raw.decode())
     need(isinstance(value, dict), where, 'JSON, but no object')
     return value
-
 def unseal(key, nonce, sealed, bound, where):
     with refusing(where, 'does not open: changed, moved, or of another key'):
         return AESGCM(key).decrypt(nonce, sealed, bound)
-
-def unzstd(frame, where):
-    reader = zstandard.ZstdDecompressor().decompressobj()
-    with refusing(where, 'no zstd frame'):
-        raw = reader.decompress(frame)
-    need(reader.eof and not reader.unused_data, where, 'not exactly one whole zstd frame')
-    return raw
-
-def block(data, at, where, unit=1):
-    """What stands behind a length, and where it ends."""
+def unzstd(frame, most, where):
+    with refusing(where, 'not exactly one whole zstd frame'):
+        return zstandard.ZstdDecompressor().decompress(frame, most, allow_extra_data=False)
+def block(data, at, where, unit=1):  # What stands behind a length, and where it ends.
     length = int.from_bytes(data[at : at + 4], 'little')
     end = at + 4 + length * unit
     need(end <= len(data), where, f'the length {length} at {at} does not fit')
@@ -63,9 +61,7 @@ def canonical(value):
         return '{' + ','.join(f'{canonical(k)}:{canonical(value[k])}' for k in sorted(value, key=lambda k: k.encode('utf-16-be'))) + '}'
     return '[' + ','.join(map(canonical, value)) + ']' if isinstance(value, list) else json.dumps(value, ensure_ascii=False)
 
-def unbase64(text):
-    return base64.b64decode(text, validate=True)
-
+unbase64 = functools.partial(base64.b64decode, validate=True)
 def name_of(meta, field):
     return meta[field].encode() if field in meta else unbase64(meta[field + 'b'])
 
@@ -75,32 +71,24 @@ class Vault:
         said = parse(self.read('holdfast-vault.json', MIB), 'holdfast-vault.json')
         need(said.get('format') == 1, 'holdfast-vault.json', f'format {said.get("format")}; this reader knows 1')
         self.id = said['vault']
-
     def read(self, name, most):
-        try:
-            with open(os.path.join(self.root, name), 'rb') as file:
-                data = file.read(most + 1)
-        except OSError as error:
-            raise Refused(f'{name}: {error.strerror}') from None
+        with refusing(name, 'cannot be read'), open(os.path.join(self.root, name), 'rb') as file:
+            data = file.read(most + 1)
         need(len(data) <= most, name, f'longer than the {most} bytes that it may have')
         return data
-
     def folder(self, name):
-        path = os.path.join(self.root, name)
-        return sorted(os.listdir(path)) if os.path.isdir(path) else []
-
+        return sorted(os.listdir(os.path.join(self.root, name))) if os.path.isdir(os.path.join(self.root, name)) else []
     @functools.cache
     def keys(self, key_id):
         given = os.environ.get('HOLDFAST_VAULT_KEY')
         need(given is None or re.fullmatch('[0-9a-f]{64}', given), 'HOLDFAST_VAULT_KEY', 'not 64 hex')
         return Keys(bytes.fromhex(given) if given else self.unwrap(key_id))
-
     def unwrap(self, key_id):
         passphrase, kinds = unicodedata.normalize('NFC', os.environ.get('HOLDFAST_VAULT_PASSPHRASE', '')).encode(), []
         for where in (f'keys/{key_id}/{generation}' for generation in reversed(self.folder(f'keys/{key_id}'))):
             said = parse(self.read(where, MIB), where)
-            need(said['format'] == 1 and said['vault'] == self.id, where, f'is of format {said["format"]} and of the vault {said["vault"]}')
-            need(where == f'keys/{said["key"]}/{said["generation"]:08d}', where, f'says it is generation {said["generation"]} of {said["key"]}')
+            found = (said['format'], said['vault'], f'keys/{said["key"]}/{said["generation"]:08d}')
+            need(found == (1, self.id, where), where, f'says that its format, vault and name are {found}')
             kinds += [wrap['kind'] for wrap in said['wraps']]
             for wrap in (wrap for wrap in said['wraps'] if wrap['kind'] == 'passphrase'):
                 need(128 * wrap['r'] * (wrap['n'] + wrap['p']) < 1024 * MIB, where, 'its scrypt wants more than 1 GiB')
@@ -111,11 +99,9 @@ class Vault:
 
 class Keys:
     def __init__(self, data_key):
-        self.derive = lambda info: HKDF(SHA256(), 32, None, b'holdfast/1/' + info).derive(data_key)
-        self.id, self.tag = self.derive(b'id'), AESGCM(self.derive(b'tag'))
-
-    def chunk_tag(self, raw):
-        return self.tag.encrypt(bytes(12), b'', raw)
+        self.derive = lambda info: hmac.digest(hmac.digest(bytes(32), data_key, 'sha256'), b'holdfast/1/' + info + b'\x01', 'sha256')  # RFC 5869
+        self.id, tag = self.derive(b'id'), AESGCM(self.derive(b'tag'))
+        self.tag_of = lambda raw: tag.encrypt(bytes(12), b'', raw)
 
 class Pack:
     def __init__(self, vault, row, keys, key_id):
@@ -134,19 +120,17 @@ class Pack:
             need(offset == at and raw <= 16 * MIB and codec in (0, 1), name, f'its index has a chunk at {offset} behind {at}, of {raw} bytes in codec {codec}')
             self.rows[offset], at = (chunk_id, tag, stored, raw, codec), at + stored
         need(at == index_at, name, f'its chunks end at {at}, its index begins at {index_at}')
-
     def chunk(self, offset):
         (chunk_id, tag, stored, raw_bytes, codec), where = self.rows[offset], f'{self.name}, chunk at {offset}'
         bound = self.id + struct.pack('<III', offset, raw_bytes, codec) + chunk_id
         raw = unseal(self.key, struct.pack('<QI', offset, 0), self.data[offset : offset + stored], bound, where)
-        raw = unzstd(raw, where) if codec == 1 else raw
+        raw = unzstd(raw, raw_bytes, where) if codec == 1 else raw
         need(len(raw) == raw_bytes, where, f'{len(raw)} bytes, not {raw_bytes}')
         need(hmac.digest(self.keys.id, hashlib.sha256(raw).digest(), 'sha256') == chunk_id, where, 'its id is not that of its bytes')
-        need(self.keys.chunk_tag(raw) == tag, where, 'its tag is not that of its bytes')
+        need(self.keys.tag_of(raw) == tag, where, 'its tag is not that of its bytes')
         return raw
 
-class Point:
-    """A manifest, as far as it can be read without a key; once opened, the content too."""
+class Point:  # A manifest, as far as it can be read without a key; once opened, the content too.
     def __init__(self, vault, chain, point):
         self.vault, self.where = vault, f'points/{chain}/{point}'
         need(CHAIN.fullmatch(chain) and POINT.fullmatch(point), self.where, 'no name of a point')
@@ -163,37 +147,25 @@ class Point:
         for field, value in expected.items():
             need(self.header.get(field) == value, self.where, f'its header says {field} {self.header.get(field)!r}, not {value!r}')
         need(all(a[0] < b[0] for a, b in zip(self.packs, self.packs[1:])), self.where, 'its table of packs is not sorted')
-
     def opened(self):
-        self.keys, where, self.by_short = self.vault.keys(self.header['key']), f'{self.where}, body', collections.defaultdict(list)
+        self.keys, where = self.vault.keys(self.header['key']), f'{self.where}, body'
         key = self.keys.derive(b'point' + bytes.fromhex(self.header['salt']))
-        self.body = parse(unzstd(unseal(key, bytes(12), self.sealed, self.bound, where), where), where)
-        for row in self.packs:
-            self.by_short[row[0][:8]].append(row)
+        self.body = parse(unzstd(unseal(key, bytes(12), self.sealed, self.bound, where), 1024 * MIB, where), where)
+        self.by_short = {short: list(rows) for short, rows in itertools.groupby(self.packs, lambda row: row[0][:8])}
+        self.pack = functools.lru_cache(4)(lambda row: Pack(self.vault, row, self.keys, bytes.fromhex(self.header['key'])))
+        self.chunk = functools.lru_cache(4)(lambda pack, offset: pack.chunk(offset))
         return self
-
-    @functools.lru_cache(4)
-    def pack(self, row):
-        return Pack(self.vault, row, self.keys, bytes.fromhex(self.header['key']))
-
-    @functools.lru_cache(4)
-    def chunk(self, pack, offset):
-        return pack.chunk(offset)
-
-    def extent(self, reference, offset, length, where):
-        """Bytes of a chunk; without length all of it."""
+    def extent(self, reference, offset, length, where):  # Bytes of a chunk; without length all of it.
         chunk_id, tag, short, at, stored, raw_bytes, codec, zero = REFERENCE.unpack(reference)
-        pack = next((pack for pack in map(self.pack, self.by_short[short]) if pack.rows.get(at, (None,))[0] == chunk_id), None)
+        pack = next((pack for pack in map(self.pack, self.by_short.get(short, [])) if pack.rows.get(at, (None,))[0] == chunk_id), None)
         need(pack, where, f'no pack {short.hex()}… of the table has the chunk {chunk_id.hex()} at {at}')
         row, length = pack.rows[at], raw_bytes if length is None else length
         need(row[2:] == (stored, raw_bytes, codec) and zero == bytes(3), where, f'a reference differs from the index of {pack.name} at {at}')
         need(offset + length <= raw_bytes, where, f'{length} bytes at {offset} in a chunk of {raw_bytes}')
         raw = self.chunk(pack, at)[offset : offset + length]
-        need(tag == (row[1] if length == raw_bytes else self.keys.chunk_tag(raw)), where, f'a tag is not that of the bytes, in {pack.name} at {at}')
+        need(tag == (row[1] if length == raw_bytes else self.keys.tag_of(raw)), where, f'a tag is not that of the bytes, in {pack.name} at {at}')
         return raw
-
-    def entries(self):
-        """(name, JSON, extents), until there were as many entries and bytes as the body says."""
+    def entries(self):  # (name, JSON, extents), until there were as many entries and bytes as the body says.
         said, where, at = self.body['entries'], f'{self.where}, entry stream', 0
         references = unbase64(said['references'])
         need(len(references) % 72 == 0, where, f'{len(references)} bytes of references')
@@ -205,15 +177,11 @@ class Point:
             meta = parse(raw, f'{where}, entry {count}')
             yield name_of(meta, 'n'), meta, extents
         need(at == len(stream) == said['bytes'], where, f'{said["count"]} entries in {at} bytes, of {len(stream)}; the body says {said["bytes"]}')
-
-    def content(self, extents, where):
-        """Bytes, or the length of a hole."""
+    def content(self, extents, where):  # Bytes, or the length of a hole.
         for reference, offset, length in struct.iter_unpack('<72sII', extents):
             need(reference != bytes(72) or offset == 0, where, f'a hole has an offset, {offset}')
             yield length if reference == bytes(72) else self.extent(reference, offset, length, where)
-
-    def lines(self):
-        """(name of the entry, line, its JSON), until there were as many as the digest says, and the same."""
+    def lines(self):  # (name of the entry, line, its JSON), until there were as many as the digest says, and the same.
         total = Sum()
         for name, _, extents in self.entries():
             where, rest = f'{self.where}, {os.fsdecode(name)}', b''
@@ -229,149 +197,110 @@ class Point:
 
 class Sum:
     items = bytes = sum = 0
-
     def add(self, line):
         self.items, self.bytes, self.sum = self.items + 1, self.bytes + len(line), (self.sum + int(hashlib.sha256(line).hexdigest(), 16)) % 2**256
-
     def json(self):
         return {'items': self.items, 'bytes': self.bytes, 'sum': f'{self.sum:064x}'}
 
-class Tree:
-    """Files as they were, under a folder."""
-    def __init__(self, point, target):
-        need(not os.path.lexists(target) or (os.path.isdir(target) and not os.listdir(target)), target, 'is there already, and no empty folder')
-        for _ in point.entries() if point.body['digest'] is None else point.lines():
-            pass  # Before anything is written.
-        os.makedirs(target, exist_ok=True)
-        self.point, self.root, self.written, self.refused, folders, links = point, os.fsencode(os.path.realpath(target)), 0, 0, [], []
-        for name, meta, extents in point.entries():
-            links.append((name, meta)) if meta.get('t') == 'h' else self.attempt(self.make, name, meta, extents)
-            folders += [(name, meta)] if meta.get('t') == 'd' else []
-        for name, meta in links:
-            self.attempt(lambda path, meta: os.link(self.place(name_of(meta, 'to')), path, follow_symlinks=False), name, meta)
-        for name, meta in sorted(folders, key=lambda folder: (folder[0] == b'.', -folder[0].count(b'/'))):
-            self.mark(self.place(name), meta)
-
-    def place(self, name):
-        """Never through a link, which might lead out."""
+def restore(point, target):
+    need(not os.path.lexists(target) or (os.path.isdir(target) and not os.listdir(target)), target, 'is there already, and no empty folder')
+    all(True for _ in (point.lines() if point.body['digest'] else []))  # All lines and entries are looked at before anything is written.
+    # Hard links come behind what they link, folders last, the innermost first.
+    order = lambda name, kind: ('hd'.find(kind), name == b'.', -name.count(b'/') if kind == 'd' else 0)
+    entries = sorted(point.entries(), key=lambda entry: order(entry[0], entry[1].get('t', 'f')))
+    os.makedirs(target, exist_ok=True)
+    root = os.fsencode(os.path.realpath(target))
+    def place(name):  # Never through a link, which might lead out.
         parts = [] if name == b'.' else name.split(b'/')
-        need(b'\0' not in name and not {b'', b'.', b'..'} & set(parts), self.point.where, f'{name!r} is no relative name')
-        path, *above = [os.path.join(self.root, *parts[:i]) for i in range(len(parts), -1, -1)]
-        need(not any(map(os.path.islink, above)), self.point.where, f'{name!r} lies under a symbolic link')
+        need(b'\0' not in name and not {b'', b'.', b'..'} & set(parts), 'its name', f'{name!r} is no relative name')
+        path, *above = [os.path.join(root, *parts[:i]) for i in range(len(parts), -1, -1)]
+        need(not any(map(os.path.islink, above)), 'its name', f'{name!r} lies under a symbolic link')
         return path
-
-    def attempt(self, write, name, meta, *extents):
-        """Beside its place until all of it was right."""
-        try:
-            path = self.place(name)
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            if meta.get('t') == 'd':
-                os.makedirs(path, exist_ok=True)
-            else:
-                need(not os.path.lexists(path), self.point.where, f'{name!r} comes twice')
-                partial = os.path.join(os.path.dirname(path), b'.holdfast-' + os.urandom(8).hex().encode())
-                try:
-                    write(partial, meta, *extents)
-                    os.rename(partial, path)
-                finally:
-                    os.path.lexists(partial) and os.unlink(partial)
-            self.written += 1
-        except (Refused, OSError) as error:
-            self.refused += 1
-            print(f'{self.point.where}, {os.fsdecode(name)!r}: not written: {error}', file=sys.stderr)
-
-    def make(self, path, meta, extents):
+    def write(path, meta, extents):
         kind = meta.get('t', 'f')
-        need(kind in 'flp', self.point.where, f'type {kind}: this reader makes no sockets and no devices')
+        if kind == 'h':
+            return os.link(place(name_of(meta, 'to')), path, follow_symlinks=False)
         if kind == 'l':
             os.symlink(name_of(meta, 'to'), path)
         elif kind == 'p':
             os.mkfifo(path)
-        else:
+        elif kind != 'd':
+            need(kind == 'f', 'its type', f'{kind}; this reader makes no sockets and no devices')
             with open(path, 'xb') as file:
-                for piece in self.point.content(extents, self.point.where):
+                for piece in point.content(extents, 'its content'):
                     file.seek(piece, os.SEEK_CUR) if isinstance(piece, int) else file.write(piece)
+                need(file.tell() == meta.get('s', file.tell()), 'its content', f'has {file.tell()} bytes, not {meta.get("s")}')
                 file.truncate(file.tell())
-                need(file.tell() == meta.get('s', file.tell()), self.point.where, f'{file.tell()} bytes; the entry says {meta.get("s")}')
-        self.mark(path, meta)
-
-    def mark(self, path, meta):
         if os.geteuid() == 0 and 'u' in meta:
             os.lchown(path, meta['u'], meta['g'])
         for attribute, value in meta.get('x', {}).items():
-            try:
+            with noting(f'{name_of(meta, "n")!r}, left without its attribute {attribute}'):
                 os.setxattr(path, attribute, unbase64(value), follow_symlinks=False)
-            except OSError as error:
-                print(f'{name_of(meta, "n")!r}: without its attribute {attribute}: {error.strerror}', file=sys.stderr)
-        if 'm' in meta and meta.get('t') != 'l':
+        if 'm' in meta and kind != 'l':
             os.chmod(path, meta['m'])
         if 'mt' in meta:
             os.utime(path, ns=(int(meta['mt']),) * 2, follow_symlinks=False)
+    for name, meta, extents in entries:
+        with noting(f'{point.where}, {name!r}, not written'), contextlib.ExitStack() as undo:
+            is_folder, path = meta.get('t') == 'd', place(name)
+            os.makedirs(path if is_folder else os.path.dirname(path), exist_ok=True)
+            need(is_folder or not os.path.lexists(path), 'its name', 'comes twice')
+            partial = path if is_folder else os.path.join(os.path.dirname(path), b'.holdfast-' + os.urandom(8).hex().encode())
+            undo.callback(lambda: not is_folder and os.path.lexists(partial) and os.unlink(partial))
+            write(partial, meta, extents)
+            os.rename(partial, path)  # In its place only now that all of it was right.
 
-def table_at(point, at_ms):
-    """The items of the chain's base, each overridden by the last record of its key that counts at that time."""
+def table_at(point, at_ms):  # The items of the chain's base, each overridden by the last record of its key that counts at that time.
     points = [point]
     while parent := points[0].header['parent']:
         points.insert(0, Point(point.vault, point.header['chain'], parent['point']).opened())
         need(points[0].sha256 == parent['sha256'], points[0].where, f'has the SHA-256 {points[0].sha256}; {points[1].where} names {parent["sha256"]}')
-    base, cuts, state, last = points[0], [cut for each in points for cut in each.body['cuts']], {}, collections.defaultdict(dict)
+    base, cuts, state, last, positions = points[0], [cut for each in points for cut in each.body['cuts']], {}, {}, dict(points[0].body['positions'])
     covered = (base.body['throughMs'], point.body['throughMs'])
     need(covered[0] <= at_ms <= covered[1], point.where, f'covers {covered[0]} to {covered[1]}, not {at_ms}')
     for _, item in base.lines():
         key = item['key'] if isinstance(item.get('sealed'), str) else item[base.body['source']['keyName']]['S']
         need(key not in state, base.where, f'two items of the key {key!r}')
         state[key] = item
-    positions = collections.defaultdict(int, base.body['positions'])
     for delta in points[1:]:
         for name, record in delta.lines():
             origin, number, made_ms = CHANGES.fullmatch(name)[1], record['sequence'], record['atMs']
-            need(number == positions[origin] + 1, f'{delta.where}, {name}', f'record {number} comes behind {positions[origin]}')
+            need(number == positions.get(origin, 0) + 1, f'{delta.where}, {name}', f'record {number} comes behind {positions.get(origin, 0)}')
             positions[origin] = number
             epoch = max([record['epoch']] + [cut['epoch'] for cut in cuts if cut['region'] == origin and cut['openedAtMs'] // 1000 * 1000 <= made_ms])
             is_lost = any(cut['openedAtMs'] <= at_ms and epoch < cut['epoch'] and number > cut['positions'].get(origin, number) for cut in cuts)
-            rank, known = (epoch, record['sequenceNumber'], number), last[record['key']].get(origin)
-            if made_ms <= at_ms and not is_lost and (known is None or known[0] < rank):
-                last[record['key']][origin] = (rank, made_ms, origin, record['image'])
-        need(all(positions[origin] == n for origin, n in delta.body['positions'].items()), delta.where, f'its records end at {dict(positions)}, not {delta.body["positions"]}')
-    for key, of_origins in last.items():
-        if of_origins:
-            state[key] = max(of_origins.values(), key=lambda found: (found[0][0], *found[1:3]))[3]
+            if made_ms <= at_ms and not is_lost:
+                found, of_key = ((epoch, record['sequenceNumber'], number), made_ms, origin, record['image']), last.setdefault(record['key'], {})
+                of_key[origin] = max(of_key.get(origin, found), found, key=lambda found: found[0])
+        need(all(positions.get(origin, 0) == n for origin, n in delta.body['positions'].items()), delta.where, f'its records end at {positions}, not {delta.body["positions"]}')
+    state |= {key: max(of_key.values(), key=lambda found: (found[0][0], *found[1:3]))[3] for key, of_key in last.items()}
     total, left = Sum(), [item for item in state.values() if item is not None]
     for item in left:
-        if not isinstance(item.get('sealed'), str):  # Else it is a person's, whose key is not in the vault.
-            total.add(canonical(item).encode())
+        None if isinstance(item.get('sealed'), str) else total.add(canonical(item).encode())  # A person's key is never in the vault.
     return total.json() | ({'erased': len(left) - total.items} if len(left) > total.items else {})
-
-def list_points(vault):
-    refused = 0
-    for chain, point in ((chain, point) for chain in vault.folder('points') for point in vault.folder(f'points/{chain}')):
-        try:
-            found = Point(vault, chain, point)
-            print(json.dumps({**found.header, 'sha256': found.sha256, 'packs': len(found.packs), 'packBytes': sum(row[2] for row in found.packs)}))
-        except Refused as error:
-            refused = print(error, file=sys.stderr) or 1
-    return refused
 
 def main(arguments):
     match arguments:
         case ['list', root]:
-            return list_points(Vault(root))
-        case ['restore', root, name, target] if name.count('/') == 1:
-            tree = Tree(Point(Vault(root), *name.split('/')).opened(), target)
-            print(json.dumps({'written': tree.written, 'refused': tree.refused}))
-            return min(1, tree.refused)
-        case ['digest', root, name, *at] if name.count('/') == 1 and (not at or (len(at) == 2 and at[0] == '--at' and at[1].isdigit())):
-            point = Point(Vault(root), *name.split('/')).opened()
-            need(point.body['digest'], point.where, 'its content is not lines: it has no digest')
-            collections.deque([] if at else point.lines(), 0)
-            print(json.dumps(table_at(point, int(at[1])) if at else point.body['digest']))
-            return 0
-    return print(__doc__, file=sys.stderr) or 2
+            vault = Vault(root)
+            for chain, name in ((chain, name) for chain in vault.folder('points') for name in vault.folder(f'points/{chain}')):
+                with noting('Refused'):
+                    point = Point(vault, chain, name)
+                    print(json.dumps({**point.header, 'sha256': point.sha256, 'packs': len(point.packs), 'packBytes': sum(row[2] for row in point.packs)}))
+        case ['restore', root, name, target]:
+            restore(Point(Vault(root), *name.split('/', 1)).opened(), target)
+        case ['digest', root, name]:
+            point = Point(Vault(root), *name.split('/', 1)).opened()
+            need(point.body['digest'] and all(True for _ in point.lines()), point.where, 'its content is not lines: it has no digest')
+            print(json.dumps(point.body['digest']))
+        case ['digest', root, name, '--at', at_ms]:
+            print(json.dumps(table_at(Point(Vault(root), *name.split('/', 1)).opened(), int(at_ms))))
+        case _:
+            return print(__doc__, file=sys.stderr) or 2
+    return min(1, refused)
 
 if __name__ == '__main__':
     try:
         sys.exit(main(sys.argv[1:]))
-    except Refused as refusal:
-        sys.exit(f'{refusal}')
-    except (KeyError, TypeError, ValueError, struct.error, OSError) as error:
-        sys.exit(f'A field is missing or of another kind than the page says, or a file cannot be had: {error!r}')
+    except (Refused, OSError, KeyError, TypeError, AttributeError, ValueError, struct.error) as error:
+        sys.exit(f'{error}' if isinstance(error, (Refused, OSError)) else f'A field is missing or of another kind than the page says: {error!r}')
