@@ -4,7 +4,6 @@
     reader.py list DIR                            the points; each manifest checked as far as that goes without a key
     reader.py restore DIR CHAIN/POINT TARGET      into a folder that is absent or empty
     reader.py digest DIR CHAIN/POINT [--at MS]    of a point's lines; with --at of the table as it was then: {"items", "bytes", "sum"}
-
 HOLDFAST_VAULT_PASSPHRASE has the passphrase, or HOLDFAST_VAULT_KEY the data key (64 hex). Needs Python 3.11, cryptography, zstandard.
 Exit 0: all is well. 1: something was refused; what and where is on stderr, and nothing was written for it. 2: called wrongly.
 """
@@ -17,7 +16,6 @@ REFERENCE, ROW, TABLE_ROW, FOOTER = struct.Struct('<32s16s8sIIIB3s'), struct.Str
 CHAIN = re.compile(r'([a-z0-9_-]{1,64})\.\d{8}T\d{6}Z\.[0-9a-f]{8}')
 POINT = re.compile(r'\d{8}T\d{9}Z-(full|incremental|differential|snapshot|log|checkpoint)-[0-9a-f]{16}')
 CHANGES = re.compile(r'changes/([^/]+)/(\d{16})-(\d{16})')
-
 refused = 0
 
 class Refused(Exception): ...
@@ -55,12 +53,10 @@ def block(data, at, where, unit=1):  # What stands behind a length, and where it
     end = at + 4 + length * unit
     need(end <= len(data), where, f'the length {length} at {at} does not fit')
     return data[at + 4 : end], end
-
 def canonical(value):
     if isinstance(value, dict):
         return '{' + ','.join(f'{canonical(k)}:{canonical(value[k])}' for k in sorted(value, key=lambda k: k.encode('utf-16-be'))) + '}'
     return '[' + ','.join(map(canonical, value)) + ']' if isinstance(value, list) else json.dumps(value, ensure_ascii=False)
-
 unbase64 = functools.partial(base64.b64decode, validate=True)
 def name_of(meta, field):
     return meta[field].encode() if field in meta else unbase64(meta[field + 'b'])
@@ -205,8 +201,7 @@ class Sum:
 def restore(point, target):
     need(not os.path.lexists(target) or (os.path.isdir(target) and not os.listdir(target)), target, 'is there already, and no empty folder')
     all(True for _ in (point.lines() if point.body['digest'] else []))  # All lines and entries are looked at before anything is written.
-    # Hard links come behind what they link, folders last, the innermost first.
-    order = lambda name, kind: ('hd'.find(kind), name == b'.', -name.count(b'/') if kind == 'd' else 0)
+    order = lambda name, kind: ('hd'.find(kind), name == b'.', -name.count(b'/') if kind == 'd' else 0)  # Links behind what they link, folders last, innermost first.
     entries = sorted(point.entries(), key=lambda entry: order(entry[0], entry[1].get('t', 'f')))
     os.makedirs(target, exist_ok=True)
     root = os.fsencode(os.path.realpath(target))
@@ -256,19 +251,18 @@ def table_at(point, at_ms):  # The items of the chain's base, each overridden by
         points.insert(0, Point(point.vault, point.header['chain'], parent['point']).opened())
         need(points[0].sha256 == parent['sha256'], points[0].where, f'has the SHA-256 {points[0].sha256}; {points[1].where} names {parent["sha256"]}')
     base, cuts, state, last, positions = points[0], [cut for each in points for cut in each.body['cuts']], {}, {}, dict(points[0].body['positions'])
-    covered = (base.body['throughMs'], point.body['throughMs'])
-    need(covered[0] <= at_ms <= covered[1], point.where, f'covers {covered[0]} to {covered[1]}, not {at_ms}')
+    need(base.body['throughMs'] <= at_ms <= point.body['throughMs'], point.where, f'covers {base.body["throughMs"]} to {point.body["throughMs"]}, not {at_ms}')
     for _, item in base.lines():
         key = item['key'] if isinstance(item.get('sealed'), str) else item[base.body['source']['keyName']]['S']
         need(key not in state, base.where, f'two items of the key {key!r}')
         state[key] = item
     for delta in points[1:]:
         for name, record in delta.lines():
-            origin, number, made_ms = CHANGES.fullmatch(name)[1], record['sequence'], record['atMs']
-            need(number == positions.get(origin, 0) + 1, f'{delta.where}, {name}', f'record {number} comes behind {positions.get(origin, 0)}')
+            (origin, first, end), number, made_ms = CHANGES.fullmatch(name).groups(), record['sequence'], record['atMs']
+            need(int(first) <= number <= int(end) and number == positions.get(origin, 0) + 1, f'{delta.where}, {name}', f'record {number} behind {positions.get(origin, 0)}')
             positions[origin] = number
             epoch = max([record['epoch']] + [cut['epoch'] for cut in cuts if cut['region'] == origin and cut['openedAtMs'] // 1000 * 1000 <= made_ms])
-            is_lost = any(cut['openedAtMs'] <= at_ms and epoch < cut['epoch'] and number > cut['positions'].get(origin, number) for cut in cuts)
+            is_lost = any(cut['openedAtMs'] <= at_ms and cut['region'] != origin and epoch < cut['epoch'] and number > cut['positions'].get(origin, number) for cut in cuts)
             if made_ms <= at_ms and not is_lost:
                 found, of_key = ((epoch, record['sequenceNumber'], number), made_ms, origin, record['image']), last.setdefault(record['key'], {})
                 of_key[origin] = max(of_key.get(origin, found), found, key=lambda found: found[0])
