@@ -40,7 +40,7 @@ export type BackupFilesResult = Committed & {
   readonly areAttributesKept: boolean;
 };
 
-const queuedMax = 20_000;
+const queuedMax = 4_000;
 /** Times of files step by up to 10 ms (the kernel's tick): what changed since so shortly may change again unseen. */
 const freshMs = 50;
 /** After so many entries everything else has its turn. */

@@ -58,26 +58,25 @@ export function metaJson({ name, type, stat, target, attributes }: MetaSource, b
 }
 
 export function readMeta(json: string): FileMeta {
-  const value: unknown = JSON.parse(json);
-  if (typeof value !== 'object' || value === null) throw malformed(json, 'it is no object');
-  const fields = new Map<string, unknown>(Object.entries(value));
+  const fields: unknown = JSON.parse(json);
+  if (!isRecord(fields)) throw malformed(json, 'it is no object');
   const number = (name: string) => {
-    const n = fields.get(name);
+    const n = fields[name];
     if (typeof n !== 'number' || !Number.isSafeInteger(n) || n < 0) throw malformed(json, `${name} is no whole number`);
     return n;
   };
   const digits = (name: string) => {
-    const text = fields.get(name);
+    const text = fields[name];
     if (typeof text !== 'string' || !/^-?\d{1,20}$/.test(text)) throw malformed(json, `${name} is no number as text`);
     return text;
   };
   const named = (text: string, bytes: string): EntryName | null => {
-    const [asText, asBytes] = [fields.get(text), fields.get(bytes)];
+    const [asText, asBytes] = [fields[text], fields[bytes]];
     if (typeof asText === 'string') return asText;
     return typeof asBytes === 'string' ? Buffer.from(asBytes, 'base64') : null;
   };
   const name = named('n', 'nb');
-  const type = fileTypes.find((t) => t === fields.get('t'));
+  const type = fileTypes.find((t) => t === fields['t']);
   if (name === null || type === undefined) throw malformed(json, 'its name (n) or type (t) is missing or unknown');
   return {
     name,
@@ -86,14 +85,19 @@ export function readMeta(json: string): FileMeta {
     user: number('u'),
     group: number('g'),
     mtimeNs: BigInt(digits('mt')),
-    ctimeNs: fields.has('ct') ? BigInt(digits('ct')) : null,
-    inode: fields.has('i') ? digits('i') : null,
+    ctimeNs: fields['ct'] !== undefined ? BigInt(digits('ct')) : null,
+    inode: fields['i'] !== undefined ? digits('i') : null,
     bytes: type === 'f' ? number('s') : 0,
     target: named('to', 'tob'),
-    deviceNumber: fields.has('r') ? number('r') : null,
-    attributes: attributesOf(fields.get('x')),
-    isPartial: fields.get('partial') === true,
+    deviceNumber: fields['r'] !== undefined ? number('r') : null,
+    attributes: attributesOf(fields['x']),
+    isPartial: fields['partial'] === true,
   };
+}
+
+/** Its own fields only matter: no field of an entry has the name of something that every object has. */
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
 }
 
 function attributesOf(value: unknown): Readonly<Record<string, string>> {

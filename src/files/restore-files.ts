@@ -87,9 +87,11 @@ class FilesRestore {
   async #pass(take: (entry: RawEntry, meta: FileMeta) => void): Promise<void> {
     for await (const entries of this.#options.point.entries()) {
       for (const entry of entries) take(entry, readMeta(entry.json.toString()));
-      if (this.#window.isFull) await this.#writeOut();
+      // No worker waits for the end of the list; while they have work, more is gathered, so that what lies together is read together.
+      if (this.#window.isFull || (this.#pool.isIdle && this.#window.isWorthARun)) await this.#writeOut();
     }
     await this.#writeOut();
+    await this.#pool.finish();
   }
 
   #take(entry: RawEntry, meta: FileMeta): void {
@@ -124,7 +126,6 @@ class FilesRestore {
       for (const [i, file] of run.targets.entries()) if (run.files[i * fileNumbers + wholeNumber] === 0 && !file.isMade && !file.isBroken) this.#makeFile(file);
       await this.#pool.start(async () => this.#settle(run, await this.#pool.restore(run, this.#options.point)));
     }
-    await this.#pool.finish();
   }
 
   #makeFile(file: TargetFile): void {

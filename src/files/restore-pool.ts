@@ -33,6 +33,11 @@ export class RestorePool {
     this.#pool = new WorkerPool({ file: new URL('restore-worker.ts', import.meta.url), count: options.workers, setup, onNews: () => {} });
   }
 
+  /** A worker has nothing to do, or will soon. */
+  get isIdle(): boolean {
+    return this.#running.size < this.#options.workers;
+  }
+
   async start(act: () => Promise<void>): Promise<void> {
     while (this.#running.size >= runsPerWorker * this.#options.workers) await Promise.race(this.#running);
     if (this.#failure !== null) throw this.#failure;
@@ -68,16 +73,16 @@ export class RestorePool {
     } catch (error) {
       if (!(error instanceof DamagedError)) throw error;
     }
-    return done ?? { bytes: 0, storedBytes: null, failures: [], damages: [{ chunk: null, because: `pack ${sha256} is in none of the sites` }] };
+    return done ?? { bytes: 0, storedBytes: null, failures: [], damages: [{ chunk: null, because: `pack ${sha256} is in none of the sites` }], index: null };
   }
 
-  /** Proves the whole pack as this site has it, and the run's chunks in it. null: it is not there. */
-  async verify({ packId, sha256 }: Pick<PackRow, 'packId' | 'sha256'>, chunks: Uint8Array, site: SiteSet): Promise<RestoreDone | null> {
+  /** Proves the whole pack as this site has it. null: it is not there. */
+  async verify({ packId, sha256 }: Pick<PackRow, 'packId' | 'sha256'>, site: SiteSet): Promise<RestoreDone | null> {
     const file = fileOf(site, sha256);
     const task = {
       packId,
       runOffset: 0,
-      chunks,
+      chunks: new Uint8Array(0),
       paths: [],
       files: new Float64Array(0),
       pieces: new Float64Array(0),

@@ -18,7 +18,7 @@ export type RestoreTask = {
   readonly paths: readonly DiskPath[];
   readonly files: Float64Array;
   readonly pieces: Float64Array;
-  /** Instead of writing: the pack's SHA-256, when `run` is the whole pack. Chunks are proven by their tags or ids. */
+  /** Instead of writing: the whole pack is proven, with the key by itself, without one by its hash. */
   readonly verify: { readonly sha256: string } | null;
   readonly isOwnerRestored: boolean;
   /** The second try, from another site: files that the first one made are there. */
@@ -33,4 +33,6 @@ export type RestoreDone = {
   readonly failures: readonly { readonly file: number; readonly because: string }[];
   /** Indexes of chunks that are not what was stored, and how that shows; the whole run where the index is null. Another site may have them. */
   readonly damages: readonly { readonly chunk: number | null; readonly because: string }[];
+  /** What a pack that was proven with the key says of its chunks: the rows of its index. */
+  readonly index: Uint8Array | null;
 };

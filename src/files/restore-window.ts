@@ -9,7 +9,7 @@ import { fileNumbers, pieceNumbers, type RestoreTask } from './restore-task.ts';
 /** A file that is to be written; `pieces` of it are still missing. */
 export type TargetFile = { readonly path: EntryName; readonly meta: FileMeta; pieces: number; isMade: boolean; isBroken: boolean };
 
-type Need = { readonly extents: Uint8Array; readonly index: number; readonly offset: number; readonly end: number; readonly file: TargetFile | null; readonly position: number };
+type Need = { readonly extents: Uint8Array; readonly index: number; readonly offset: number; readonly end: number; readonly file: TargetFile; readonly position: number };
 
 /** What is asked of a worker but for the bytes themselves. */
 export type PlannedRun = Pick<RestoreTask, 'runOffset' | 'chunks' | 'paths' | 'files' | 'pieces'> & {
@@ -27,13 +27,19 @@ const [gapBytesMax, runBytesMax] = [256 * 1024, 8 * 1024 * 1024];
 export class RestoreWindow {
   readonly #byPack = new Map<bigint, Need[]>();
   #needs = 0;
+  #storedBytes = 0;
+  #lastOffset = -1;
 
   get isFull(): boolean {
     return this.#needs >= needsMax;
   }
 
-  /** All extents of one file; `file` null: only to be proven. */
-  add(extents: Uint8Array, file: TargetFile | null): void {
+  get isWorthARun(): boolean {
+    return this.#storedBytes >= runBytesMax / 2;
+  }
+
+  /** All extents of one file. */
+  add(extents: Uint8Array, file: TargetFile): void {
     let position = 0;
     for (let index = 0; index < extents.length / extentBytes; index++) {
       const length = extentLength(extents, index);
@@ -44,20 +50,23 @@ export class RestoreWindow {
         if (needs.length === 0) this.#byPack.set(pack, needs);
         needs.push({ extents, index, offset, end: offset + storedBytes, file, position });
         this.#needs += 1;
-        if (file !== null) file.pieces += 1;
+        // Small files share a chunk.
+        if (offset !== this.#lastOffset) this.#storedBytes += storedBytes;
+        this.#lastOffset = offset;
+        file.pieces += 1;
       }
       position += length;
     }
   }
 
-  /** The runs of all packs, in the order in which the files first needed them; empties the window. `isWhole`: one run a pack, however far apart its chunks are. */
-  *runs(isWhole = false): Generator<PlannedRun> {
+  /** The runs of all packs, in the order in which the files first needed them; empties the window. */
+  *runs(): Generator<PlannedRun> {
     for (const [pack, needs] of this.#byPack) {
       needs.sort((a, b) => a.offset - b.offset);
       let run: Need[] = [];
       for (const need of needs) {
         const [first, last] = [run[0], run.at(-1)];
-        if (!isWhole && first !== undefined && last !== undefined && (need.offset - last.end > gapBytesMax || need.end - first.offset > runBytesMax)) {
+        if (first !== undefined && last !== undefined && (need.offset - last.end > gapBytesMax || need.end - first.offset > runBytesMax)) {
           yield planned(pack, run);
           run = [];
         }
@@ -66,7 +75,7 @@ export class RestoreWindow {
       if (run.length > 0) yield planned(pack, run);
     }
     this.#byPack.clear();
-    this.#needs = 0;
+    [this.#needs, this.#storedBytes, this.#lastOffset] = [0, 0, -1];
   }
 }
 
@@ -91,7 +100,7 @@ function planned(pack: bigint, run: readonly Need[]): PlannedRun {
       chunkAt = offset;
     } else if (isWhole(row)) chunks[chunks.length - 1] = row;
     end = Math.max(end, needEnd);
-    if (file === null || file.isBroken) continue;
+    if (file.isBroken) continue;
     const known = indexOf.get(file);
     const target = known ?? targets.push(file) - 1;
     if (known === undefined) indexOf.set(file, target);

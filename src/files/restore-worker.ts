@@ -4,11 +4,12 @@ import { hash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { contentCut } from '../core/vault/fast-cdc.ts';
 import { packBytesMax } from '../core/vault/limits.ts';
-import { DamagedError } from '../core/vault/vault-errors.ts';
-import { chunkId, chunkTag, openChunk } from '../vault/chunk-crypto.ts';
+import { encodeIndexRow, indexRowBytes } from '../core/vault/pack-layout.ts';
+import { DamagedError, KeyUnavailableError } from '../core/vault/vault-errors.ts';
+import { chunkTag, openChunk } from '../vault/chunk-crypto.ts';
 import { deriveKeys, type DataKey, type DerivedKeys } from '../vault/data-key.ts';
+import { openPack } from '../vault/pack-reader.ts';
 import { readFully, toNode } from './content-reader.ts';
-import { extentBytes } from '../core/vault/entry-codec.ts';
 import { readExtent, type ExtentFields } from './extent-list.ts';
 import { whyNot } from './file-walk.ts';
 import { isZero } from './is-zero.ts';
@@ -36,7 +37,7 @@ parentPort?.on('message', ({ ticket, ...task }: RestoreTask & { readonly ticket:
 /** With the bytes at hand. */
 type RunTask = RestoreTask & { readonly run: Uint8Array };
 
-const unread: RestoreDone = { bytes: 0, storedBytes: null, failures: [], damages: [] };
+const unread: RestoreDone = { bytes: 0, storedBytes: null, failures: [], damages: [], index: null };
 
 /** Without a detour through the main thread; into memory that is used again. The site itself says what is wrong with a file that cannot be read. */
 function readRun({ file, bytes }: { readonly file: string; readonly bytes: number | null }, offset: number): Uint8Array | null {
@@ -64,7 +65,7 @@ function restore(task: RunTask): RestoreDone {
     for (let at = 0; at < task.pieces.length; at += pieceNumbers) {
       const [chunk = 0, file = 0, position = 0, from = 0, length = 0] = task.pieces.subarray(at, at + pieceNumbers);
       if (chunk !== current) {
-        [current, plain] = [chunk, openedOrNull(task, chunk, 'whole extents', damages)];
+        [current, plain] = [chunk, openedOrNull(task, chunk, damages)];
       }
       if (plain !== null && from + length > plain.length) damages.push({ chunk, because: `an extent names ${length} bytes at ${from} of a chunk of ${plain.length}` });
       else if (plain !== null && open.write(file, position, plain.subarray(from, from + length))) bytes += length;
@@ -72,22 +73,37 @@ function restore(task: RunTask): RestoreDone {
   } finally {
     open.close();
   }
-  return { bytes, storedBytes: task.run.length, failures, damages };
+  return { bytes, storedBytes: task.run.length, failures, damages, index: null };
 }
 
+/** With the key, each byte: header and footer are compared, index and chunks are opened, and nothing lies between them; the hash would prove nothing more. */
 function verify(task: RunTask, sha256: string): RestoreDone {
-  const found = hash('sha256', task.run, 'hex');
-  if (found !== sha256) return { bytes: 0, storedBytes: task.run.length, failures: [], damages: [{ chunk: null, because: `its bytes have the SHA-256 ${found}, and its name says ${sha256}` }] };
-  const damages: { chunk: number; because: string }[] = [];
-  const count = keys === null ? 0 : task.chunks.length / extentBytes;
-  let bytes = 0;
-  for (let chunk = 0; chunk < count; chunk++) bytes += openedOrNull(task, chunk, 'everything', damages)?.length ?? 0;
-  return { bytes, storedBytes: task.run.length, failures: [], damages };
+  const wrong = (because: string): RestoreDone => ({ bytes: 0, storedBytes: task.run.length, failures: [], damages: [{ chunk: null, because }], index: null });
+  if (keys === null || setup.key === null) {
+    const found = hash('sha256', task.run, 'hex');
+    return found === sha256 ? { ...unread, storedBytes: task.run.length } : wrong(`its bytes have the SHA-256 ${found}, and its name says ${sha256}`);
+  }
+  try {
+    const { packId, packKey, chunks } = openPack(task.run, setup.key);
+    if (Buffer.from(packId).toString('hex') !== task.packId) return wrong(`it is pack ${Buffer.from(packId).toString('hex')}, and the point says ${task.packId}`);
+    const index = new Uint8Array(chunks.length * indexRowBytes);
+    let bytes = 0;
+    for (const [i, chunk] of chunks.entries()) {
+      const plain = openChunk(packKey, packId, chunk, task.run.subarray(chunk.offset, chunk.offset + chunk.storedBytes), memory);
+      if (Buffer.compare(chunkTag(keys, plain), chunk.tag) !== 0) return wrong(`the chunk at ${chunk.offset} opens, but its bytes are not those that were stored`);
+      encodeIndexRow(chunk, index, i * indexRowBytes);
+      bytes += plain.length;
+    }
+    return { bytes, storedBytes: task.run.length, failures: [], damages: [], index };
+  } catch (error) {
+    if (error instanceof DamagedError || error instanceof KeyUnavailableError) return wrong(error.message);
+    throw error;
+  }
 }
 
-function openedOrNull(task: RunTask, chunk: number, proving: 'whole extents' | 'everything', damages: { chunk: number; because: string }[]): Uint8Array | null {
+function openedOrNull(task: RunTask, chunk: number, damages: { chunk: number; because: string }[]): Uint8Array | null {
   try {
-    return openedChunk(task, chunk, proving);
+    return openedChunk(task, chunk);
   } catch (error) {
     if (!(error instanceof DamagedError)) throw error;
     damages.push({ chunk, because: error.message });
@@ -95,13 +111,13 @@ function openedOrNull(task: RunTask, chunk: number, proving: 'whole extents' | '
   }
 }
 
-/** Decrypted, which proves that it is the chunk of that id at that place, decompressed, and compared by its tag where there is one of the whole chunk, else, for a verification, by its id. */
-function openedChunk(task: RunTask, index: number, proving: 'whole extents' | 'everything'): Uint8Array {
+/** Decrypted, which proves that it is the chunk of that id at that place, decompressed, and compared by its tag where there is one of the whole chunk. */
+function openedChunk(task: RunTask, index: number): Uint8Array {
   const extent = readExtent(task.chunks, index);
   if (keys === null || extent.pack === null) throw new DamagedError(`an extent of pack ${task.packId} names no chunk`);
   const at = extent.offset - task.runOffset;
   const plain = openChunk(packKeyOf(keys, task.packId), Buffer.from(task.packId, 'hex'), extent, task.run.subarray(at, at + extent.storedBytes), memory);
-  if (!isProven(extent, plain, proving)) throw new DamagedError(`the chunk at ${extent.offset} of pack ${task.packId} opens, but its bytes are not those that were stored`);
+  if (!isProven(extent, plain)) throw new DamagedError(`the chunk at ${extent.offset} of pack ${task.packId} opens, but its bytes are not those that were stored`);
   return plain;
 }
 
@@ -113,10 +129,9 @@ function packKeyOf({ packKey }: DerivedKeys, packId: string): Uint8Array {
   return lastPack.key;
 }
 
-function isProven(extent: ExtentFields, plain: Uint8Array, proving: 'whole extents' | 'everything'): boolean {
+function isProven(extent: ExtentFields, plain: Uint8Array): boolean {
   if (keys === null || plain.length !== extent.rawBytes) return false;
-  if (extent.from === 0 && extent.length === extent.rawBytes) return Buffer.compare(chunkTag(keys, plain), extent.tag) === 0;
-  return proving === 'whole extents' || Buffer.compare(chunkId(keys, plain), extent.id) === 0;
+  return extent.from !== 0 || extent.length !== extent.rawBytes || Buffer.compare(chunkTag(keys, plain), extent.tag) === 0;
 }
 
 /** The files of a run while it is written. */

@@ -188,10 +188,34 @@ describe('a pack that a worker cannot read by itself', () => {
       expect(readFileSync(path.join((await both.restore()).target, 'file')).equals(content)).toBe(true);
       const { damages } = await both.verify();
       // Each once, and in no certain order.
-      expect(damages.map(({ site, because }) => `${site}: ${because.slice(0, 25)}`).sort()).toEqual(['site-0: it is not there', 'site-0: its bytes have the SHA-25']);
+      expect(damages.map(({ site, because }) => `${site}: ${because.slice(0, 25)}`).sort()).toEqual(['site-0: This pack has no end: its', 'site-0: it is not there']);
     } finally {
       both.remove();
     }
+  });
+});
+
+describe('a verification', () => {
+  it('finds one bit that is another, wherever in a pack it is: with the key by what the bytes are, without it by their hash', async () => {
+    writeFileSync(files.path('file'), Buffer.concat([randomBytes(40_000), Buffer.from(textOf(2_000, 3))]));
+    await files.backup();
+    const row = (await files.newest()).point.packs.find(({ bytes }) => bytes > 40_000);
+    const pack = path.join(files.root, 'site-0', packName(row?.sha256 ?? ''));
+    const whole = readFileSync(pack);
+    const footer = whole.length - 24;
+    const index = whole.readUInt32LE(footer);
+    // Magic, pack id, key id; a chunk and its end; the index and its end; each number of the footer, its zeros, its magic.
+    for (const at of [0, 7, 8, 23, 24, 31, 32, 1000, index - 1, index, footer - 1, footer, footer + 4, footer + 8, footer + 12, footer + 15, footer + 16, whole.length - 1]) {
+      const bytes = Buffer.from(whole);
+      bytes[at] = (bytes[at] ?? 0) ^ 4;
+      writeFileSync(pack, bytes);
+      expect({ at, found: (await files.verify()).damages.length > 0 }).toEqual({ at, found: true });
+    }
+    expect((await files.verify(null)).damages).toHaveLength(1);
+    writeFileSync(pack, Buffer.concat([whole.subarray(0, index), Buffer.alloc(1), whole.subarray(index)]));
+    expect((await files.verify()).damages.length).toBeGreaterThan(0);
+    writeFileSync(pack, whole);
+    expect((await files.verify()).damages).toEqual([]);
   });
 });
 
