@@ -128,6 +128,7 @@ async function restore(at: number, table: string) {
   const { handler: report } = await import('../../lambdas/report-restore.ts');
   await archive({ group: 'orders', force: true });
   const plan = await planRestore({ group: 'orders', at, point: null, into: { table }, select: null, by: 'anna' });
+  if (!plan.isTurn) throw new Error(plan.because);
   for (let i = 0; i < 20; i += 1)
     if (
       await createTarget({ plan }).then(
