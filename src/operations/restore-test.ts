@@ -2,25 +2,20 @@
 import {
   coveredSeconds,
   drawMoment,
-  evidenceText,
-  isPassed,
   leftoversIn,
   restoreTestKey,
   secondsIn,
-  summaryOf,
   testIdOf,
-  testRecorded,
   testTargetDropped,
   testTargetOf,
   whyNotItsTurn,
   type Dropped,
   type TestDraw,
-  type TestOutcome,
   type TestRequest,
   type TestRun,
-  type TestSummary,
   type Uncovered,
 } from '../core/backup/restore-test.ts';
+import { evidenceText, isPassed, summaryOf, testRecorded, type TestOutcome, type TestSummary } from '../core/backup/test-evidence.ts';
 import type { RestorePlan } from '../core/backup/restore-plan.ts';
 import { everything } from '../core/backup/selection.ts';
 import { RefusedError, StepNotReadyError } from '../core/errors.ts';

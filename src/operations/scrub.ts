@@ -1,6 +1,6 @@
 // The scrub: reads every object of every site in a round of equal shares, finds what is missing or damaged, and writes it anew from a site that has it
 // whole. It also brings up a site that was away, and completes points that a minority has. It removes nothing.
-import { whatIsWrongWithEvidence } from '../core/backup/restore-test.ts';
+import { whatIsWrongWithEvidence } from '../core/backup/test-evidence.ts';
 import { judge, type Copy, type Finding } from '../core/integrity/judge.ts';
 import { nextShare, shares } from '../core/integrity/shares.ts';
 import { parseEvidenceName, parsePackName, parsePointName, vaultFileName } from '../core/vault/object-names.ts';

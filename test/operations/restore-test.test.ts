@@ -2,7 +2,8 @@
 // is, and what came of it stands locked in the vault.
 import { describe, expect, test } from 'vitest';
 import { targetPrefix } from '../../src/core/backup/restore-plan.ts';
-import { parseTestOutcome, restoreTestKey, testBegun, testIdOf, whatIsWrongWithEvidence, type Dropped, type TestFailure, type TestRequest } from '../../src/core/backup/restore-test.ts';
+import { restoreTestKey, testBegun, testIdOf, type Dropped, type TestRequest } from '../../src/core/backup/restore-test.ts';
+import { parseTestOutcome, whatIsWrongWithEvidence, type TestFailure } from '../../src/core/backup/test-evidence.ts';
 import { logSettleMs } from '../../src/core/backup/settle.ts';
 import { FaultySite } from '../../src/drivers/faulty/faulty-site.ts';
 import { MemorySite } from '../../src/drivers/memory/memory-site.ts';

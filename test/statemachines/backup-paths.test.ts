@@ -3,7 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseActingPlan, parseArchiveRequest, parseBackupRequest, parseCommit, parsePointInput, parseWritePart } from '../../src/core/backup/backup-plan.ts';
 import { parseReport, parseRestoredParts, parseRestorePart, parseRestorePlan, parseRestoreRequest } from '../../src/core/backup/restore-plan.ts';
-import { parseTestOutcome, parseTestRequest, parseTestRun } from '../../src/core/backup/restore-test.ts';
+import { parseTestRequest, parseTestRun } from '../../src/core/backup/restore-test.ts';
+import { parseTestOutcome } from '../../src/core/backup/test-evidence.ts';
 import { readFailure } from '../../src/client/runbook-runs.ts';
 import { ScriptedError, type Script, type Walk, walk } from './interpreter.ts';
 import { callsOf, invokedBy, type Machine, readMachine } from './machine.ts';

@@ -1,16 +1,14 @@
-// Restore tests: whose turn it is, which moment is drawn, what the target is called, and what is kept of a test as evidence. Nothing here is chance:
+// Restore tests: whose turn it is, which moment is drawn, and what the target is called. Nothing here is chance:
 // what is drawn follows from the run's name, which is written down, so that a test can be done again as it was.
 import { MalformedError } from '../errors.ts';
 import type { Row, RowChange, RowKey } from '../rows/row.ts';
-import { canonicalJson } from '../vault/canonical-json.ts';
 import { evidenceName } from '../vault/object-names.ts';
 import { bySchedule } from './backup-plan.ts';
 import type { Covered } from './coverage.ts';
 import { dayMs } from './moment.ts';
 import { isCount, isFields, isText, listOf, PayloadReader } from './payload.ts';
-import type { RestoreReport } from './restore-report.ts';
 
-type Digest = (text: string) => string;
+export type Digest = (text: string) => string;
 
 /** One run of the restore machine as a test: what makes it another one than all others. */
 export type TestRun = { readonly group: string; readonly execution: string; readonly startedAtMs: number };
@@ -116,7 +114,7 @@ export function parseTestRun(step: string, raw: unknown): TestRun {
   return runIn(new PayloadReader(step, raw));
 }
 
-function runIn(from: PayloadReader): TestRun {
+export function runIn(from: PayloadReader): TestRun {
   return { group: from.text('group'), execution: from.text('execution'), startedAtMs: from.count('startedAtMs') };
 }
 
@@ -173,111 +171,3 @@ export function leftoversIn(rows: readonly Row[], live: string, nowMs: number): 
 }
 
 export type Dropped = { readonly table: string; readonly leftovers: readonly string[]; readonly endedAtMs: number };
-
-export type TestFailure = { readonly step: string; readonly error: string; readonly cause: string };
-
-export type TestOutcome = TestRequest & {
-  readonly test: RestoreTest | null;
-  readonly report: RestoreReport | null;
-  /** null where the target could not be dropped. */
-  readonly dropped: Dropped | null;
-  readonly failure: TestFailure | null;
-};
-
-export type Evidence = {
-  readonly format: 1;
-  readonly kind: 'restore-test';
-  readonly vault: string;
-  readonly source: string;
-  readonly region: string;
-  readonly id: string;
-  readonly isPassed: boolean;
-  readonly outcome: TestOutcome;
-};
-
-/** Passed: the target held what the vault says, within what the manifests let expect, and is gone. */
-export function isPassed({ failure, report, dropped }: TestOutcome): boolean {
-  return failure === null && report?.isIdentical === true && dropped !== null;
-}
-
-/** The evidence says by its last field what it must be: anyone can check it without a key. Equal outcomes give equal bytes, however often they are recorded. */
-export function evidenceText(evidence: Evidence, digest: Digest): string {
-  return canonicalJson({ ...evidence, sha256: digest(canonicalJson(evidence)) });
-}
-
-/** null where nothing is wrong with it. `parsed` is its JSON. */
-export function whatIsWrongWithEvidence(text: string, parsed: unknown, vault: string, name: string, digest: Digest): string | null {
-  if (!isFields(parsed)) return 'it is no object of JSON';
-  const { sha256, ...rest } = parsed;
-  if (sha256 !== digest(canonicalJson(rest)) || canonicalJson(parsed) !== text) return 'it is not what its own SHA-256 says';
-  if (rest['vault'] !== vault) return 'it is evidence of another vault';
-  const { id, outcome } = rest;
-  if (typeof id !== 'string' || !isFields(outcome) || !isCount(outcome['startedAtMs']) || evidenceName('restore-test', outcome['startedAtMs'], id) !== name)
-    return 'it is the evidence of another test';
-  return null;
-}
-
-/** @throws MalformedError */
-export function parseTestOutcome(raw: unknown): TestOutcome {
-  const from = new PayloadReader('RecordRestoreTest', raw);
-  const isDropped = (v: unknown): v is Dropped => isFields(v) && isText(v['table']) && listOf(isText)(v['leftovers']) && isCount(v['endedAtMs']);
-  const isFailure = (v: unknown): v is TestFailure => isFields(v) && isText(v['step']) && isText(v['error']) && typeof v['cause'] === 'string';
-  const isReport = (v: unknown): v is RestoreReport =>
-    isFields(v) && isText(v['id']) && typeof v['isIdentical'] === 'boolean' && isCount(v['rtoMs']) && isCount(v['items']) && isCount(v['bytes']) && isCount(v['atMs']);
-  const outcome = {
-    ...runIn(from),
-    by: from.text('by'),
-    test: from.takeOrNull('test', isRestoreTest, 'null, or what PlanRestore drew'),
-    report: from.takeOrNull('report', isReport, "null, or ReportRestore's answer"),
-    dropped: from.takeOrNull('dropped', isDropped, "null, or DropTarget's answer"),
-    failure: from.takeOrNull('failure', isFailure, 'null, or {step, error, cause}'),
-  };
-  if (outcome.failure === null && (outcome.report === null || outcome.test === null)) throw from.wrong('failure', 'given where there is no report');
-  return outcome;
-}
-
-/** What status shows of a test, and the machine's output. Null: not measured. */
-export type TestSummary = {
-  readonly id: string;
-  readonly region: string;
-  readonly by: string;
-  readonly startedAtMs: number;
-  readonly isPassed: boolean;
-  readonly failure: TestFailure | null;
-  /** Which moment was restored. */
-  readonly atMs: number | null;
-  readonly items: number | null;
-  readonly bytes: number | null;
-  readonly rtoMs: number | null;
-  readonly rpoMs: number | null;
-  readonly skipped: number;
-  readonly uncovered: number;
-  /** Name of the object in the vault, and the sites that have it; null where there is no vault yet. */
-  readonly evidence: string | null;
-  readonly sites: readonly string[];
-};
-
-export function summaryOf(outcome: TestOutcome, id: string, region: string, evidence: string | null, sites: readonly string[]): TestSummary {
-  const { by, startedAtMs, failure, report, test } = outcome;
-  return {
-    id,
-    region,
-    by,
-    startedAtMs,
-    isPassed: isPassed(outcome),
-    failure,
-    atMs: report?.atMs ?? null,
-    items: report?.items ?? null,
-    bytes: report?.bytes ?? null,
-    rtoMs: report?.rtoMs ?? null,
-    rpoMs: test?.rpoMs ?? null,
-    skipped: test?.skipped.length ?? 0,
-    uncovered: test?.uncovered.length ?? 0,
-    evidence,
-    sites,
-  };
-}
-
-export function testRecorded(summary: TestSummary, nowMs: number): RowChange {
-  return { key: restoreTestKey(summary.startedAtMs, summary.id), set: { summary: JSON.stringify(summary), recordedAtMs: nowMs }, when: [], mayCreate: true };
-}

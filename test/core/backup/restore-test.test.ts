@@ -1,22 +1,8 @@
 // What a restore test draws: always what is covered, every region in its turn, and the same again from the same names; and what its evidence says of itself.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  coveredSeconds,
-  drawMoment,
-  evidenceText,
-  isPassed,
-  leftoversIn,
-  parseTestOutcome,
-  regionOnDay,
-  secondsIn,
-  testIdOf,
-  whatIsWrongWithEvidence,
-  whyNotItsTurn,
-  whyNotTestTarget,
-  type Evidence,
-  type TestOutcome,
-} from '../../../src/core/backup/restore-test.ts';
+import { coveredSeconds, drawMoment, leftoversIn, regionOnDay, secondsIn, testIdOf, whyNotItsTurn, whyNotTestTarget } from '../../../src/core/backup/restore-test.ts';
+import { evidenceText, isPassed, parseTestOutcome, whatIsWrongWithEvidence, type Evidence, type TestOutcome } from '../../../src/core/backup/test-evidence.ts';
 import { evidenceName, parseEvidenceName } from '../../../src/core/vault/object-names.ts';
 import { sha256 } from '../../../src/drivers/aws/system-environment.ts';
 import { always, around } from '../property.ts';
