@@ -26,7 +26,8 @@ export async function createTarget(ports: Pick<BackupPorts, 'own' | 'tables' | '
   // The row first: a table that this restore made must be known as such when the step is repeated.
   if (!isOurs && (await own.change(restoreBegun(plan.id, table, Math.round(ports.clock.nowMs())))).kind === 'refused')
     throw new RefusedError(`The restore ${plan.id} was begun into another table than ${table}: start a new one. Nothing was changed.`);
-  if (plan.test !== null && !isOurs) await own.change(testBegun(plan.test, table, Math.round(ports.clock.nowMs())));
+  // Whoever is killed here must have left the name of what is to be dropped.
+  if (plan.test !== null && found === null) await own.change(testBegun(plan.test, table, Math.round(ports.clock.nowMs())));
   if (found === null) await tables.create(table, plan.keyName);
   if ((await tables.describe(table))?.isReady !== true) throw new StepNotReadyError(`Table ${table} in ${ports.me} is being created. It is looked at again.`);
   return { table };

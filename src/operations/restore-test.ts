@@ -15,7 +15,7 @@ import {
   type TestRun,
   type Uncovered,
 } from '../core/backup/restore-test.ts';
-import { evidenceText, isPassed, summaryOf, testRecorded, type TestOutcome, type TestSummary } from '../core/backup/test-evidence.ts';
+import { evidenceText, isPassed, summaryOf, testRecorded, type TestOutcome, type TestSummary, tellable } from '../core/backup/test-evidence.ts';
 import type { RestorePlan } from '../core/backup/restore-plan.ts';
 import { everything } from '../core/backup/selection.ts';
 import { RefusedError, StepNotReadyError } from '../core/errors.ts';
@@ -113,7 +113,10 @@ export async function recordRestoreTest(ports: RecordPorts, outcome: TestOutcome
   const isVault = (await sites.get(vaultFileName)) !== null;
   if (isVault) {
     const vault = (await openVault(sites)).id;
-    const text = evidenceText({ format: 1, kind: 'restore-test', vault, source: settings.source, region: me, id, isPassed: isPassed(outcome), outcome }, ports.digest);
+    const text = evidenceText(
+      { format: 1, kind: 'restore-test', vault, source: settings.source, region: me, id, isPassed: isPassed(outcome), outcome: { ...outcome, failure: tellable(outcome.failure) } },
+      ports.digest,
+    );
     const bytes = Buffer.from(text);
     const lock = lockOf(settings, lockedUntil(outcome.startedAtMs, settings.retentionDays[evidenceClass]));
     stored = (await sites.put(name, bytes, { sha256: ports.digest(text), lock })).stored.toSorted();

@@ -15,6 +15,7 @@ import { reportRestore, validateRestore } from '../../src/operations/restore-val
 import { scrubStep } from '../../src/operations/scrub.ts';
 import { shares } from '../../src/core/integrity/shares.ts';
 import { auditVault, type AuditRow } from '../../src/operations/vault-audit.ts';
+import type { RowStore } from '../../src/ports/row-store.ts';
 import { SiteSet } from '../../src/vault/site-set.ts';
 import { openVault } from '../../src/vault/vault.ts';
 import { objectsOf, siteOf } from '../vault/small-vault.ts';
@@ -193,11 +194,17 @@ describe('a test', () => {
     const request = requestAt(world);
     const plan = await planned(world, west, request);
     await filled(world, west, plan);
-    const failure = { step: 'ValidateRestore', error: 'NotIdenticalError', cause: 'written to meanwhile' };
+    const cause = JSON.stringify({ errorType: 'NotIdenticalError', errorMessage: 'written to meanwhile', trace: ['at x'] });
+    const failure = { step: 'ValidateRestore', error: 'NotIdenticalError', cause };
     const summary = await failedWith(world, west, request, failure);
     expect(await world.region(west).tables.describe(plan.into.table)).toBeNull();
     const [copy] = await evidenceIn(world, summary.evidence ?? '');
-    expect(JSON.parse(Buffer.from(copy?.bytes ?? []).toString('utf8'))).toMatchObject({ isPassed: false, outcome: { failure } });
+    expect(JSON.parse(Buffer.from(copy?.bytes ?? []).toString('utf8'))).toMatchObject({ isPassed: false, outcome: { failure: { ...failure, cause: 'written to meanwhile' } } });
+    // What is none of ours may quote an item, and evidence is in the clear and cannot be removed.
+    const strange = await failedWith(world, west, requestAt(world), { step: 'RestoreParts', error: 'SyntaxError', cause: cause.replace('written', 'paula') });
+    const [other] = await evidenceIn(world, strange.evidence ?? '');
+    expect(Buffer.from(other?.bytes ?? []).toString('utf8')).not.toContain('paula');
+    expect(strange.failure?.cause).toContain('paula');
   });
 
   test('of another group, or into another table, is refused', async () => {
@@ -274,6 +281,35 @@ describe('DropTarget', () => {
       expect(await dropTarget(portsOf(world, west), requestAt(world))).toMatchObject({ leftovers: [] });
       await tables.describe(other);
       expect(await tables.describe(other), other).not.toBeNull();
+    }
+  });
+
+  test('drops the table of a test that was killed at any write before or while it was made', async () => {
+    for (let at = 1; at <= 3; at += 1) {
+      const world = await backedUp();
+      const request = requestAt(world);
+      const plan = await planned(world, west, request);
+      const { tables, rows } = world.region(west);
+      let calls = 0;
+      const killed = async () => {
+        calls += 1;
+        if (calls === at) throw new Error('killed');
+      };
+      const own: RowStore = {
+        region: west,
+        get: async (key) => rows.get(key),
+        change: async (change) => {
+          await killed();
+          return rows.change(change);
+        },
+        changeTogether: async () => 'refused',
+      };
+      await createTarget({ ...world.portsIn(west), own }, plan).catch(() => undefined);
+      // The step is repeated, and then the test is killed for good.
+      await createTarget(world.portsIn(west), plan).catch(() => undefined);
+      expect(await tables.describe(plan.into.table)).not.toBeNull();
+      await dropped(world, west, request);
+      expect(await tables.describe(plan.into.table), `killed at write ${at}`).toBeNull();
     }
   });
 

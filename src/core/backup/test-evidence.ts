@@ -33,6 +33,22 @@ export function isPassed({ failure, report, dropped }: TestOutcome): boolean {
   return failure === null && report?.isIdentical === true && dropped !== null;
 }
 
+/** Whose messages have names, times and counts in them, and nothing of an item. */
+const ourErrors = ['NotCoveredError', 'RefusedError', 'MalformedError', 'InvalidConfigError', 'DamagedError', 'KeyUnavailableError', 'TooFewSitesError', 'NotIdenticalError', 'StepNotReadyError'];
+
+/** The failure as evidence has it, which anybody reads and nobody can remove: of other errors, which may quote an item, only the name. */
+export function tellable(failure: TestFailure | null): TestFailure | null {
+  if (failure === null) return null;
+  let said: unknown;
+  try {
+    said = JSON.parse(failure.cause);
+  } catch {
+    said = null;
+  }
+  const message = isFields(said) ? said['errorMessage'] : undefined;
+  return { ...failure, cause: ourErrors.includes(failure.error) && typeof message === 'string' ? message : '' };
+}
+
 /** The evidence says by its last field what it must be: anyone can check it without a key. Equal outcomes give equal bytes, however often they are recorded. */
 export function evidenceText(evidence: Evidence, digest: Digest): string {
   return canonicalJson({ ...evidence, sha256: digest(canonicalJson(evidence)) });
