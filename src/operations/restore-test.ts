@@ -100,7 +100,7 @@ export async function dropTarget(ports: DropPorts, run: TestRun): Promise<Droppe
   return { table, leftovers, endedAtMs: Math.round(ports.clock.nowMs()) };
 }
 
-export type RecordPorts = Pick<BackupPorts, 'me' | 'own' | 'settings' | 'sites' | 'clock' | 'digest' | 'sha256'>;
+export type RecordPorts = Pick<BackupPorts, 'me' | 'own' | 'settings' | 'sites' | 'clock' | 'digest'>;
 
 /** The evidence first: what status shows has it. Repeated, it writes the same. @throws TooFewSitesError */
 export async function recordRestoreTest(ports: RecordPorts, outcome: TestOutcome): Promise<TestSummary> {

@@ -10,6 +10,7 @@ import { MemorySite } from '../../src/drivers/memory/memory-site.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { restorePart } from '../../src/operations/restore-part.ts';
 import { dropTarget, planRestoreTest, recordRestoreTest, type PlannedTest } from '../../src/operations/restore-test.ts';
+import { planRestore } from '../../src/operations/restore-plan.ts';
 import { createTarget } from '../../src/operations/restore-target.ts';
 import { reportRestore, validateRestore } from '../../src/operations/restore-validate.ts';
 import { scrubStep } from '../../src/operations/scrub.ts';
@@ -215,6 +216,7 @@ describe('a test', () => {
     const plan = await planned(world, east, requestAt(world));
     for (const table of [live, `${targetPrefix(live)}-1`, 'orders-restored-test-0000000000000000'])
       await expect(createTarget(world.portsIn(east), { ...plan, into: { table } }), table).rejects.toMatchObject({ name: 'RefusedError' });
+    await expect(planRestore(world.portsIn(east), world.pointsIn(east), world.request(plan.atMs, 'orders-restored-test-mine'))).rejects.toMatchObject({ name: 'RefusedError' });
     await expect(world.restore(east, world.request(plan.atMs, 'orders-restored-test-mine'))).rejects.toMatchObject({ name: 'RefusedError', message: expect.stringContaining('dropped') });
   });
 
