@@ -20,5 +20,6 @@ export const config = defineConfig({
     confirmCompliance: 'nobody can delete these backups before their date',
     retentionDays: { hourly: 1, daily: 1, weekly: 1, monthly: 1, yearly: 1 },
     packBytes: 16 * 1024 * 1024,
+    schedules: { restoreTest: 'cron(30 10 * * ? *)' },
   },
 });

@@ -1,12 +1,15 @@
-// PlanRestore: which points, to which moment, into what; or a refusal that says what is covered.
+// PlanRestore: which points, to which moment, into what; or a refusal that says what is covered. A restore test draws its moment here.
 import { connectBackup } from '../src/client/connect-vault.ts';
 import { readEnvironment } from '../src/config/environment.ts';
-import { parseRestoreRequest, type RestorePlan } from '../src/core/backup/restore-plan.ts';
+import { parseRestoreRequest } from '../src/core/backup/restore-plan.ts';
+import { parseTestRequest } from '../src/core/backup/restore-test.ts';
 import { TablePoints } from '../src/operations/backup-facts.ts';
 import { planRestore } from '../src/operations/restore-plan.ts';
+import { planRestoreTest, type PlannedTest } from '../src/operations/restore-test.ts';
 
-export async function handler(event: unknown): Promise<RestorePlan> {
-  return planRestore(ports, points, parseRestoreRequest(event));
+export async function handler(event: unknown): Promise<PlannedTest> {
+  const test = parseTestRequest(event);
+  return test === null ? { isTurn: true, ...(await planRestore(ports, points, parseRestoreRequest(event))) } : planRestoreTest(ports, points, test);
 }
 
 const ports = connectBackup(readEnvironment());

@@ -1,4 +1,4 @@
-// Why: backups by schedule and by hand, restores by hand: two machines, a function for each of their steps, and the log's own minute.
+// Why: backups by schedule and by hand, restores by hand and as tests by schedule: two machines, a function for each of their steps, and the log's own minute.
 import { Aws } from 'aws-cdk-lib';
 import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -30,7 +30,7 @@ export class BackupRunbooks extends Construct {
     const runbook = (runbookId: string, name: string, comment: string, steps: readonly [FunctionName, IFunction][]) =>
       addRunbook(new Construct(this, runbookId), { group: config.group, name, comment, steps: { ...Object.fromEntries(steps), notify } });
     const backup = runbook('Backup', 'backup', "A recovery point of the group's table", backupSteps);
-    runbook('Restore', 'restore', "A restore of the group's table into one beside it", restoreSteps);
+    const restore = runbook('Restore', 'restore', "A restore of the group's table into one beside it", restoreSteps);
     const archive = restoreSteps.find(([name]) => name === 'archive-log')?.[1];
     if (archive === undefined) throw new Error("RESTORE_STEPS has no 'archive-log'");
 
@@ -39,7 +39,7 @@ export class BackupRunbooks extends Construct {
       inlinePolicies: {
         exactly: new PolicyDocument({
           statements: [
-            new PolicyStatement({ actions: ['states:StartExecution'], resources: [backup.stateMachineArn] }),
+            new PolicyStatement({ actions: ['states:StartExecution'], resources: [backup.stateMachineArn, restore.stateMachineArn] }),
             new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [archive.functionArn] }),
           ],
         }),
@@ -56,6 +56,7 @@ export class BackupRunbooks extends Construct {
     this.schedules = [
       schedule('Full', 'full', props.schedules.full, backup.stateMachineArn, { group: config.group, type: 'full', by: 'schedule' }),
       schedule('Incremental', 'incremental', props.schedules.incremental, backup.stateMachineArn, { group: config.group, type: 'incremental', by: 'schedule' }),
+      schedule('RestoreTest', 'restore-test', props.schedules.restoreTest, restore.stateMachineArn, { group: config.group, at: null, point: null, into: null, select: null, by: 'schedule', test: {} }),
       schedule('Log', 'log', 'rate(1 minute)', archive.functionArn, { group: config.group }),
     ];
   }

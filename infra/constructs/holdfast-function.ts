@@ -11,7 +11,7 @@ import { type RuntimeConfig } from '../../src/config/runtime-config.ts';
 import { acknowledge } from './nag-exceptions.ts';
 import { FUNCTIONS, type FunctionName, type FunctionSpec } from './permissions.ts';
 import { tableStatements } from './table-access.ts';
-import { targetStatements, vaultStatements, wildcardsOf } from './vault-access.ts';
+import { targetStatements, testTargetStatements, vaultStatements, wildcardsOf } from './vault-access.ts';
 
 export type HoldfastFunctionProps = {
   readonly config: RuntimeConfig;
@@ -31,8 +31,12 @@ export class HoldfastFunction extends Construct {
     const spec: FunctionSpec = FUNCTIONS[props.name];
     const functionName = `holdfast-${props.config.group}-${props.name}`;
     const logGroup = new LogGroup(this, 'Logs', { logGroupName: `/aws/lambda/${functionName}`, retention: RetentionDays.ONE_MONTH, removalPolicy: RemovalPolicy.DESTROY });
-    const { vault, targets = [] } = spec;
-    const ofVault = [...(vault === undefined ? [] : vaultStatements(props.config, vault)), ...targetStatements(props.config, props.region, targets)];
+    const { vault, targets = [], testTargets = [] } = spec;
+    const ofVault = [
+      ...(vault === undefined ? [] : vaultStatements(props.config, vault)),
+      ...targetStatements(props.config, props.region, targets),
+      ...testTargetStatements(props.config, props.region, testTargets),
+    ];
     const statements = [...tableStatements(props.config, props.region, spec.tables), ...ofVault, ...(props.statements ?? []), writeLogs(logGroup)];
     for (const { rule, reason } of wildcardsOf(ofVault)) acknowledge(this, rule, reason);
     this.function = new LambdaFunction(this, 'Function', {

@@ -17,6 +17,9 @@ export type VaultGrant = { readonly objects: 'read' | 'write'; readonly keys: re
 /** On the tables that restores make: `<data table>-restored…`. */
 export type TargetAction = 'CreateTable' | 'DescribeTable' | 'BatchWriteItem' | 'Scan';
 
+/** On the tables that restore tests make: `<data table>-restored-test-…`. */
+export type TestTargetAction = 'DeleteTable' | 'DescribeTable';
+
 export type FunctionSpec = {
   readonly does: string;
   readonly in: readonly RegionMember['role'][];
@@ -27,6 +30,7 @@ export type FunctionSpec = {
   readonly tables: readonly TableGrant[];
   readonly vault?: VaultGrant;
   readonly targets?: readonly TargetAction[];
+  readonly testTargets?: readonly TestTargetAction[];
 };
 
 const EVERYWHERE = ['candidate', 'witness'] as const;
@@ -169,6 +173,22 @@ export const FUNCTIONS = {
   'restore-part': { does: 'The keys of one shard, as they were at the moment', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1769, tables: [], vault: READS_POINTS, targets: ['BatchWriteItem'] },
   'validate-restore': { does: 'Reads the target back and compares it with the vault', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1024, tables: [], targets: ['Scan', 'DescribeTable'] },
   'report-restore': { does: 'Writes down what a restore measured', in: CANDIDATES, timeoutSeconds: 30, memoryMb: 256, tables: [grant('region', 'own', 'UpdateItem')] },
+  'drop-target': {
+    does: 'Drops what a restore test filled, and nothing else',
+    in: CANDIDATES,
+    timeoutSeconds: 60,
+    memoryMb: 256,
+    tables: [grant('region', 'own', 'GetItem', 'Query', 'UpdateItem')],
+    testTargets: ['DeleteTable', 'DescribeTable'],
+  },
+  'record-restore-test': {
+    does: 'Keeps what came of a restore test as evidence in the vault',
+    in: CANDIDATES,
+    timeoutSeconds: 120,
+    memoryMb: 512,
+    tables: [grant('region', 'own', 'UpdateItem')],
+    vault: { objects: 'write', keys: [] },
+  },
   maintenance: { does: 'Answers 503 with Retry-After while no region is active', in: ['witness'], timeoutSeconds: 3, memoryMb: 128, reservedConcurrency: 4, tables: [] },
 } as const satisfies Readonly<Record<string, FunctionSpec>>;
 
@@ -189,7 +209,16 @@ export const FAILOVER_STEPS = [
 
 /** The steps of statemachines/backup.asl.json and restore.asl.json, in their order; both notify too. */
 export const BACKUP_STEPS = ['plan-backup', 'write-backup-part', 'commit-point', 'verify-point'] as const satisfies readonly FunctionName[];
-export const RESTORE_STEPS = ['archive-log', 'plan-restore', 'create-target', 'restore-part', 'validate-restore', 'report-restore'] as const satisfies readonly FunctionName[];
+export const RESTORE_STEPS = [
+  'archive-log',
+  'plan-restore',
+  'create-target',
+  'restore-part',
+  'validate-restore',
+  'report-restore',
+  'drop-target',
+  'record-restore-test',
+] as const satisfies readonly FunctionName[];
 
 /** What a service needs to write through the fence; its own table is its own affair. */
 export const FENCED_WRITER: readonly TableGrant[] = [grant('fence', 'own', 'ConditionCheckItem'), grant('region', 'own', 'GetItem')];

@@ -2,7 +2,7 @@
 import { Aws } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
-import type { TargetAction, VaultGrant } from './permissions.ts';
+import type { TargetAction, TestTargetAction, VaultGrant } from './permissions.ts';
 
 /** As in src/client/connect-vault.ts. */
 export function vaultBucketName(config: RuntimeConfig, region: string): string {
@@ -22,11 +22,15 @@ export function vaultStatements(config: RuntimeConfig, grant: VaultGrant): Polic
     new PolicyStatement({ actions: ['s3:ListBucket', 's3:ListBucketVersions', ...(grant.objects === 'write' ? ['s3:GetBucketObjectLockConfiguration'] : [])], resources: buckets }),
     new PolicyStatement({ actions: objectActions, resources: buckets.map((bucket) => `${bucket}/*`) }),
     // A key's ARN is random; the condition names it by its alias.
-    new PolicyStatement({
-      actions: grant.keys.map((action) => `kms:${action}`),
-      resources: regions.map((region) => `arn:${Aws.PARTITION}:kms:${region}:${Aws.ACCOUNT_ID}:key/*`),
-      conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': vaultKeyAlias(config) } },
-    }),
+    ...(grant.keys.length === 0
+      ? []
+      : [
+          new PolicyStatement({
+            actions: grant.keys.map((action) => `kms:${action}`),
+            resources: regions.map((region) => `arn:${Aws.PARTITION}:kms:${region}:${Aws.ACCOUNT_ID}:key/*`),
+            conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': vaultKeyAlias(config) } },
+          }),
+        ]),
   ];
 }
 
@@ -35,7 +39,7 @@ export function wildcardsOf(statements: readonly PolicyStatement[]): readonly { 
   const reasons = [
     [':s3:::', "A pack's name is its hash and a point's its time: objects of the vault cannot be named beforehand. The bucket is named."],
     [':kms:', 'The id of a key is random; the condition kms:ResourceAliases names exactly the key of the vault.'],
-    [':dynamodb:', 'A person names the table that a restore makes; the prefix keeps it away from every other table.'],
+    [':dynamodb:', 'A person, or a restore test, names the table that a restore makes; the prefix keeps it away from every other table.'],
   ] as const;
   const resources = statements.flatMap((statement) => statement.resources).filter((resource) => resource.endsWith('*'));
   return resources.flatMap((resource) => {
@@ -50,5 +54,16 @@ export function targetStatements(config: RuntimeConfig, region: string, actions:
   if (actions.length === 0) return [];
   return [
     new PolicyStatement({ actions: actions.map((action) => `dynamodb:${action}`), resources: [`arn:${Aws.PARTITION}:dynamodb:${region}:${Aws.ACCOUNT_ID}:table/${config.tables.data}-restored*`] }),
+  ];
+}
+
+/** Tables that a restore test makes and drops again; a person's targets are not among them. */
+export function testTargetStatements(config: RuntimeConfig, region: string, actions: readonly TestTargetAction[]): PolicyStatement[] {
+  if (actions.length === 0) return [];
+  return [
+    new PolicyStatement({
+      actions: actions.map((action) => `dynamodb:${action}`),
+      resources: [`arn:${Aws.PARTITION}:dynamodb:${region}:${Aws.ACCOUNT_ID}:table/${config.tables.data}-restored-test-*`],
+    }),
   ];
 }

@@ -21,6 +21,11 @@ export async function backUp(values: Values, by: string, client: BackupClient, w
 
 export async function restore(values: Values, by: string, client: BackupClient, world: World): Promise<ExitStatus> {
   const { at, point, into, keys, prefix, region } = values;
+  if (values.test === true) {
+    const other = (['at', 'point', 'into', 'keys', 'prefix'] as const).find((option) => values[option] !== undefined);
+    if (other !== undefined) throw new UsageError(`--test draws what it restores: leave --${other} out`);
+    return afterStart(await client.restoreTest({ region, by }), { ...values, wait: true }, client, world);
+  }
   if ((at === undefined) === (point === undefined)) throw new UsageError('restore needs either --at TIME or --point CHAIN/POINT');
   if (into === undefined || into === '') throw new UsageError('restore needs --into TABLE');
   const wanted = keys?.flatMap((list) => list.split(',')).filter((key) => key !== '');

@@ -51,7 +51,7 @@ function chainRow({ chain, base, count, covered, because }: ChainPicture): strin
 /** What the machine gave at its end: of a backup the point, of a restore the report. */
 export function renderRun({ machine, name, region }: StartedRun, output: unknown, seconds: number): string {
   const head = `${name} in ${region} ended well after ${seconds} s`;
-  if (machine === 'restore') return `${head}\n${renderReport(output)}`;
+  if (machine === 'restore') return `${head}\n${typeof fieldOf(output, 'isPassed') === 'boolean' ? renderTest(output) : renderReport(output)}`;
   const [chain, point, readFrom] = ['chain', 'point', 'readFrom'].map((field) => text(output, field));
   if (fieldOf(output, 'acts') === false) return `${head}, and did nothing: ${text(output, 'because')}\n`;
   return [
@@ -71,6 +71,19 @@ function renderReport(report: unknown): string {
     `  ${fieldOf(report, 'isIdentical') === true ? 'IDENTICAL to what the vault holds' : 'NOT IDENTICAL to what the vault holds'}, sum ${text(report, 'sum')}`,
     `  RTO ${span(report, 'rtoMs')} (planned → compared), RPO at most ${span(report, 'rpoMs')} (newest record restored → moment asked for)`,
     ...(Array.isArray(issues) ? issues : []).flatMap((issue: unknown) => [`  ${text(issue, 'severity').toUpperCase()}: ${text(issue, 'what')} ${text(issue, 'impact')} ${text(issue, 'remedy')}`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function renderTest(summary: unknown): string {
+  const sites = fieldOf(summary, 'sites');
+  const evidence = fieldOf(summary, 'evidence');
+  const lines = [
+    `  restore test ${text(summary, 'id')} ${fieldOf(summary, 'isPassed') === true ? 'PASSED' : 'FAILED'}: ${moment(summary, 'atMs')} restored, compared and dropped again: ${text(summary, 'items')} items, ${size(summary, 'bytes')}`,
+    `  RTO ${span(summary, 'rtoMs')} (drawn → compared), RPO ${span(summary, 'rpoMs')} (newest moment that could be restored → begin of the test)`,
+    ...(fieldOf(summary, 'skipped') === 0 ? [] : [`  ${text(summary, 'skipped')} moments were drawn before that cannot be restored: the evidence says why`]),
+    ...(fieldOf(summary, 'uncovered') === 0 ? [] : [`  of ${text(summary, 'uncovered')} chains nothing can be restored: 'holdfast points' says why`]),
+    `  evidence ${typeof evidence === 'string' ? `${evidence}, locked, in ${Array.isArray(sites) ? sites.map(String).join(', ') : 'unknown sites'}` : 'not kept'}`,
   ];
   return `${lines.join('\n')}\n`;
 }

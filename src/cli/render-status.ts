@@ -2,6 +2,7 @@
 import { fieldOf, describeFailure } from '../core/failover/event-field.ts';
 import type { GroupStatus, HealthStatus, LastFailover } from '../client/group-status.ts';
 import type { DivergenceItem, RegionStatus } from '../client/region-status.ts';
+import { readFailure } from '../client/runbook-runs.ts';
 import { textTable } from './text-table.ts';
 
 /** Longer lists are in `--json`. */
@@ -10,7 +11,7 @@ const transitionsShown = 3;
 const itemCharactersMax = 120;
 
 export function renderStatus(status: GroupStatus): string {
-  return [head(status), approval(status), regions(status), health(status), lag(status), last(status), backups(status), divergence(status), history(status)]
+  return [head(status), approval(status), regions(status), health(status), lag(status), last(status), backups(status), restoreTests(status), divergence(status), history(status)]
     .filter((part) => part !== '')
     .map((part) => `${part}\n`)
     .join('\n');
@@ -155,6 +156,32 @@ function backups({ regions: all }: GroupStatus): string {
     return [[region, archive === null ? 'never' : `through ${iso(archive.throughMs)}`, made, `${tried}${begun}`]];
   });
   return textTable(['backups of', 'log archived', 'last backup', 'last restore'], rows);
+}
+
+/** No figure without a test. */
+function restoreTests({ regions: all, restoreTests: tested }: GroupStatus): string {
+  if (all.every((region) => region.backups === null)) return '';
+  const unread = all.filter((region) => region.role === 'candidate' && (region.backups?.restoreTests ?? null) === null).map((region) => region.region);
+  const gap = unread.length === 0 ? '' : ` (not read: ${unread.join(', ')})`;
+  if (tested === null) return `restore tests  ${unread.length === 0 ? 'not tested yet' : `none is known${gap}`}: RTO and RPO are not known; 'holdfast restore --test' makes one`;
+  const { last: newest, median } = tested;
+  const measured = `RTO ${known(seconds(newest.rtoMs), ' s')}, RPO ${known(seconds(newest.rpoMs), ' s')}`;
+  return [
+    `restore tests  ${newest.isPassed ? 'last one passed' : 'LAST ONE FAILED'}, begun ${iso(newest.startedAtMs)} in ${newest.region} by ${newest.by}: ${measured}${newest.items === null ? '' : `, ${newest.items} items`}${gap}`,
+    ...(newest.failure === null ? [] : [`  ${said(newest.failure)}`]),
+    median === null ? '  none has passed yet' : `  median of the last ${median.of} that passed: RTO ${known(seconds(median.rtoMs), ' s')}, RPO ${known(seconds(median.rpoMs), ' s')}`,
+    `  evidence ${newest.evidence ?? 'not kept: there was no vault yet'}`,
+  ].join('\n');
+}
+
+/** The sentence of the function that failed, without what Lambda puts around it. */
+function said(failure: object): string {
+  const { step, error, message } = readFailure('failed', JSON.stringify(failure));
+  return `${step} failed with ${error}: ${message}`;
+}
+
+function seconds(ms: number | null): number | null {
+  return ms === null ? null : Math.round(ms / 100) / 10;
 }
 
 function divergence({ regions: all }: GroupStatus): string {

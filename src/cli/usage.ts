@@ -18,6 +18,7 @@ export const options = {
   into: { type: 'string' },
   keys: { type: 'string', multiple: true },
   prefix: { type: 'string' },
+  test: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -32,7 +33,7 @@ export const optionsOf: Readonly<Record<Command, readonly OptionName[]>> = {
   resume: ['reason', 'by'],
   backup: ['type', 'region', 'wait', 'by'],
   points: ['at'],
-  restore: ['at', 'point', 'into', 'keys', 'prefix', 'region', 'wait', 'by'],
+  restore: ['at', 'point', 'into', 'keys', 'prefix', 'test', 'region', 'wait', 'by'],
 };
 
 export const usage = `holdfast: disaster recovery for a service in several AWS regions
@@ -46,12 +47,13 @@ export const usage = `holdfast: disaster recovery for a service in several AWS r
   holdfast points [--at TIME]                the recovery points, and which moments they cover; what a restore to TIME would take
   holdfast restore --at TIME --into TABLE    the table as it was at TIME, into a new one beside it; or --point CHAIN/POINT
                    [--keys a,b] [--prefix p] [--wait]   only these keys, only keys that begin so
+  holdfast restore --test                    a restore test now: a moment drawn, restored beside the table, compared, dropped, and evidence kept
   holdfast vault …                           backups of files, in a directory or any S3 store: 'holdfast vault --help' says more
 
   --json          the answer as JSON (with status --watch: one object a line)
   --config FILE   instead of ./holdfast.config.ts
   --by NAME       who asks, for the record; otherwise your user name on this computer
-  --region REGION (backup, restore) where it runs; otherwise in the open region
+  --region REGION (backup, restore) where it runs; otherwise in the open region, of --test in any candidate
   --wait          (backup, restore) follows it to its end; Ctrl-C ends only the watching
   TIME            like 2026-11-28T03:05:37Z, with a zone; TABLE begins with the name of the table, then -restored
 

@@ -2,6 +2,7 @@
 import { parseBackupRequest, bySchedule, type BackupType } from '../core/backup/backup-plan.ts';
 import { archiveKey, parseArchiveRow, parseCutRow } from '../core/backup/backup-rows.ts';
 import { parseRestoreRequest, targetPrefix, type RestorePlan } from '../core/backup/restore-plan.ts';
+import { parseTestRequest, whyNotTestTarget } from '../core/backup/restore-test.ts';
 import { everything, type Selection } from '../core/backup/selection.ts';
 import { HoldfastError, RefusedError } from '../core/errors.ts';
 import { isActingAt, leaseKey, parseLeaseRow } from '../core/lease/lease-rows.ts';
@@ -67,9 +68,21 @@ export class BackupClient {
     const prefix = targetPrefix(config.tables.data);
     if (!table.startsWith(prefix))
       throw new RefusedError(`A restore fills a table named ${prefix}…, like ${prefix}-1, and '${table}' is not: the functions of Holdfast may write no other table. Nothing was started.`);
+    const refusal = whyNotTestTarget(table, config.tables.data, null);
+    if (refusal !== null) throw new RefusedError(`The restore into ${table} was refused: ${refusal}. Nothing was started.`);
     const input = { group: config.group, at: atMs, point, into: { table }, select, by };
     parseRestoreRequest(input);
     return this.#start('restore', 'restore', await this.#chosen(region), input);
+  }
+
+  /** A restore test now, in any candidate region. @throws RefusedError, MalformedError */
+  async restoreTest({ region, by }: Pick<RestoreWish, 'region' | 'by'>): Promise<StartedRun> {
+    const { config, chance, digest } = this.#connection;
+    if (by === bySchedule) throw new RefusedError(`'${bySchedule}' is what the schedule calls itself, which tests only in the region whose turn it is: say by --by who asks. Nothing was started.`);
+    const input = { group: config.group, at: null, point: null, into: null, select: null, by, test: {} };
+    parseTestRequest({ ...input, execution: 'not named yet', startedAtMs: 0 });
+    const regions = candidatesOf(config);
+    return this.#start('restore', 'restore-test', await this.#chosen(region ?? regions[Number.parseInt(digest(chance.id()).slice(0, 8), 16) % regions.length]), input);
   }
 
   async look({ machine, name, region }: StartedRun): Promise<RunState> {

@@ -1,5 +1,6 @@
 // What one region says of its backups and restores: the last ones, with what was measured then. What is not known is null.
 import { archiveKey, backupKey, parseArchiveRow } from '../core/backup/backup-rows.ts';
+import { parseTestRow, type TestSummary } from '../core/backup/test-evidence.ts';
 import { fieldOf } from '../core/failover/event-field.ts';
 import type { Row } from '../core/rows/row.ts';
 import { sourceNameOf } from '../operations/backup-ports.ts';
@@ -14,6 +15,8 @@ export type BackupsStatus = {
   readonly lastRestore: LastRestore | null;
   /** A newer one than that, begun and not reported: it runs, or it failed. */
   readonly begunRestore: { readonly id: string; readonly table: string; readonly secondsAgo: number } | null;
+  /** The newest that were made in this region, newest first; null where they could not be read. */
+  readonly restoreTests: readonly TestSummary[] | null;
 };
 
 export type LastBackup = {
@@ -44,30 +47,35 @@ export type LastRestore = {
   readonly reportedSecondsAgo: number;
 };
 
+/** Of restore tests, in each region: as many as the medians are made of. */
+export const testsLooked = 10;
+
 /** Restores of which the newest reported one is looked for. */
 const restoresLooked = 10;
 
-export type ReadBackups = { readonly backup: Row | null; readonly archive: Row | null; readonly restores: readonly Row[] | null };
+export type ReadBackups = { readonly backup: Row | null; readonly archive: Row | null; readonly restores: readonly Row[] | null; readonly tests: readonly Row[] | null };
 
 /** Each by itself, through `read`, which notes what fails. */
 export async function readBackups(from: RegionConnection, dataTable: string, read: <T>(what: string, call: () => Promise<T>) => Promise<T | null>): Promise<ReadBackups> {
   const source = sourceNameOf(dataTable);
-  const [backup, archive, restores] = await Promise.all([
+  const [backup, archive, restores, tests] = await Promise.all([
     read('backup row', async () => (await from.rows.get(backupKey(source))) ?? null),
     read('archive row', async () => (await from.rows.get(archiveKey(source))) ?? null),
     read('restores', async () => from.list.list('RESTORE', restoresLooked, 'newest-first')),
+    read('restore tests', async () => from.list.list('RESTORE_TEST', testsLooked, 'newest-first')),
   ]);
-  return { backup, archive, restores };
+  return { backup, archive, restores, tests };
 }
 
 /** @throws MalformedError for a row that was altered */
-export function backupsStatus({ backup, archive, restores }: ReadBackups, nowMs: number): BackupsStatus {
+export function backupsStatus({ backup, archive, restores, tests }: ReadBackups, nowMs: number): BackupsStatus {
   const found = parseArchiveRow(archive ?? undefined);
   const [newest] = restores ?? [];
   return {
     lastBackup: lastBackup(backup, nowMs),
     archive: found === null ? null : { throughMs: found.throughMs, secondsAgo: seconds(nowMs - found.atMs) },
     lastRestore: (restores ?? []).map((row) => lastRestore(row, nowMs)).find((restore) => restore !== null) ?? null,
+    restoreTests: tests === null ? null : tests.flatMap((row) => parseTestRow(row) ?? []),
     begunRestore:
       newest === undefined || newest['report'] !== undefined ? null : { id: String(newest['sk']), table: String(newest['table']), secondsAgo: seconds(nowMs - number(newest['begunAtMs'])) },
   };

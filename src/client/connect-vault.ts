@@ -79,6 +79,21 @@ export function connectTargets(environment: Environment) {
   };
 }
 
+/** Rows of tests that are looked through for what was left. */
+const testRowsMax = 500;
+
+/** What drops a restore test's target: no vault either. */
+export function connectDrops(environment: Environment) {
+  const { region, config } = environment;
+  const list = new DynamoDbRowList(dynamoDbOf(region, environment), config.tables.region);
+  return { ...connectTargets(environment), testRows: async () => list.list('RESTORE_TEST', testRowsMax, 'newest-first') };
+}
+
+/** What keeps its evidence: no keys. */
+export function connectEvidence(environment: Environment) {
+  return { ...connectTargets(environment), sites: new SiteSet(connectSites(environment)) };
+}
+
 export function connectBackup(environment: Environment): BackupPorts {
   const { region, config } = environment;
   const sites = connectSites(environment);

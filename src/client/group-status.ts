@@ -1,5 +1,6 @@
 // The group's picture, put together from what each region says: who holds the lease, who is well in whose eyes, what is behind,
 // what happened last. Figures are measured ones; what is not known is null.
+import { figuresOf, type TestedFigures } from '../core/backup/test-evidence.ts';
 import { judgeWindow, judgeCandidates, staleAfterTicks, type Judgement } from '../core/health/verdict.ts';
 import type { CandidateWindow, Vantage } from '../core/health/vantage.ts';
 import { fieldOf } from '../core/failover/event-field.ts';
@@ -7,6 +8,7 @@ import { executionName } from '../core/failover/runbook.ts';
 import { concludeRead, type Sighting } from '../core/register/sighting.ts';
 import { reservedEpoch, type RegisterValue, type Transition } from '../core/register/value.ts';
 import type { RuntimeConfig } from '../config/runtime-config.ts';
+import { testsLooked } from './backup-status.ts';
 import type { ApprovalStatus, RegionReading, RegionStatus } from './region-status.ts';
 
 export type HealthStatus = {
@@ -62,6 +64,8 @@ export type GroupStatus = {
   readonly health: readonly HealthStatus[];
   readonly approval: ApprovalStatus | null;
   readonly lastFailover: LastFailover | null;
+  /** Of the restore tests of all regions that were read; null where there was none yet, or the group has no vault. */
+  readonly restoreTests: TestedFigures | null;
 };
 
 export type RegisterSummary = Pick<RegisterValue, 'state' | 'holder' | 'epoch' | 'attempt' | 'attemptsSpent' | 'renewable' | 'released' | 'successor' | 'because' | 'paused' | 'regions'> & {
@@ -92,6 +96,10 @@ export function groupStatus(config: RuntimeConfig, readings: readonly RegionRead
     health: health(config, readings),
     approval: pendingApproval(readings, value),
     lastFailover: lastFailover(readings),
+    restoreTests: figuresOf(
+      regions.flatMap((region) => region.backups?.restoreTests ?? []),
+      testsLooked,
+    ),
   };
 }
 

@@ -92,6 +92,14 @@ const scheduleSchema = (usual: string) =>
     .regex(/^(rate|cron)\(.+\)$/, { error: "must be a schedule of EventBridge Scheduler, like 'cron(0 0 * * ? *)' (UTC) or 'rate(1 hour)'" })
     .default(usual);
 
+/** By the calendar only: each candidate region draws from the date which of them tests, so all must fire on the same day (UTC), and not near its end. */
+const restoreTestSchema = z
+  .string()
+  .regex(/^cron\(\S+ ([1-9]|1\d|2[0-2]) .+\)$/, {
+    error: "must be a cron of EventBridge Scheduler with one hour from 1 to 22 (UTC), like 'cron(30 10 ? * SUN *)': all regions must find the same date",
+  })
+  .default('cron(30 10 ? * SUN *)');
+
 type VaultInput = { readonly retentionDays: Readonly<Record<string, number>>; readonly lockDaysMax?: number | undefined };
 
 function longestDays({ retentionDays }: VaultInput): number {
@@ -103,7 +111,7 @@ export const vaultSchema = z
   .strictObject({
     ...vaultParts,
     confirmCompliance: z.string().optional(),
-    schedules: z.strictObject({ full: scheduleSchema('cron(0 0 * * ? *)'), incremental: scheduleSchema('cron(0 1-23 * * ? *)') }).prefault({}),
+    schedules: z.strictObject({ full: scheduleSchema('cron(0 0 * * ? *)'), incremental: scheduleSchema('cron(0 1-23 * * ? *)'), restoreTest: restoreTestSchema }).prefault({}),
   })
   .superRefine((vault, context) => {
     const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });

@@ -3,6 +3,7 @@ import { chainsOf, deltasToOpen, parentIn, standsAlone, type Chain, type NamedPo
 import { coverageOf, notCovered, pathTo, selectPath, type Covered, type Path } from '../core/backup/coverage.ts';
 import type { PointFacts, Quiet } from '../core/backup/point-facts.ts';
 import { shardsFor, whyNotInto, type RestorePlan, type RestoreRequest } from '../core/backup/restore-plan.ts';
+import { whyNotTestTarget, type TestDraw } from '../core/backup/restore-test.ts';
 import { mergeCuts } from '../core/backup/state-at.ts';
 import { RefusedError } from '../core/errors.ts';
 import type { Cut, PointName } from '../core/vault/recovery-point.ts';
@@ -18,10 +19,10 @@ type Chosen = Omit<Path, 'kind'> & { readonly atMs: number; readonly isExact: bo
 /** `clock`: only to say when it was planned. */
 export type PlanningPorts = Pick<BackupPorts, 'settings' | 'digest' | 'cuts' | 'quiet'> & { readonly clock: Pick<BackupPorts['clock'], 'nowMs'> };
 
-export async function planRestore(ports: PlanningPorts, points: TablePoints, request: RestoreRequest): Promise<RestorePlan> {
+export async function planRestore(ports: PlanningPorts, points: TablePoints, request: RestoreRequest, draw: TestDraw | null = null): Promise<RestorePlan> {
   const { settings, clock } = ports;
   if (request.group !== settings.group) throw new RefusedError(`A restore of group ${request.group} was started in a region of group ${settings.group}: start it there. Nothing was done.`);
-  const refusal = whyNotInto(request.into.table, settings.table);
+  const refusal = whyNotInto(request.into.table, settings.table) ?? whyNotTestTarget(request.into.table, settings.table, draw);
   if (refusal !== null) throw new RefusedError(`The restore into ${request.into.table} was refused: ${refusal}. Nothing was changed.`);
   const startedAtMs = Math.round(clock.nowMs());
   const [quiet, cuts] = await Promise.all([ports.quiet(), ports.cuts()]);
@@ -50,7 +51,14 @@ export async function planRestore(ports: PlanningPorts, points: TablePoints, req
     startedAtMs,
     coveredFromMs: chosen.coveredFromMs,
     coveredThroughMs: chosen.throughMs,
+    test: draw === null ? null : { ...draw, ...expectedItems(base, deltas) },
   };
+}
+
+/** From the manifests alone, whatever a restore makes of the points: each record adds or removes one item at most. */
+function expectedItems(base: PointFacts, deltas: readonly PointFacts[]): { readonly itemsLeast: number; readonly itemsMost: number } {
+  const records = deltas.reduce((sum, p) => sum + p.items, 0);
+  return { itemsLeast: Math.max(0, base.items - records), itemsMost: base.items + records };
 }
 
 /** The newest full backup from which the state at `atMs` can be made. @throws NotCoveredError */

@@ -1,8 +1,9 @@
 // The scrub: reads every object of every site in a round of equal shares, finds what is missing or damaged, and writes it anew from a site that has it
 // whole. It also brings up a site that was away, and completes points that a minority has. It removes nothing.
+import { whatIsWrongWithEvidence } from '../core/backup/test-evidence.ts';
 import { judge, type Copy, type Finding } from '../core/integrity/judge.ts';
 import { nextShare, shares } from '../core/integrity/shares.ts';
-import { parsePackName, parsePointName, vaultFileName } from '../core/vault/object-names.ts';
+import { parseEvidenceName, parsePackName, parsePointName, vaultFileName } from '../core/vault/object-names.ts';
 import { DamagedError } from '../core/vault/vault-errors.ts';
 import type { ObjectLock, VaultSite } from '../ports/vault-site.ts';
 import { sha256Hex } from '../vault/chunk-crypto.ts';
@@ -52,7 +53,7 @@ export async function scrubStep(vault: Vault, share: number, options: ScrubOptio
   const silent = new Map<string, string>();
   const total = { objects: 0, bytes: 0 };
   for (const name of await namesIn(vault, prefix, silent)) {
-    const isOfFormat = name === vaultFileName || parsePackName(name) !== undefined || parsePointName(name) !== undefined || /^keys\/[0-9a-f]{16}\/\d{8}$/.test(name);
+    const isOfFormat = name === vaultFileName || [parsePackName, parsePointName, parseEvidenceName].some((parse) => parse(name) !== undefined) || /^keys\/[0-9a-f]{16}\/\d{8}$/.test(name);
     if (!isOfFormat) {
       strange.push({ site: 'any', name });
       continue;
@@ -98,6 +99,7 @@ function whatIsWrong(vault: Vault, name: string, bytes: Uint8Array): string | nu
   try {
     if (name === vaultFileName) return parseVaultFile(bytes) === vault.id ? null : 'it names another vault';
     if (name.startsWith('keys/')) return parseKeyFile(bytes, vault.id, name) === null ? 'it is no key file of this name in this vault' : null;
+    if (parseEvidenceName(name) !== undefined) return whatIsWrongWithEvidence(Buffer.from(bytes).toString('utf8'), JSON.parse(Buffer.from(bytes).toString('utf8')), vault.id, name, sha256OfText);
     verifyObject(name, bytes);
     if (name.startsWith('points/') && decodeManifest(bytes, sha256).header.vault !== vault.id) return 'it is a manifest of another vault';
     return null;
@@ -124,6 +126,10 @@ async function settle(vault: Vault, name: string, copies: readonly Copy[], optio
     repaired.push({ ...finding, name, foundAtMs, outcome: note === '' ? 'repaired' : 'failed', from: good.site, note });
   }
   return repaired;
+}
+
+function sha256OfText(text: string): string {
+  return sha256Hex(Buffer.from(text));
 }
 
 function opens(name: string, bytes: Uint8Array, keys: readonly DataKey[]): boolean {

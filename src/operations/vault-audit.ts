@@ -1,9 +1,11 @@
 // The audit: for every object of every site, why it is there and until when it is locked, and what is not as it should be. It needs no key and changes nothing.
-import { parsePackName, parsePointName, pointsPrefix, vaultFileName } from '../core/vault/object-names.ts';
-import { judgeLock, livesOf, packLivesOf, type KeptPoint, type LockFinding, type RetentionDays } from '../core/retention/lives.ts';
+import { evidencePrefix, parseEvidenceName, parsePackName, parsePointName, pointsPrefix, vaultFileName } from '../core/vault/object-names.ts';
+import { evidenceClass, judgeLock, livesOf, packLivesOf, type KeptPoint, type LockFinding, type RetentionDays } from '../core/retention/lives.ts';
 import type { ObjectState, VaultSite } from '../ports/vault-site.ts';
 import { describe } from '../vault/site-set.ts';
 import type { Vault } from '../vault/vault.ts';
+
+const dayMs = 86_400_000;
 
 export type AuditRules = {
   readonly retentionDays: RetentionDays;
@@ -67,7 +69,7 @@ export async function auditVault(vault: Vault, rules: AuditRules, nowMs: number,
 
 type Points = { readonly points: readonly KeptPoint[]; readonly absent: { site: string; name: string; because: string }[]; readonly siting: ReadonlyMap<string, readonly string[]> };
 
-/** Manifest → sites that have it, and what each says of itself. */
+/** Manifest or evidence → sites that have it; of points what each says of itself. */
 async function readPoints(vault: Vault): Promise<Points> {
   const siting = new Map<string, readonly string[]>();
   const absent: { site: string; name: string; because: string }[] = [];
@@ -89,6 +91,7 @@ async function readPoints(vault: Vault): Promise<Points> {
       absent.push({ site: summary.sites.join(', '), name, because: `no copy of the manifest is good: ${describe(error)}` });
     }
   }
+  for await (const { name, sites } of vault.sites.list(evidencePrefix)) if (parseEvidenceName(name) !== undefined) siting.set(name, sites);
   const known = new Set(points.map((point) => point.point));
   for (const { point, parent } of points) if (parent !== null && !known.has(parent)) absent.push({ site: 'all', name: point, because: `its parent ${parent} is in no site: it cannot be restored` });
   return { points, absent, siting };
@@ -116,6 +119,7 @@ type Judging = {
 function judgeObject({ site, name, state, lives, packLives, needing, rules, nowMs, siting, majority }: Judging): AuditRow {
   const pack = parsePackName(name);
   const point = parsePointName(name);
+  const evidence = parseEvidenceName(name);
   const findings: string[] = [];
   let because: readonly string[] = [];
   let neededUntilMs: number | null = null;
@@ -127,11 +131,14 @@ function judgeObject({ site, name, state, lives, packLives, needing, rules, nowM
   } else if (point !== undefined) {
     because = [point.point];
     neededUntilMs = lives.get(point.point) ?? null;
-    const sites = siting.get(name) ?? [];
-    if (sites.length < majority) findings.push(`uncommitted: only ${sites.join(', ')} have it; the scrub completes it`);
+  } else if (evidence !== undefined) {
+    because = [`evidence of a ${evidence.kind}`];
+    neededUntilMs = evidence.atMs + rules.retentionDays[evidenceClass] * dayMs;
   } else if (name === vaultFileName) because = ['the vault itself'];
   else if (/^keys\/[0-9a-f]{16}\/\d{8}$/.test(name)) because = ['data key'];
   else findings.push('no name of the format: Holdfast did not put it there, or a newer version did');
+  const sites = siting.get(name);
+  if (sites !== undefined && sites.length < majority) findings.push(`uncommitted: only ${sites.join(', ')} have it; the scrub completes it`);
   if (rules.areLocksWanted && neededUntilMs !== null) {
     const lock = judgeLock(name, state?.lock?.untilMs ?? null, neededUntilMs, nowMs, rules.lockDaysMax);
     if (lock !== null) findings.push(sayLock(lock));
@@ -149,7 +156,7 @@ function judgeObject({ site, name, state, lives, packLives, needing, rules, nowM
 }
 
 function sayLock({ what, lockedUntilMs, neededUntilMs }: LockFinding): string {
-  const days = (from: number, to: number) => Math.round((to - from) / 86_400_000);
+  const days = (from: number, to: number) => Math.round((to - from) / dayMs);
   if (what === 'unlocked' || lockedUntilMs === null) return 'locked no more, or never, and still needed';
   return what === 'too short' ? `locked ${days(lockedUntilMs, neededUntilMs)} days shorter than it is needed` : 'locked for longer than the most that may be';
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { readFailure, type RunState } from '../../src/client/runbook-runs.ts';
 import { parseBackupRequest } from '../../src/core/backup/backup-plan.ts';
 import { parseRestoreRequest } from '../../src/core/backup/restore-plan.ts';
+import { parseTestRequest } from '../../src/core/backup/restore-test.ts';
 import { RefusedError } from '../../src/core/errors.ts';
 import { leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { holdfast } from './command-line.ts';
@@ -245,5 +246,83 @@ describe('what a machine says of its failure', () => {
     ['anything else', 'Runtime', 'no { brackets that close', { step: null, error: 'Runtime', message: 'no { brackets that close' }],
   ])('is %s', (_, end, cause, expected) => {
     expect(readFailure(end, cause)).toEqual({ end, ...expected });
+  });
+});
+
+describe('holdfast restore --test', () => {
+  const summary = {
+    id: '0123456789abcdef',
+    region: 'us-west-2',
+    by: 'ada',
+    startedAtMs: nowMs,
+    isPassed: true,
+    failure: null,
+    atMs: nowMs - 60_000,
+    items: 7,
+    bytes: 900,
+    rtoMs: 2345,
+    rpoMs: 61_000,
+    skipped: 0,
+    uncovered: 0,
+    evidence: 'evidence/20270115T080000000Z-restore-test-0123456789abcdef.json',
+    sites: ['us-east-1', 'us-west-2'],
+  };
+
+  it('starts the machine in any candidate region, open or not, with what its first step parses, and follows it', async () => {
+    const regions = new Set<string>();
+    const group = memoryGroup();
+    for (const region of ['us-east-1', 'us-west-2']) group.of(region).looks = [running('PlanRestore'), { kind: 'succeeded', output: summary, ...ended }];
+    for (let i = 0; i < 8; i += 1) {
+      const said = await holdfast(group, ['restore', '--test'], 9);
+      expect(said.exit).toBe(0);
+      expect(said.out).toMatch(
+        /restore test 0123456789abcdef PASSED: 2027-01-15T07:59:00\.000Z restored, compared and dropped again: 7 items, 900 B\n {2}RTO 2\.3 s .*, RPO \S.*\n {2}evidence evidence\/2027\S+, locked, in us-east-1, us-west-2\n$/,
+      );
+    }
+    for (const { region, machine, name, input } of startedIn(group)) {
+      regions.add(region);
+      expect([machine, name]).toEqual(['restore', expect.stringMatching(/^restore-test-20270115T080000Z-[0-9a-f]{8}$/)]);
+      expect(parseTestRequest({ ...input, execution: name, startedAtMs: nowMs })).toEqual({ group: 'orders', by: 'ada', execution: name, startedAtMs: nowMs });
+    }
+    expect(regions).toEqual(new Set(['us-east-1', 'us-west-2']));
+  });
+
+  it('gives the same as JSON, and goes where it is told', async () => {
+    const group = memoryGroup();
+    group.of('us-west-2').looks = [{ kind: 'succeeded', output: { ...summary, skipped: 2, uncovered: 1 }, ...ended }];
+    const said = await holdfast(group, ['restore', '--test', '--region', 'us-west-2', '--json'], 9);
+    expect(JSON.parse(said.out)).toMatchObject({ machine: 'restore', region: 'us-west-2', end: 'succeeded', result: { isPassed: true, rtoMs: 2345 } });
+    const text = await holdfast(group, ['restore', '--test', '--region', 'us-west-2'], 9);
+    expect(text.out).toContain('2 moments were drawn before that cannot be restored');
+    expect(text.out).toContain("of 1 chains nothing can be restored: 'holdfast points' says why");
+  });
+
+  it('that failed is one, with what failed', async () => {
+    const group = memoryGroup();
+    for (const region of ['us-east-1', 'us-west-2']) group.of(region).looks = [failed('NeedsOperator', lambdaSaid('NotCoveredError', 'Nothing is covered.'))];
+    const said = await holdfast(group, ['restore', '--test'], 9);
+    expect(said).toMatchObject({ exit: 1, err: expect.stringContaining('NotCoveredError: Nothing is covered.') });
+  });
+
+  it.each([
+    [['--at', '2027-01-15T08:00:00Z'], 2, /--test draws what it restores: leave --at out/],
+    [['--into', 'orders-restored-1'], 2, /leave --into out/],
+    [['--keys', 'a'], 2, /leave --keys out/],
+    [['--by', 'schedule'], 1, /'schedule' is what the schedule calls itself/],
+    [['--by', ''], 1, /'by'.*must be text/],
+    [['--region', 'eu-west-1'], 1, /eu-west-1 is no candidate/],
+  ])('refuses %j', async (args, exit, says) => {
+    const group = memoryGroup();
+    const said = await holdfast(group, ['restore', '--test', ...args]);
+    expect(said.exit).toBe(exit);
+    expect(said.err).toMatch(says);
+    expect(startedIn(group)).toEqual([]);
+  });
+
+  it('keeps the names of tests to tests', async () => {
+    const group = await open('us-east-1');
+    const said = await holdfast(group, ['restore', '--at', '2027-01-15T07:00:00Z', '--into', 'orders-restored-test-mine']);
+    expect(said).toMatchObject({ exit: 1, err: expect.stringMatching(/dropped after the test\. Nothing was started/) });
+    expect(startedIn(group)).toEqual([]);
   });
 });

@@ -8,6 +8,9 @@ import { nextSegment } from '../../src/core/log/segment.ts';
 import { emptyHead } from '../../src/core/log/segment.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { holdfast } from './command-line.ts';
+import { testRecorded, type TestSummary } from '../../src/core/backup/test-evidence.ts';
+import { evidenceName } from '../../src/core/vault/object-names.ts';
+import type { Row } from '../../src/core/rows/row.ts';
 import { memoryGroup, nowMs, type Group } from './group-fixture.ts';
 
 const region = (pk: string) => ({ table: 'region', pk, sk: '#' }) as const;
@@ -85,6 +88,7 @@ async function afterFailover(): Promise<Group> {
     { sk: `${nowMs - 15_000}-a`, table: 'orders-restored-1', begunAtMs: nowMs - 14_900, report: JSON.stringify(restored) },
     { sk: `${nowMs - 7000}-b`, table: 'orders-restored-2', begunAtMs: nowMs - 6500 },
   ]);
+  group.of('us-west-2').lists.set('RESTORE_TEST', [testRow('us-west-2', 3_600_000, { rtoMs: 2500, rpoMs: 61_200 }), testRow('us-west-2', 90_000_000, { rtoMs: 3100, rpoMs: 45_000 })]);
   group.of('us-west-2').lists.set('DIVERGENCE', [
     {
       sk: `us-east-1#1#${'7'.padStart(40, '0')}`,
@@ -97,6 +101,31 @@ async function afterFailover(): Promise<Group> {
     { sk: `us-east-1#1#${'8'.padStart(40, '0')}`, itemKey: 'o-78', theirsAtMs: nowMs - 79_000, foundAtMs: nowMs - 5000 },
   ]);
   return group;
+}
+
+/** As RecordRestoreTest writes it. */
+function testRow(region: string, agoMs: number, change: Partial<TestSummary> = {}): Row {
+  const startedAtMs = nowMs - agoMs;
+  const evidence = evidenceName('restore-test', startedAtMs, '0123456789abcdef');
+  const summary: TestSummary = {
+    id: '0123456789abcdef',
+    region,
+    by: 'schedule',
+    startedAtMs,
+    isPassed: true,
+    failure: null,
+    atMs: startedAtMs - 5_000_000,
+    items: 1200,
+    bytes: 99_000,
+    rtoMs: 2000,
+    rpoMs: 30_000,
+    skipped: 0,
+    uncovered: 0,
+    evidence,
+    sites: ['us-east-1', 'us-west-2'],
+    ...change,
+  };
+  return { ...testRecorded(summary, nowMs).set, sk: evidence, table: 'orders-restored-test-0123456789abcdef', begunAtMs: startedAtMs, droppedAtMs: startedAtMs + 9000 };
 }
 
 describe('holdfast status', () => {
@@ -137,6 +166,10 @@ describe('holdfast status', () => {
       backups of  log archived                      last backup                                                 last restore
       us-east-1   never                             none made here                                              none
       us-west-2   through 2027-01-15T07:59:27.000Z  incremental 1.8 s ago (1234 lines in 1.2 s), NOT READ BACK  12 s ago into orders-restored-1: 59 items, identical, RTO 2.3 s, RPO ≤ 4 s; begun 6.5 s ago into orders-restored-2, not ended or failed
+
+      restore tests  last one passed, begun 2027-01-15T07:00:00.000Z in us-west-2 by schedule: RTO 2.5 s, RPO 61.2 s, 1200 items
+        median of the last 2 that passed: RTO 3.1 s, RPO 61.2 s
+        evidence evidence/20270115T070000000Z-restore-test-0123456789abcdef.json
 
       DIVERGENCE in us-west-2: 2 writes of an epoch that was over; none was applied
         o-77  written in us-east-1, epoch 1, at 2027-01-15T07:58:40.000Z; found at 2027-01-15T07:59:55.000Z
@@ -227,6 +260,72 @@ describe('holdfast status', () => {
     expect(damaged?.backups).toBeNull();
     expect(damaged?.problems.join()).toMatch(/positions in the row ARCHIVE cannot be read/);
     expect(damaged?.lease?.gate).toBe('open');
+  });
+
+  describe('of restore tests', () => {
+    const shown = async (...rows: readonly (readonly [string, Row])[]) => {
+      const group = await afterFailover();
+      group.of('us-west-2').lists.delete('RESTORE_TEST');
+      for (const [region, row] of rows) group.of(region).lists.set('RESTORE_TEST', [...(group.of(region).lists.get('RESTORE_TEST') ?? []), row]);
+      const { out } = await holdfast(group, ['status']);
+      const status: GroupStatus = JSON.parse((await holdfast(group, ['status', '--json'])).out);
+      return { text: /^restore tests[^]*?(?=\n\n)/m.exec(out)?.[0], tests: status.restoreTests };
+    };
+
+    it('shows no figure without one, nor of one that runs or was killed', async () => {
+      for (const rows of [[], [['us-east-1', { sk: 'evidence/x', table: 'orders-restored-test-1', begunAtMs: 1 }]] as const]) {
+        const { text, tests } = await shown(...rows);
+        expect(text).toBe("restore tests  not tested yet: RTO and RPO are not known; 'holdfast restore --test' makes one");
+        expect(tests).toBeNull();
+      }
+    });
+
+    it('shows the newest of all regions, and medians of those that passed', async () => {
+      const { text, tests } = await shown(
+        ['us-east-1', testRow('us-east-1', 7_200_000, { rtoMs: 9000, rpoMs: 70_000 })],
+        ['us-west-2', testRow('us-west-2', 3_600_000, { rtoMs: 2000, rpoMs: 31_000 })],
+        ['us-west-2', testRow('us-west-2', 10_800_000, { rtoMs: 4000, rpoMs: 32_000 })],
+        ['us-west-2', testRow('us-west-2', 14_400_000, { isPassed: false, failure: { step: 'DropTarget', error: 'StepNotReadyError', cause: '' }, rtoMs: 1, rpoMs: 1 })],
+      );
+      expect(tests).toMatchObject({ last: { region: 'us-west-2', rtoMs: 2000 }, median: { of: 3, rtoMs: 4000, rpoMs: 32_000 } });
+      expect(text).toMatch(
+        /^restore tests {2}last one passed, begun 2027-01-15T07:00:00\.000Z in us-west-2 by schedule: RTO 2 s, RPO 31 s, 1200 items\n {2}median of the last 3 that passed: RTO 4 s, RPO 32 s\n {2}evidence evidence\/2027/,
+      );
+    });
+
+    it('shows a failure as one, with what failed, and no figure that was not measured', async () => {
+      const cause = JSON.stringify({ errorType: 'NotCoveredError', errorMessage: 'Nothing is covered.', trace: ['at x'] });
+      const { text } = await shown([
+        'us-east-1',
+        testRow('us-east-1', 3_600_000, {
+          isPassed: false,
+          failure: { step: 'PlanRestore', error: 'NotCoveredError', cause },
+          atMs: null,
+          items: null,
+          bytes: null,
+          rtoMs: null,
+          rpoMs: null,
+          evidence: null,
+          sites: [],
+        }),
+      ]);
+      expect(text).toBe(
+        'restore tests  LAST ONE FAILED, begun 2027-01-15T07:00:00.000Z in us-east-1 by schedule: RTO unknown, RPO unknown\n  PlanRestore failed with NotCoveredError: Nothing is covered.\n  none has passed yet\n  evidence not kept: there was no vault yet',
+      );
+    });
+
+    it('says which region was not read, and names a row that was altered', async () => {
+      const group = await afterFailover();
+      group.of('us-west-2').rows.isAnswering = false;
+      expect((await holdfast(group, ['status'])).out).toContain('restore tests  none is known (not read: us-west-2)');
+      group.of('us-east-1').lists.set('RESTORE_TEST', [testRow('us-east-1', 1000)]);
+      expect((await holdfast(group, ['status'])).out).toContain('1200 items (not read: us-west-2)');
+      const altered = await afterFailover();
+      altered.of('us-west-2').lists.set('RESTORE_TEST', [{ ...testRow('us-west-2', 1000), summary: '{"rtoMs":1}' }]);
+      const { out } = await holdfast(altered, ['status']);
+      expect(out).toContain('A row RESTORE_TEST cannot be read: it was altered. The vault has its evidence under evidence/2027');
+      expect(out).toContain('restore tests  none is known (not read: us-west-2)');
+    });
   });
 
   it('names a damaged row instead of failing', async () => {

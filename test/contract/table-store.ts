@@ -40,6 +40,22 @@ export function tableStoreContract(name: string, store: () => TableStore): void 
       expect(await contents(t, table, 1)).toEqual(['{"key":{"S":"a"}}']);
     });
 
+    test('dropped, it is gone in a while, and nothing else is', async () => {
+      const t = store();
+      const [table, other] = [await ready(t), await ready(t)];
+      await t.write(other, [item('a')]);
+      await t.drop(table);
+      await t.drop(table);
+      for (let i = 0; i < 50 && (await t.describe(table)) !== null; i += 1) await setTimeout(20);
+      expect(await t.describe(table)).toBeNull();
+      await t.drop(table);
+      expect(await contents(t, other, 1)).toEqual(['{"key":{"S":"a"}}']);
+      // Its name is free again, and what was in it is gone.
+      await t.create(table, 'key');
+      for (let i = 0; i < 50 && (await t.describe(table))?.isReady !== true; i += 1) await setTimeout(20);
+      expect(await t.isEmpty(table)).toBe(true);
+    });
+
     test('is empty until something is written', async () => {
       const t = store();
       const table = await ready(t);

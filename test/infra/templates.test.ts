@@ -36,10 +36,12 @@ const ALLOWED_ACTIONS = new Set([
 ]);
 
 /** Who may ask what a table is: what makes the first rows, what plans, and what fills a table. */
-const DESCRIBES = /CreateRows|PlanBackup|PlanRestore|ArchiveLog|CreateTarget|ValidateRestore/;
+const DESCRIBES = /CreateRows|PlanBackup|PlanRestore|ArchiveLog|CreateTarget|ValidateRestore|DropTarget/;
 /** Actions that only a restore's steps have, and only on the tables that restores make. */
 const RESTORING: Readonly<Record<string, RegExp>> = { 'dynamodb:CreateTable': /CreateTarget/, 'dynamodb:BatchWriteItem': /RestorePart/ };
 const TARGETS = /:table\/orders-restored\*$/;
+/** Those of restore tests, which alone are dropped again. */
+const TEST_TARGETS = /:table\/orders-restored-test-\*$/;
 const isKeyPolicy = (where: string) => where.endsWith('.KeyPolicy');
 
 /** Stars that stand where a name cannot be known: objects of the vault, its key (named by its alias), and the tables that restores make. */
@@ -47,7 +49,7 @@ function isKnownStar(resource: string, statement: Readonly<Record<string, unknow
   if (/:s3:::holdfast-orders-vault-\$\{AWS::AccountId\}-[a-z0-9-]+\/\*$/.test(resource) || /^\$\{HoldfastVaultBucket\w+\.Arn\}\/\*$/.test(resource)) return true;
   if (/:kms:[a-z0-9-]+:\$\{AWS::AccountId\}:key\/\*$/.test(resource))
     return JSON.stringify(statement['Condition']) === '{"ForAnyValue:StringEquals":{"kms:ResourceAliases":"alias/holdfast-orders-vault"}}';
-  return TARGETS.test(resource);
+  return TARGETS.test(resource) || TEST_TARGETS.test(resource);
 }
 
 describe('policies', () => {
@@ -89,6 +91,9 @@ describe('policies', () => {
         else if (RESTORING[action] !== undefined) {
           expect(where).toMatch(RESTORING[action]);
           for (const resource of [statement['Resource'] ?? []].flat()) expect(textOf(resource)).toMatch(TARGETS);
+        } else if (action === 'dynamodb:DeleteTable') {
+          expect(where).toMatch(/DropTarget/);
+          for (const resource of [statement['Resource'] ?? []].flat()) expect(textOf(resource)).toMatch(TEST_TARGETS);
         } else expect(ALLOWED_ACTIONS.has(action), `${where}: ${action}`).toBe(true);
       }
     }
@@ -112,7 +117,9 @@ describe('policies', () => {
       .filter((resource) => resource.includes(':dynamodb:'));
     expect(tables.length).toBeGreaterThan(5);
     for (const table of tables)
-      expect(table).toMatch(/^arn:\$\{AWS::Partition\}:dynamodb:(us-east-1|us-west-2|eu-west-1):\$\{AWS::AccountId\}:table\/(holdfast-orders-(register-1|region|log|fence)|orders|orders-restored\*)$/);
+      expect(table).toMatch(
+        /^arn:\$\{AWS::Partition\}:dynamodb:(us-east-1|us-west-2|eu-west-1):\$\{AWS::AccountId\}:table\/(holdfast-orders-(register-1|region|log|fence)|orders|orders-restored(-test-)?\*)$/,
+      );
   });
 
   it.each(REGIONS)("let no function of %s write another region's tables but the register and the log", (region) => {
@@ -159,7 +166,7 @@ describe('what holds data', () => {
     const [rows] = resourcesOf(template, 'Custom::HoldfastRows').map(([id]) => id);
     expect(rows).toBeDefined();
     const starters = [...resourcesOf(template, 'AWS::Scheduler::Schedule'), ...resourcesOf(template, 'AWS::Lambda::EventSourceMapping')];
-    expect(starters.length).toBe(region === 'eu-west-1' ? 2 : 7);
+    expect(starters.length).toBe(region === 'eu-west-1' ? 2 : 8);
     for (const [id, starter] of starters) expect([starter.DependsOn].flat(), id).toContain(rows);
   });
 });

@@ -5,6 +5,7 @@ import { vaultBucketOf, vaultKeyAliasOf } from '../../src/client/connect-vault.t
 import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
 import { parseArchiveRequest, parseBackupRequest } from '../../src/core/backup/backup-plan.ts';
 import { targetPrefix } from '../../src/core/backup/restore-plan.ts';
+import { parseTestRequest, testTargetPrefix } from '../../src/core/backup/restore-test.ts';
 import { FUNCTIONS, type FunctionSpec } from '../../infra/constructs/permissions.ts';
 import { resourcesOf, statementsOf, type Synthesised, synthesise, type Template, textOf } from './synthesised.ts';
 
@@ -103,12 +104,13 @@ describe.each(REGIONS)('the vault in %s', (region) => {
 });
 
 describe('functions of the vault', () => {
-  const vaultFunctions = Object.entries(FUNCTIONS).filter(([, spec]: [string, FunctionSpec]) => spec.vault !== undefined);
+  const specs: readonly (readonly [string, FunctionSpec])[] = Object.entries(FUNCTIONS);
+  const vaultFunctions = specs.filter(([, spec]) => spec.vault !== undefined);
 
   it.each(CANDIDATES)('reach the bucket and the key of every region, and know the account, in %s', (region) => {
     const template = templateOf(region);
     expect(vaultFunctions.length).toBeGreaterThan(6);
-    for (const [name] of vaultFunctions) {
+    for (const [name, spec] of vaultFunctions) {
       const [id] = resourcesOf(template, 'AWS::Lambda::Function').find(([, each]) => each.Properties['FunctionName'] === `holdfast-orders-${name}`) ?? ['none'];
       expect(Object(Object(template.Resources[id]?.Properties['Environment'])['Variables'])['HOLDFAST_ACCOUNT'], name).toEqual({ Ref: 'AWS::AccountId' });
       const role = [Object(template.Resources[id]?.Properties['Role'])['Fn::GetAtt']].flat()[0];
@@ -117,24 +119,35 @@ describe('functions of the vault', () => {
         .flatMap(({ statement }) => [statement['Resource'] ?? []].flat().map(textOf));
       for (const each of REGIONS) {
         expect(resources, name).toContain(`arn:\${AWS::Partition}:s3:::${vaultBucketOf(runtime, '${AWS::AccountId}', each)}/*`);
-        expect(resources, name).toContain(`arn:\${AWS::Partition}:kms:${each}:\${AWS::AccountId}:key/*`);
+        if (spec.vault?.keys.length !== 0) expect(resources, name).toContain(`arn:\${AWS::Partition}:kms:${each}:\${AWS::AccountId}:key/*`);
       }
     }
   });
 
   it('write no object where they only read', () => {
     const writers = statementsOf(templateOf('us-east-1')).filter(({ statement }) => statement['Effect'] === 'Allow' && [statement['Action']].flat().includes('s3:PutObject'));
-    expect(writers.map(({ where }) => String(/HoldfastBackups(\w+?)Role/.exec(where)?.[1])).sort()).toEqual(['ArchiveLog', 'CommitPoint', 'PlanBackup', 'WriteBackupPart']);
+    expect(writers.map(({ where }) => String(/HoldfastBackups(\w+?)Role/.exec(where)?.[1])).sort()).toEqual(['ArchiveLog', 'CommitPoint', 'PlanBackup', 'RecordRestoreTest', 'WriteBackupPart']);
   });
 
   it('make and fill no table but those that the core lets a restore name', () => {
-    const targets = statementsOf(templateOf('us-east-1')).flatMap(({ statement }) =>
-      [statement['Resource'] ?? []]
-        .flat()
-        .map(textOf)
-        .filter((resource) => resource.includes('-restored')),
+    const targets = statementsOf(templateOf('us-east-1')).flatMap(({ where, statement }) =>
+      where.includes('DropTarget')
+        ? []
+        : [statement['Resource'] ?? []]
+            .flat()
+            .map(textOf)
+            .filter((resource) => resource.includes('-restored')),
     );
     expect(new Set(targets)).toEqual(new Set([`arn:\${AWS::Partition}:dynamodb:us-east-1:\${AWS::AccountId}:table/${targetPrefix('orders')}*`]));
+  });
+
+  it('remove no table but those that restore tests make, and only one of them may', () => {
+    const removing = REGIONS.flatMap((region) =>
+      statementsOf(templateOf(region))
+        .filter(({ statement }) => statement['Effect'] === 'Allow' && [statement['Action']].flat().includes('dynamodb:DeleteTable'))
+        .map(({ where, statement }) => [region, String(/HoldfastBackups(\w+?)Role/.exec(where)?.[1]), textOf(statement['Resource'])]),
+    );
+    expect(removing).toEqual(CANDIDATES.map((region) => [region, 'DropTarget', `arn:\${AWS::Partition}:dynamodb:${region}:\${AWS::AccountId}:table/${testTargetPrefix('orders')}*`]));
   });
 
   it.each(CANDIDATES)('are set going by schedules whose input their first step parses, in %s', (region) => {
@@ -148,6 +161,10 @@ describe('functions of the vault', () => {
     expect(schedules['incremental']).toMatchObject({ expression: 'cron(0 1-23 * * ? *)', zone: 'UTC' });
     expect(schedules['log']).toMatchObject({ expression: 'rate(1 minute)' });
     for (const type of ['full', 'incremental']) expect(parseBackupRequest(JSON.parse(schedules[type]?.input ?? ''))).toEqual({ group: 'orders', type, by: 'schedule' });
+    expect(schedules['restore-test']).toMatchObject({ expression: 'cron(30 10 * * ? *)', zone: 'UTC' });
+    // As the machine hands it on.
+    const input = { ...JSON.parse(schedules['restore-test']?.input ?? ''), execution: 'run-1', startedAtMs: 1 };
+    expect(parseTestRequest(input)).toEqual({ group: 'orders', by: 'schedule', execution: 'run-1', startedAtMs: 1 });
     expect(parseArchiveRequest(JSON.parse(schedules['log']?.input ?? ''))).toEqual({ isForced: false });
   });
 

@@ -1,8 +1,8 @@
 // The functions of backup and restore, one after the other as their machines call them, over the real drivers: tables, locked buckets and keys of
 // the local engine. One process plays all three regions: it keeps them apart.
-import { CreateTableCommand, DeleteItemCommand, PutItemCommand, ScanCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DeleteItemCommand, ListTablesCommand, PutItemCommand, ScanCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
-import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
+import { CreateBucketCommand, DeleteObjectCommand, GetObjectCommand, GetObjectRetentionCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startRegion, regionUrl, localAccountId, type EngineRegion, type RunningRegion } from '../../local/engine/ministack.ts';
 import { config } from '../../holdfast.config.ts';
@@ -128,6 +128,7 @@ async function restore(at: number, table: string) {
   const { handler: report } = await import('../../lambdas/report-restore.ts');
   await archive({ group: 'orders', force: true });
   const plan = await planRestore({ group: 'orders', at, point: null, into: { table }, select: null, by: 'anna' });
+  if (!plan.isTurn) throw new Error(plan.because);
   for (let i = 0; i < 20; i += 1)
     if (
       await createTarget({ plan }).then(
@@ -164,3 +165,60 @@ test('a full backup, an incremental one, the log, and a restore to a moment betw
   await expect(restore(atMs + 3_600_000, 'orders-restored-never')).rejects.toMatchObject({ name: 'NotCoveredError', message: expect.stringContaining('covered is') });
   await expect(restore(atMs, 'orders')).rejects.toMatchObject({ name: 'RefusedError' });
 });
+
+test('a restore test: a moment drawn, compared, its target gone, its evidence locked in every region', async () => {
+  const { handler: planRestore } = await import('../../lambdas/plan-restore.ts');
+  const { handler: createTarget } = await import('../../lambdas/create-target.ts');
+  const { handler: restorePart } = await import('../../lambdas/restore-part.ts');
+  const { handler: validate } = await import('../../lambdas/validate-restore.ts');
+  const { handler: report } = await import('../../lambdas/report-restore.ts');
+  const { handler: drop } = await import('../../lambdas/drop-target.ts');
+  const { handler: record } = await import('../../lambdas/record-restore-test.ts');
+  const until = async <T>(step: () => Promise<T>): Promise<T> => {
+    for (let i = 0; ; i += 1)
+      try {
+        return await step();
+      } catch (error) {
+        if (i > 100 || !(error instanceof Error) || error.name !== 'StepNotReadyError') throw error;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+  };
+  // A whole second must lie between the end of the scan and the end of the log.
+  for (let i = 0; i < 3; i += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await write(`late${i}`, 'x');
+  }
+  const { handler: archive } = await import('../../lambdas/archive-log.ts');
+  await archive({ group: 'orders', force: true });
+  const before = await tableNames();
+  const run = { group: 'orders', by: 'anna', execution: 'restore-test-1', startedAtMs: Date.now() };
+  const plan = await planRestore({ ...run, at: null, point: null, into: null, select: null, test: {} });
+  if (!plan.isTurn) throw new Error(plan.because);
+  expect(plan.into.table).toMatch(/^orders-restored-test-[0-9a-f]{16}$/);
+  await until(async () => createTarget({ plan }));
+  const parts = [];
+  for (const shard of plan.shards) parts.push(await restorePart({ plan, shard }));
+  const measured = await report({ plan, parts, validation: await validate({ plan, parts }) });
+  expect(await tableNames()).toContain(plan.into.table);
+  const dropped = await until(async () => drop(run));
+  expect(await tableNames()).toEqual(before);
+  const summary = await record({ ...run, test: plan.test, report: measured, dropped, failure: null });
+  expect(summary).toMatchObject({ isPassed: true, rtoMs: measured.rtoMs, rpoMs: plan.test?.rpoMs, sites: regions.toSorted() });
+  expect(summary.rtoMs).toBeGreaterThan(0);
+  for (const name of regions) {
+    const s3 = new S3Client({ region: name, endpoint: regionUrl(region), credentials, forcePathStyle: true });
+    const key = { Bucket: `holdfast-orders-vault-${localAccountId}-${name}`, Key: summary.evidence ?? '' };
+    const object = await s3.send(new GetObjectCommand(key));
+    expect(JSON.parse((await object.Body?.transformToString()) ?? '')).toMatchObject({ isPassed: true, outcome: { report: { sum: measured.sum } } });
+    const { Retention } = await s3.send(new GetObjectRetentionCommand(key));
+    expect(Retention).toMatchObject({ Mode: 'COMPLIANCE' });
+    expect(Math.abs((Retention?.RetainUntilDate?.getTime() ?? 0) - run.startedAtMs - 86_400_000)).toBeLessThan(1000);
+    await expect(s3.send(new DeleteObjectCommand({ ...key, VersionId: object.VersionId }))).rejects.toThrow();
+  }
+  // The next one finds nothing left.
+  expect(await drop(run)).toMatchObject({ leftovers: [] });
+});
+
+async function tableNames(): Promise<readonly string[]> {
+  return (await client.send(new ListTablesCommand({}))).TableNames ?? [];
+}

@@ -56,6 +56,8 @@ const restorePlan = {
 };
 const restored = { items: 1, removed: 0, bytes: 1, digest: { items: 1, bytes: 1, sum }, newestAtMs: null };
 const validation = { isIdentical: true, digest: restored.digest, validatedAtMs: 9 };
+const restoreTest = { id: '0123456789abcdef', execution: 'run-1', startedAtMs: 1, seed: 's', seconds: 1, skipped: [], uncovered: [], newestMs: 1, rpoMs: 1, itemsLeast: 0, itemsMost: 1 };
+const testRequest = { at: null, point: null, into: null, select: null, test: {}, execution: 'run-1', startedAtMs: 1 };
 const restoreRequest = { group: 'orders', at: 5, point: null, into: { table: 'orders-restored' }, select: null, by: 'anna' };
 
 type Handler = { handler: (event: unknown) => Promise<unknown> };
@@ -100,12 +102,26 @@ const cases: Record<string, Case> = {
       { select: { prefx: 'a' } },
       { select: [] },
       { by: undefined },
+      { test: 1 },
+      // A test draws what it restores, and is told by which run.
+      { test: {}, execution: 'run-1', startedAtMs: 1 },
+      { ...testRequest, at: 5 },
+      { ...testRequest, into: { table: 'orders' } },
+      { ...testRequest, execution: '' },
+      { ...testRequest, startedAtMs: '1' },
     ],
   },
   'create-target': {
     load: () => import('../../lambdas/create-target.ts'),
     good: { plan: restorePlan },
-    wrong: [{ plan: undefined }, { plan: { ...restorePlan, into: { table: '' } } }, { plan: { ...restorePlan, keyName: 1 } }, { plan: { ...restorePlan, base: 'x' } }],
+    wrong: [
+      { plan: { ...restorePlan, test: {} } },
+      { plan: { ...restorePlan, test: { ...restoreTest, id: '../orders' } } },
+      { plan: undefined },
+      { plan: { ...restorePlan, into: { table: '' } } },
+      { plan: { ...restorePlan, keyName: 1 } },
+      { plan: { ...restorePlan, base: 'x' } },
+    ],
   },
   'restore-part': {
     load: () => import('../../lambdas/restore-part.ts'),
@@ -121,6 +137,24 @@ const cases: Record<string, Case> = {
     load: () => import('../../lambdas/report-restore.ts'),
     good: { plan: restorePlan, parts: [restored], validation },
     wrong: [{ validation: null }, { validation: { ...validation, isIdentical: 'yes' } }, { parts: [{ ...restored, newestAtMs: 'x' }] }],
+  },
+  'drop-target': {
+    load: () => import('../../lambdas/drop-target.ts'),
+    good: { group: 'orders', execution: 'run-1', startedAtMs: 1 },
+    wrong: [{ group: undefined }, { execution: '' }, { startedAtMs: -1 }, { startedAtMs: '2026-11-29' }],
+  },
+  'record-restore-test': {
+    load: () => import('../../lambdas/record-restore-test.ts'),
+    good: { group: 'orders', by: 'anna', execution: 'run-1', startedAtMs: 1, test: null, report: null, dropped: null, failure: { step: 'PlanRestore', error: 'NotCoveredError', cause: '' } },
+    wrong: [
+      { failure: null },
+      { failure: { step: 'PlanRestore' } },
+      { failure: null, test: restoreTest },
+      { failure: null, report: { id: '1-a', isIdentical: true } },
+      { test: { ...restoreTest, rpoMs: null } },
+      { dropped: { table: 'orders' } },
+      { by: '' },
+    ],
   },
 };
 

@@ -3,6 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { parseActingPlan, parseArchiveRequest, parseBackupRequest, parseCommit, parsePointInput, parseWritePart } from '../../src/core/backup/backup-plan.ts';
 import { parseReport, parseRestoredParts, parseRestorePart, parseRestorePlan, parseRestoreRequest } from '../../src/core/backup/restore-plan.ts';
+import { parseTestRequest, parseTestRun } from '../../src/core/backup/restore-test.ts';
+import { parseTestOutcome } from '../../src/core/backup/test-evidence.ts';
 import { readFailure } from '../../src/client/runbook-runs.ts';
 import { ScriptedError, type Script, type Walk, walk } from './interpreter.ts';
 import { callsOf, invokedBy, type Machine, readMachine } from './machine.ts';
@@ -37,6 +39,7 @@ const backupPlan = {
 const part = { entries: { count: 1, bytes: 1, references: '' }, packs: [], packVersions: {}, storedBytes: 1, digest, endedAtMs: 2 };
 const committed = { chain, point: link.point, sha256: sum, items: 7, bytes: 9, storedBytes: 5, throughMs: 3 };
 const restorePlan = {
+  isTurn: true,
   id: '1-a',
   group: 'orders',
   by: 'anna',
@@ -56,7 +59,26 @@ const restorePlan = {
   startedAtMs: 1,
   coveredFromMs: 1,
   coveredThroughMs: 9,
+  test: null,
 };
+const startedAtMs = Date.parse('2026-11-29T10:30:00.000Z');
+const drawnTest = {
+  id: '0123456789abcdef',
+  execution: 'run-1',
+  startedAtMs,
+  seed: 'seed',
+  seconds: 60,
+  skipped: [{ atMs: 4000, because: 'a failover' }],
+  uncovered: [],
+  newestMs: 9,
+  rpoMs: 30_000,
+  itemsLeast: 0,
+  itemsMost: 9,
+};
+const testPlan = { ...restorePlan, into: { table: 'orders-restored-test-0123456789abcdef' }, test: drawnTest };
+const report = { id: '1-a', isIdentical: true, rtoMs: 3, items: 1, bytes: 1, atMs: 5 };
+const dropped = { table: testPlan.into.table, leftovers: [], endedAtMs: 12 };
+const summary = { id: drawnTest.id, isPassed: true };
 const restoredPart = { items: 1, removed: 0, bytes: 1, digest, newestAtMs: null };
 
 const GOOD: Readonly<Record<string, unknown>> = {
@@ -69,7 +91,9 @@ const GOOD: Readonly<Record<string, unknown>> = {
   CreateTarget: { table: 'orders-restored' },
   RestorePart: restoredPart,
   ValidateRestore: { isIdentical: true, digest, validatedAtMs: 9 },
-  ReportRestore: { id: '1-a', isIdentical: true },
+  ReportRestore: report,
+  DropTarget: dropped,
+  RecordRestoreTest: summary,
   Notify: {},
 };
 
@@ -80,11 +104,13 @@ const PARSERS: Readonly<Record<string, (payload: unknown) => unknown>> = {
   CommitPoint: parseCommit,
   VerifyPoint: (payload) => parsePointInput('VerifyPoint', payload),
   ArchiveLog: (payload) => expect(parseArchiveRequest(payload)).toEqual({ isForced: true }),
-  PlanRestore: parseRestoreRequest,
+  PlanRestore: (payload) => parseTestRequest(payload) ?? parseRestoreRequest(payload),
   CreateTarget: (payload) => parseRestorePlan('CreateTarget', payload),
   RestorePart: parseRestorePart,
   ValidateRestore: (payload) => parseRestoredParts('ValidateRestore', payload),
   ReportRestore: parseReport,
+  DropTarget: (payload) => expect(parseTestRun('DropTarget', payload)).toEqual({ group: 'orders', execution: 'run-1', startedAtMs }),
+  RecordRestoreTest: parseTestOutcome,
   Notify: (payload) =>
     expect(payload).toMatchObject({ group: 'orders', execution: 'run-1', kind: expect.stringMatching(/^(backup|restore)-failed$/), failure: { step: expect.any(String), error: expect.any(String) } }),
 };
@@ -101,6 +127,8 @@ function failing(errors: Readonly<Record<string, string>>, more: Readonly<Record
 const backup = readMachine('backup').machine;
 const restore = readMachine('restore').machine;
 const backupInput = { group: 'orders', type: 'full', by: 'anna' };
+const testSteps = ['DropTarget', 'RecordRestoreTest'];
+const testInput = { group: 'orders', at: null, point: null, into: null, select: null, by: 'schedule', test: {} };
 const restoreInput = { group: 'orders', at: 5, point: null, into: { table: 'orders-restored' }, select: { keys: ['a'], prefix: null, from: null, to: null }, by: 'anna' };
 const callsTo = (walked: Walk, name: string) => walked.calls.filter((call) => call.name === name);
 /** Steps by the names of their functions. */
@@ -162,8 +190,9 @@ describe('a backup', () => {
 describe('a restore', () => {
   it('goes the straight way when all is well, and ends with its report', async () => {
     const walked = await walk(restore, restoreInput, failing({}));
-    expect(walked.path).toEqual(['ArchiveLog', 'PlanRestore', 'CreateTarget', 'RestoreParts', 'ValidateRestore', 'ReportRestore', 'Restored']);
-    expect(callsTo(walked, 'PlanRestore')[0]?.payload).toEqual(restoreInput);
+    expect(walked.path).toEqual(['IsTest', 'ArchiveLog', 'PlanRestore', 'IsItsTurn', 'CreateTarget', 'RestoreParts', 'ValidateRestore', 'ReportRestore', 'WasTest', 'Restored']);
+    expect(callsTo(walked, 'PlanRestore')[0]?.payload).toEqual({ ...restoreInput, test: null, execution: 'run-1', startedAtMs });
+    expect((await walk(restore, { ...restoreInput, test: null }, failing({}))).path).toEqual(walked.path);
     expect(callsTo(walked, 'RestorePart').map((call) => call.payload['shard'])).toEqual(restorePlan.shards);
     expect(walked.output).toEqual(GOOD['ReportRestore']);
   });
@@ -192,7 +221,7 @@ describe('a restore', () => {
     ['CreateTarget', 'MalformedError'],
   ])('that %s refuses with %s ends as refused, at once, and wakes nobody', async (step, error) => {
     const walked = await walk(restore, restoreInput, failing({ [step]: error }));
-    expect(walked.path.slice(-2)).toEqual([step, 'Refused']);
+    expect(walked.path.slice(-3)).toEqual([step, 'WasTestRefused', 'Refused']);
     expect(callsTo(walked, step)).toHaveLength(1);
     expect(callsTo(walked, 'Notify')).toEqual([]);
     expect(readFailure('Refused', String(walked.cause))).toMatchObject({ step, error });
@@ -200,11 +229,11 @@ describe('a restore', () => {
 
   it.each(
     stepsOf(restore)
-      .filter((step) => step !== 'ArchiveLog')
+      .filter((step) => !['ArchiveLog', ...testSteps].includes(step))
       .flatMap((step) => ['DamagedError', 'KeyUnavailableError', 'TooFewSitesError', 'NotIdenticalError', 'Lambda.Unknown'].map((error) => [step, error] as const)),
   )('whose %s fails with %s needs a person, and tells one', async (step, error) => {
     const walked = await walk(restore, restoreInput, failing({ [step]: error }));
-    expect(walked.path.slice(-2)).toEqual(['NotifyRestoreFailed', 'NeedsOperator']);
+    expect(walked.path.slice(-3)).toEqual(['DidTestFail', 'NotifyRestoreFailed', 'NeedsOperator']);
     expect(readFailure('NeedsOperator', String(walked.cause))).toMatchObject({ step: step === 'RestorePart' ? 'RestoreParts' : step, error });
   });
 
@@ -215,5 +244,74 @@ describe('a restore', () => {
     };
     expect((await walk(restore, restoreInput, slow)).end).toBe('Restored');
     expect((await walk(restore, restoreInput, failing({ CreateTarget: 'StepNotReadyError' }))).end).toBe('NeedsOperator');
+  });
+});
+
+describe('a restore test', () => {
+  const ofTest = { PlanRestore: testPlan };
+
+  it('takes the vault as it is, drops its target, and ends with what is kept of it', async () => {
+    const walked = await walk(restore, testInput, failing({}, ofTest));
+    expect(walked.path).toEqual([
+      'IsTest',
+      'PlanRestore',
+      'IsItsTurn',
+      'CreateTarget',
+      'RestoreParts',
+      'ValidateRestore',
+      'ReportRestore',
+      'WasTest',
+      'DropTarget',
+      'RecordRestoreTest',
+      'HasTestFailed',
+      'Restored',
+    ]);
+    expect(callsTo(walked, 'PlanRestore')[0]?.payload).toEqual({ ...testInput, execution: 'run-1', startedAtMs });
+    expect(callsTo(walked, 'RecordRestoreTest')[0]?.payload).toEqual({ group: 'orders', by: 'schedule', execution: 'run-1', startedAtMs, test: drawnTest, report, dropped, failure: null });
+    expect(walked.output).toEqual(summary);
+    expect(callsTo(walked, 'Notify')).toEqual([]);
+  });
+
+  it('changes nothing where it is not the turn of this region', async () => {
+    const walked = await walk(restore, testInput, failing({}, { PlanRestore: { isTurn: false, group: 'orders', because: 'us-west-2 tests on this day' } }));
+    expect(walked.path).toEqual(['IsTest', 'PlanRestore', 'IsItsTurn', 'NotItsTurn']);
+    expect(walked.calls.map((call) => call.name)).toEqual(['PlanRestore']);
+  });
+
+  it.each(
+    ['PlanRestore', 'CreateTarget', 'RestorePart', 'ValidateRestore', 'ReportRestore'].flatMap((step) =>
+      ['NotCoveredError', 'RefusedError', 'DamagedError', 'NotIdenticalError', 'Lambda.Unknown'].map((error) => [step, error] as const),
+    ),
+  )('whose %s fails with %s cleans up, leaves its evidence, and tells a person', async (step, error) => {
+    const walked = await walk(restore, testInput, failing({ [step]: error }, ofTest));
+    expect(walked.path.slice(-5)).toEqual(['DropTarget', 'RecordRestoreTest', 'HasTestFailed', 'NotifyRestoreFailed', 'NeedsOperator']);
+    const failure = { step: step === 'RestorePart' ? 'RestoreParts' : step, error };
+    expect(callsTo(walked, 'RecordRestoreTest')[0]?.payload).toMatchObject({ test: step === 'PlanRestore' ? null : drawnTest, report: null, dropped, failure });
+    expect(callsTo(walked, 'Notify')[0]?.payload).toMatchObject({ failure });
+    expect(readFailure('NeedsOperator', String(walked.cause))).toMatchObject(failure);
+  });
+
+  it('that cannot drop its target has failed, and says so; but not over what failed before', async () => {
+    const walked = await walk(restore, testInput, failing({ DropTarget: 'TooFewSitesError' }, ofTest));
+    expect(callsTo(walked, 'RecordRestoreTest')[0]?.payload).toMatchObject({ report, dropped: null, failure: { step: 'DropTarget', error: 'TooFewSitesError' } });
+    expect(walked.path.slice(-2)).toEqual(['NotifyRestoreFailed', 'NeedsOperator']);
+    const both = await walk(restore, testInput, failing({ ValidateRestore: 'NotIdenticalError', DropTarget: 'Sandbox.Timedout' }, ofTest));
+    expect(callsTo(both, 'RecordRestoreTest')[0]?.payload).toMatchObject({ dropped: null, failure: { step: 'ValidateRestore', error: 'NotIdenticalError' } });
+  });
+
+  it('whose evidence cannot be kept tells a person, once', async () => {
+    const walked = await walk(restore, testInput, failing({ RecordRestoreTest: 'TooFewSitesError' }, ofTest));
+    expect(walked.path.slice(-3)).toEqual(['RecordRestoreTest', 'NotifyRestoreFailed', 'NeedsOperator']);
+    expect(readFailure('NeedsOperator', String(walked.cause))).toMatchObject({ step: 'RecordRestoreTest', error: 'TooFewSitesError' });
+    const both = await walk(restore, testInput, failing({ ValidateRestore: 'NotIdenticalError', RecordRestoreTest: 'TooFewSitesError' }, ofTest));
+    expect(readFailure('NeedsOperator', String(both.cause))).toMatchObject({ step: 'ValidateRestore' });
+  });
+
+  it('waits five minutes for its table to be gone', async () => {
+    const slow: Script = (name, payload, call) => {
+      if (name === 'DropTarget' && call < 150) throw new ScriptedError('StepNotReadyError');
+      return failing({}, ofTest)(name, payload, call);
+    };
+    expect((await walk(restore, testInput, slow)).end).toBe('Restored');
   });
 });

@@ -40,7 +40,7 @@ class Walker {
   constructor(machine: Machine, input: Readonly<Record<string, unknown>>, script: Script, execution: string) {
     this.#machine = machine;
     this.#script = script;
-    this.#context = { Execution: { Input: input, Name: execution }, Task: { Token: 'token' } };
+    this.#context = { Execution: { Input: input, Name: execution, StartTime: '2026-11-29T10:30:00.000Z' }, Task: { Token: 'token' } };
     this.#bindings = { variables: {}, input };
   }
 

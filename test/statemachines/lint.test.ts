@@ -191,7 +191,7 @@ function edgesOf(state: State | undefined): [string, string[]][] {
 }
 
 function readsOf(state: unknown): string[] {
-  const reserved = new Set(['states', 'number', 'string', 'merge']);
+  const reserved = new Set(['states', 'number', 'string', 'merge', 'toMillis']);
   return [...new Set(expressionsIn(state).flatMap((expression) => [...expression.matchAll(/\$([a-zA-Z]\w*)/g)].map((match) => match[1] ?? '')))].filter((name) => !reserved.has(name));
 }
 

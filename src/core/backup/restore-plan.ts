@@ -1,6 +1,7 @@
 // What one run of the restore machine does, decided once by PlanRestore: which points, to which moment, into what.
 import type { ContentDigest, Cut } from '../vault/recovery-point.ts';
 import { isCount, isCut, isDigest, isFields, isPointLink, isText, listOf, orNull, PayloadReader } from './payload.ts';
+import { isRestoreTest, type RestoreTest } from './restore-test.ts';
 import { selectionOf, type Selection } from './selection.ts';
 
 export type RestoreRequest = {
@@ -38,6 +39,8 @@ export type RestorePlan = {
   readonly startedAtMs: number;
   readonly coveredFromMs: number;
   readonly coveredThroughMs: number;
+  /** null: a person wants the target, and it stays. */
+  readonly test: RestoreTest | null;
 };
 
 export type RestoredPart = {
@@ -98,6 +101,7 @@ export function parseRestorePlan(step: string, raw: unknown): RestorePlan {
     startedAtMs: from.count('startedAtMs'),
     coveredFromMs: from.count('coveredFromMs'),
     coveredThroughMs: from.count('coveredThroughMs'),
+    test: from.takeOrNull('test', isRestoreTest, 'null, or what a restore test drew'),
   };
 }
 

@@ -18,6 +18,9 @@ export type KeptPoint = {
 
 const dayMs = 86_400_000;
 
+/** Evidence of a test is locked and kept as long as a point of this class. */
+export const evidenceClass = 'monthly' satisfies RetentionClass;
+
 export const forever = Number.POSITIVE_INFINITY;
 
 /** Point → until when it is needed: its own class's days, or as long as a point that hangs on it, whichever is longer. */

@@ -6,6 +6,7 @@ export const vaultFileName = 'holdfast-vault.json';
 export const packsPrefix = 'packs/';
 export const pointsPrefix = 'points/';
 export const keysPrefix = 'keys/';
+export const evidencePrefix = 'evidence/';
 
 const hex64 = /^[0-9a-f]{64}$/;
 const chainPattern = /^([a-z0-9_-]{1,64})\.(\d{8}T\d{6}Z)\.([0-9a-f]{8})$/;
@@ -29,6 +30,23 @@ export function manifestName({ chain, point }: PointName): string {
 
 export function keyName(keyId: string, generation: number): string {
   return `${keysPrefix}${keyId}/${String(generation).padStart(8, '0')}`;
+}
+
+/** What a test of the vault found, kept as an object of it. */
+export type EvidenceKind = 'restore-test';
+
+/** @param id 16 hex */
+export function evidenceName(kind: EvidenceKind, atMs: number, id: string): string {
+  const name = `${evidencePrefix}${compact(atMs)}Z-${kind}-${id}.json`;
+  if (parseEvidenceName(name) === undefined) throw new MalformedError(`'${name}' cannot be the name of evidence: its id must be 16 hex.`);
+  return name;
+}
+
+/** When the test began; undefined for another name. */
+export function parseEvidenceName(name: string): { readonly kind: EvidenceKind; readonly atMs: number } | undefined {
+  const at = /^evidence\/(\d{8}T\d{9}Z)-restore-test-[0-9a-f]{16}\.json$/.exec(name)?.[1];
+  const atMs = at === undefined ? undefined : parseCompact(at);
+  return atMs === undefined ? undefined : { kind: 'restore-test', atMs };
 }
 
 /** @param random 8 hex */

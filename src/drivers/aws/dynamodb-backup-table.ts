@@ -3,6 +3,7 @@
 import {
   BatchWriteItemCommand,
   CreateTableCommand,
+  DeleteTableCommand,
   DescribeTableCommand,
   DynamoDBClient,
   ResourceInUseException,
@@ -75,6 +76,15 @@ export class DynamoDbTableStore implements TableStore {
       );
     } catch (error) {
       if (!(error instanceof ResourceInUseException)) throw error;
+    }
+  }
+
+  async drop(table: string): Promise<void> {
+    try {
+      await this.#client.send(new DeleteTableCommand({ TableName: table }), limit());
+    } catch (error) {
+      // In use: it is being made, or goes already; whoever waits for it to be gone asks again.
+      if (!(error instanceof ResourceNotFoundException) && !(error instanceof ResourceInUseException)) throw error;
     }
   }
 

@@ -19,6 +19,15 @@ export class MemoryRowStore implements RowStore {
     return this.#rows.get(nameOf(key));
   }
 
+  /** All rows of a partition with their sort keys, newest first, as a query gives them. */
+  list(table: RowKey['table'], pk: string): Row[] {
+    const prefix = nameOf({ table, pk });
+    return [...this.#rows]
+      .filter(([name]) => name.startsWith(prefix))
+      .toSorted(([a], [b]) => (a < b ? 1 : -1))
+      .map(([name, row]) => ({ ...row, pk, sk: name.slice(prefix.length) }));
+  }
+
   async change(change: RowChange): Promise<ChangeAnswer> {
     const before = this.#rows.get(nameOf(change.key));
     if (!isAllowed(change, before)) return { kind: 'refused', row: before };

@@ -4,7 +4,7 @@ import type { Image } from '../../core/log/change-record.ts';
 import { MalformedError, RefusedError } from '../../core/errors.ts';
 import type { TableState, TableStore } from '../../ports/table-store.ts';
 
-type Table = { readonly keyName: string; readonly items: Map<string, Image> /** So many looks until it is ready. */; looksLeft: number };
+type Table = { readonly keyName: string; readonly items: Map<string, Image> /** So many looks until it is ready. */; looksLeft: number; isGoing: boolean };
 
 const textOf = (value: unknown): string | undefined => {
   const found = typeof value === 'object' && value !== null ? Object.entries(value).find(([type]) => type === 'S')?.[1] : undefined;
@@ -24,13 +24,19 @@ export class MemoryTableStore implements TableStore {
   async describe(table: string): Promise<TableState | null> {
     const found = this.#tables.get(table);
     if (found === undefined) return null;
-    const isReady = found.looksLeft === 0;
+    if (found.isGoing) this.#tables.delete(table);
+    const isReady = found.looksLeft === 0 && !found.isGoing;
     found.looksLeft = Math.max(0, found.looksLeft - 1);
     return { isReady, keyName: found.keyName, bytes: [...found.items.values()].reduce((sum, image) => sum + JSON.stringify(image).length, 0) };
   }
 
   async create(table: string, keyName: string): Promise<void> {
-    if (!this.#tables.has(table)) this.#tables.set(table, { keyName, items: new Map(), looksLeft: 1 });
+    if (!this.#tables.has(table)) this.#tables.set(table, { keyName, items: new Map(), looksLeft: 1, isGoing: false });
+  }
+
+  async drop(table: string): Promise<void> {
+    const found = this.#tables.get(table);
+    if (found !== undefined) found.isGoing = true;
   }
 
   async isEmpty(table: string): Promise<boolean> {

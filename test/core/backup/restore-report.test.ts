@@ -25,6 +25,7 @@ const plan: RestorePlan = {
   startedAtMs: 900_000,
   coveredFromMs: 100_000,
   coveredThroughMs: 600_000,
+  test: null,
 };
 const part = (items: number, newestAtMs: number | null): RestoredPart => ({ items, removed: 1, bytes: items * 10, digest: { items, bytes: items * 10, sum }, newestAtMs });
 const validation = { isIdentical: true, digest: { items: 7, bytes: 70, sum }, validatedAtMs: 912_000 };

@@ -1,7 +1,7 @@
 // Whether each function's own role suffices for a backup and a restore, and for nothing against what is locked: with AUTH on, where the engine
 // enforces roles, sessions and bucket policies. The observer's comparison judges the restored table; its attacks are made with the product's roles.
 import { readFileSync } from 'node:fs';
-import { DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DeleteTableCommand, DynamoDBClient, ListTablesCommand, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { CreateFunctionCommand, GetFunctionCommand, InvokeCommand, LambdaClient, paginateListFunctions } from '@aws-sdk/client-lambda';
 import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
@@ -52,6 +52,19 @@ async function read(client: DynamoDBClient, TableName: string): Promise<Map<stri
   return new Map(Items.map((item) => [item['id']?.S ?? '', item['body']?.S ?? '']));
 }
 
+async function tableNames(region: string): Promise<readonly string[]> {
+  return (await dynamo(region).send(new ListTablesCommand({}))).TableNames ?? [];
+}
+
+async function evidenceIn(region: string): Promise<readonly { readonly key: string }[]> {
+  const bucket = new VaultBucket(region, group.endpoint, `holdfast-${config.group}-vault-${localAccountId}-${region}`, credentials);
+  try {
+    return await bucket.versions('evidence/');
+  } finally {
+    bucket.close();
+  }
+}
+
 const holdfast = (...words: string[]) => run(`holdfast ${words.join(' ')}`, ['src/cli/main.ts', ...words, '--wait', '--json'], group.environment);
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -77,7 +90,46 @@ describe('with only their own rights', () => {
         await holdfast('restore', '--at', new Date(atMs).toISOString(), '--into', into, '--region', region);
         expect(await read(dynamo(region), into)).toEqual(new Map(Array.from({ length: ITEMS }, (_, n) => [`order-${n}`, `second ${n}`])));
       }
+      // And as a test, whose machine also drops the table and keeps its evidence.
+      const before = await tableNames(AWAY);
+      const { result } = z.object({ result: z.object({ isPassed: z.boolean(), items: z.number(), evidence: z.string() }) }).parse(JSON.parse(await holdfast('restore', '--test', '--region', AWAY)));
+      expect(result).toMatchObject({ isPassed: true, items: ITEMS });
+      expect(await tableNames(AWAY)).toEqual(before);
+      for (const region of group.regions) expect((await evidenceIn(region)).map(({ key }) => key)).toEqual([result.evidence]);
       expect(readFileSync(group.logFile, 'utf8')).not.toMatch(/AccessDenied|not authorized/);
+    },
+    COMMAND_LIMIT_MS,
+  );
+
+  test(
+    'no function can drop a table, but one of them those of restore tests',
+    async () => {
+      const roles = await rolesAtHome();
+      const ofTest = `${config.table.name}-restored-test-0123456789abcdef`;
+      const home = dynamo(HOME);
+      await home.send(
+        new CreateTableCommand({
+          TableName: ofTest,
+          KeySchema: [{ AttributeName: 'id', KeyType: 'HASH' }],
+          AttributeDefinitions: [{ AttributeName: 'id', AttributeType: 'S' }],
+          BillingMode: 'PAY_PER_REQUEST',
+        }),
+      );
+      const dropped: string[] = [];
+      // The one that may comes last: what it drops is then there for the others.
+      for (const [name, session] of [...roles].toSorted(([a], [b]) => Number(a.endsWith('-drop-target')) - Number(b.endsWith('-drop-target')))) {
+        const client = new DynamoDBClient({ region: HOME, endpoint: group.endpoint, credentials: session, maxAttempts: 1 });
+        for (const TableName of [config.table.name, `${config.table.name}-restored-${HOME}`, ofTest]) {
+          const answer = await client.send(new DeleteTableCommand({ TableName })).then(
+            () => 'done',
+            (error: unknown) => String(error),
+          );
+          if (answer === 'done') dropped.push(`${name}: ${TableName}`);
+          else expect(answer, name).toMatch(/not authorized|AccessDenied/);
+        }
+        client.destroy();
+      }
+      expect(dropped).toEqual([`holdfast-${config.group}-drop-target: ${ofTest}`]);
     },
     COMMAND_LIMIT_MS,
   );
@@ -85,7 +137,7 @@ describe('with only their own rights', () => {
   test(
     'no function can delete or unlock what is locked, by its version or by its name',
     async () => {
-      const roles = await rolesOf(HOME);
+      const roles = await rolesAtHome();
       expect(roles.size).toBeGreaterThan(10);
       const bucketName = (region: string) => `holdfast-${config.group}-vault-${localAccountId}-${region}`;
       const succeeded: string[] = [];
@@ -120,6 +172,13 @@ const thiefZip = storedZip(
   'index.js',
   'exports.handler = async () => ({ accessKeyId: process.env.AWS_ACCESS_KEY_ID, secretAccessKey: process.env.AWS_SECRET_ACCESS_KEY, sessionToken: process.env.AWS_SESSION_TOKEN });',
 );
+
+let taken: Promise<Map<string, Session>> | undefined;
+/** Taken once: what takes them are functions too. */
+async function rolesAtHome(): Promise<Map<string, Session>> {
+  taken ??= rolesOf(HOME);
+  return taken;
+}
 
 /** A session of each product function's role: an administrator runs a function of his own under that role, which hands its credentials out. */
 async function rolesOf(region: string): Promise<Map<string, Session>> {
