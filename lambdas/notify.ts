@@ -7,7 +7,7 @@ import type { Notice } from '../src/ports/notifier.ts';
 
 export async function handler(event: unknown): Promise<void> {
   const kind = String(fieldOf(event, 'kind'));
-  await notifier.notify(kind === 'backup-failed' || kind === 'restore-failed' ? ofVault(event, kind) : ofFailover(event, kind));
+  await notifier.notify(kind === 'backup-failed' || kind === 'restore-failed' || kind === 'restore-test-failed' ? ofVault(event, kind) : ofFailover(event, kind));
 }
 
 function ofFailover(event: unknown, kind: string): Notice {
@@ -21,7 +21,7 @@ function ofFailover(event: unknown, kind: string): Notice {
   };
 }
 
-function ofVault(event: unknown, kind: 'backup-failed' | 'restore-failed'): Notice {
+function ofVault(event: unknown, kind: 'backup-failed' | 'restore-failed' | 'restore-test-failed'): Notice {
   return {
     severity: 'critical',
     subject: `${String(fieldOf(event, 'group'))}: ${kind} in ${environment.region} (${String(fieldOf(event, 'execution'))})`,

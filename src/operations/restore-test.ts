@@ -19,8 +19,7 @@ import { evidenceText, isPassed, summaryOf, testRecorded, type TestOutcome, type
 import type { RestorePlan } from '../core/backup/restore-plan.ts';
 import { everything } from '../core/backup/selection.ts';
 import { RefusedError, StepNotReadyError } from '../core/errors.ts';
-import { evidenceClass } from '../core/retention/lives.ts';
-import { lockedUntil } from '../core/backup/point-class.ts';
+import { evidenceUntilMs } from '../core/retention/lives.ts';
 import type { Row } from '../core/rows/row.ts';
 import { evidenceName, vaultFileName } from '../core/vault/object-names.ts';
 import { NotCoveredError } from '../core/vault/vault-errors.ts';
@@ -118,7 +117,7 @@ export async function recordRestoreTest(ports: RecordPorts, outcome: TestOutcome
       ports.digest,
     );
     const bytes = Buffer.from(text);
-    const lock = lockOf(settings, lockedUntil(outcome.startedAtMs, settings.retentionDays[evidenceClass]));
+    const lock = lockOf(settings, evidenceUntilMs(outcome.startedAtMs, settings.retentionDays));
     stored = (await sites.put(name, bytes, { sha256: ports.digest(text), lock })).stored.toSorted();
   }
   const summary = summaryOf(outcome, id, me, isVault ? name : null, stored);

@@ -1,11 +1,9 @@
 // The audit: for every object of every site, why it is there and until when it is locked, and what is not as it should be. It needs no key and changes nothing.
 import { evidencePrefix, parseEvidenceName, parsePackName, parsePointName, pointsPrefix, vaultFileName } from '../core/vault/object-names.ts';
-import { evidenceClass, judgeLock, livesOf, packLivesOf, type KeptPoint, type LockFinding, type RetentionDays } from '../core/retention/lives.ts';
+import { evidenceUntilMs, judgeLock, livesOf, packLivesOf, type KeptPoint, type LockFinding, type RetentionDays } from '../core/retention/lives.ts';
 import type { ObjectState, VaultSite } from '../ports/vault-site.ts';
 import { describe } from '../vault/site-set.ts';
 import type { Vault } from '../vault/vault.ts';
-
-const dayMs = 86_400_000;
 
 export type AuditRules = {
   readonly retentionDays: RetentionDays;
@@ -133,7 +131,7 @@ function judgeObject({ site, name, state, lives, packLives, needing, rules, nowM
     neededUntilMs = lives.get(point.point) ?? null;
   } else if (evidence !== undefined) {
     because = [`evidence of a ${evidence.kind}`];
-    neededUntilMs = evidence.atMs + rules.retentionDays[evidenceClass] * dayMs;
+    neededUntilMs = evidenceUntilMs(evidence.atMs, rules.retentionDays);
   } else if (name === vaultFileName) because = ['the vault itself'];
   else if (/^keys\/[0-9a-f]{16}\/\d{8}$/.test(name)) because = ['data key'];
   else findings.push('no name of the format: Holdfast did not put it there, or a newer version did');
@@ -156,7 +154,7 @@ function judgeObject({ site, name, state, lives, packLives, needing, rules, nowM
 }
 
 function sayLock({ what, lockedUntilMs, neededUntilMs }: LockFinding): string {
-  const days = (from: number, to: number) => Math.round((to - from) / dayMs);
+  const days = (from: number, to: number) => Math.round((to - from) / 86_400_000);
   if (what === 'unlocked' || lockedUntilMs === null) return 'locked no more, or never, and still needed';
   return what === 'too short' ? `locked ${days(lockedUntilMs, neededUntilMs)} days shorter than it is needed` : 'locked for longer than the most that may be';
 }

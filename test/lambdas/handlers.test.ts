@@ -1,5 +1,6 @@
 // What every handler does with what it is handed: malformed events are refused with a sentence before anything is asked or changed.
 import { describe, expect, test, vi } from 'vitest';
+import type { Notice } from '../../src/ports/notifier.ts';
 import { coldStart, runtimeConfig, setNow } from './function-fixture.ts';
 
 const silent = () => {
@@ -36,6 +37,25 @@ test('a step that was started in the wrong region is over, before anything is as
     await expect(module.handler({ ...step, target: 'us-west-2' })).rejects.toMatchObject({ name: 'SupersededError' });
     expect(asked).toEqual([]);
   }
+});
+
+describe('notify', () => {
+  test.each([
+    ['backup-failed', 'backup.md'],
+    ['restore-failed', 'restore.md'],
+    ['restore-test-failed', 'restore.md'],
+  ])('tells of a %s what failed, and where it stands what to do', async (kind, page) => {
+    const told: Notice[] = [];
+    const { module } = await coldStart(async () => {
+      const { SnsNotifier } = await import('../../src/drivers/aws/sns-notifier.ts');
+      vi.spyOn(SnsNotifier.prototype, 'notify').mockImplementation(async (notice) => void told.push(notice));
+      return import('../../lambdas/notify.ts');
+    }, silent);
+    await module.handler({ group: 'orders', execution: 'run-1', kind, failure: { step: 'DropTarget', error: 'TooFewSitesError', cause: 'x' } });
+    expect(told).toEqual([
+      { severity: 'critical', subject: `orders: ${kind} in us-east-1 (run-1)`, text: expect.stringMatching(new RegExp(`^run-1: DropTarget failed with TooFewSitesError: x\\. docs/runbooks/${page}`)) },
+    ]);
+  });
 });
 
 describe('await-approval', () => {

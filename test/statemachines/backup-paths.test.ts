@@ -112,7 +112,12 @@ const PARSERS: Readonly<Record<string, (payload: unknown) => unknown>> = {
   DropTarget: (payload) => expect(parseTestRun('DropTarget', payload)).toEqual({ group: 'orders', execution: 'run-1', startedAtMs }),
   RecordRestoreTest: parseTestOutcome,
   Notify: (payload) =>
-    expect(payload).toMatchObject({ group: 'orders', execution: 'run-1', kind: expect.stringMatching(/^(backup|restore)-failed$/), failure: { step: expect.any(String), error: expect.any(String) } }),
+    expect(payload).toMatchObject({
+      group: 'orders',
+      execution: 'run-1',
+      kind: expect.stringMatching(/^(backup|restore|restore-test)-failed$/),
+      failure: { step: expect.any(String), error: expect.any(String) },
+    }),
 };
 
 function failing(errors: Readonly<Record<string, string>>, more: Readonly<Record<string, unknown>> = {}): Script {
@@ -234,6 +239,7 @@ describe('a restore', () => {
   )('whose %s fails with %s needs a person, and tells one', async (step, error) => {
     const walked = await walk(restore, restoreInput, failing({ [step]: error }));
     expect(walked.path.slice(-3)).toEqual(['DidTestFail', 'NotifyRestoreFailed', 'NeedsOperator']);
+    expect(callsTo(walked, 'Notify')[0]?.payload['kind']).toBe('restore-failed');
     expect(readFailure('NeedsOperator', String(walked.cause))).toMatchObject({ step: step === 'RestorePart' ? 'RestoreParts' : step, error });
   });
 
@@ -287,7 +293,7 @@ describe('a restore test', () => {
     expect(walked.path.slice(-5)).toEqual(['DropTarget', 'RecordRestoreTest', 'HasTestFailed', 'NotifyRestoreFailed', 'NeedsOperator']);
     const failure = { step: step === 'RestorePart' ? 'RestoreParts' : step, error };
     expect(callsTo(walked, 'RecordRestoreTest')[0]?.payload).toMatchObject({ test: step === 'PlanRestore' ? null : drawnTest, report: null, dropped, failure });
-    expect(callsTo(walked, 'Notify')[0]?.payload).toMatchObject({ failure });
+    expect(callsTo(walked, 'Notify').map((call) => call.payload)).toMatchObject([{ kind: 'restore-test-failed', failure }]);
     expect(readFailure('NeedsOperator', String(walked.cause))).toMatchObject(failure);
   });
 

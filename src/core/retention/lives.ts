@@ -18,8 +18,10 @@ export type KeptPoint = {
 
 const dayMs = 86_400_000;
 
-/** Evidence of a test is locked and kept as long as a point of this class. */
-export const evidenceClass = 'monthly' satisfies RetentionClass;
+/** Evidence of a test is locked and kept as long as a point of class monthly. @param atMs when its test began, as its name says */
+export function evidenceUntilMs(atMs: number, days: RetentionDays): number {
+  return atMs + days.monthly * dayMs;
+}
 
 export const forever = Number.POSITIVE_INFINITY;
 
