@@ -4,6 +4,9 @@ import type { RetentionClass } from '../vault/recovery-point.ts';
 
 export type RetentionDays = Readonly<Record<RetentionClass, number>>;
 
+/** Where nobody says otherwise, as for the tables of a group. */
+export const usualRetentionDays: RetentionDays = { hourly: 7, daily: 30, weekly: 90, monthly: 365, yearly: 2555 };
+
 /** What retention must know of a point; all of it stands in the readable part of its manifest. */
 export type KeptPoint = {
   readonly point: string;
