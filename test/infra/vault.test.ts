@@ -117,7 +117,8 @@ describe('functions of the vault', () => {
         .flatMap(({ statement }) => [statement['Resource'] ?? []].flat().map(textOf));
       for (const each of REGIONS) {
         expect(resources, name).toContain(`arn:\${AWS::Partition}:s3:::${vaultBucketOf(runtime, '${AWS::AccountId}', each)}/*`);
-        expect(resources, name).toContain(`arn:\${AWS::Partition}:kms:${each}:\${AWS::AccountId}:key/*`);
+        // Retention reads no content, and opens no key.
+        if (name !== 'keep-retention') expect(resources, name).toContain(`arn:\${AWS::Partition}:kms:${each}:\${AWS::AccountId}:key/*`);
       }
     }
   });
@@ -125,6 +126,28 @@ describe('functions of the vault', () => {
   it('write no object where they only read', () => {
     const writers = statementsOf(templateOf('us-east-1')).filter(({ statement }) => statement['Effect'] === 'Allow' && [statement['Action']].flat().includes('s3:PutObject'));
     expect(writers.map(({ where }) => String(/HoldfastBackups(\w+?)Role/.exec(where)?.[1])).sort()).toEqual(['ArchiveLog', 'CommitPoint', 'PlanBackup', 'WriteBackupPart']);
+  });
+
+  it('mark nothing for removal but by the one that may, which can put, hold and delete nothing', () => {
+    const allowed = statementsOf(templateOf('us-east-1')).filter(({ statement }) => statement['Effect'] === 'Allow');
+    const actionsOf = (each: (typeof allowed)[number]) => [each.statement['Action']].flat().map(String);
+    const marking = allowed.filter((each) => actionsOf(each).some((action) => action.includes('Tagging')));
+    expect(marking.map(({ where }) => String(/HoldfastBackups(\w+?)Role/.exec(where)?.[1]))).toEqual(['KeepRetention']);
+    const all = allowed.filter(({ where }) => where.includes('KeepRetention')).flatMap(actionsOf);
+    expect(all.filter((action) => /^(s3|kms):/.test(action)).sort()).toEqual(
+      [
+        'GetBucketObjectLockConfiguration',
+        'GetObject',
+        'GetObjectLegalHold',
+        'GetObjectRetention',
+        'GetObjectVersion',
+        'ListBucket',
+        'ListBucketVersions',
+        'PutObjectRetention',
+        'PutObjectTagging',
+        'PutObjectVersionTagging',
+      ].map((name) => `s3:${name}`),
+    );
   });
 
   it('make and fill no table but those that the core lets a restore name', () => {
