@@ -6,9 +6,10 @@ import { manifestName, packName } from '../../src/core/vault/object-names.ts';
 import { FaultySite } from '../../src/drivers/faulty/faulty-site.ts';
 import { openPoint } from '../../src/vault/point-reader.ts';
 import { SiteSet } from '../../src/vault/site-set.ts';
+import { auditVault } from '../../src/operations/vault-audit.ts';
 import { Vault } from '../../src/vault/vault.ts';
 import { backUp, memorySites, objectsOf, readBack, shown } from '../vault/small-vault.ts';
-import { day, hour, live, start, World } from './retention-world.ts';
+import { day, hour, live, shortDays, start, World } from './retention-world.ts';
 
 describe('sixty days of backups and retention', () => {
   it('keep whole what the calendar needs, lose the rest within nine days, and lock what is needed', async () => {
@@ -43,6 +44,12 @@ describe('sixty days of backups and retention', () => {
     const again = await world.retain({ isDryRun: true });
     expect([again.extended, again.silent]).toEqual([0, []]);
     expect(Math.max(...calls)).toBeGreaterThan(0);
+    // The audit asks every object itself. What it says of the rest is that no point needs it, or that its time is over.
+    const locks: string[] = [];
+    await auditVault(world.vault, { retentionDays: shortDays, lockDaysMax: 50, areLocksWanted: true }, world.nowMs, ({ name, findings }) => {
+      for (const finding of findings) if (finding.includes('lock')) locks.push(`${name}: ${finding}`);
+    });
+    expect(locks).toEqual([]);
   });
 });
 
@@ -123,6 +130,7 @@ describe('what stays', () => {
     const { points, packs } = await settled(world);
     expect([child, parent, grandparent].map(({ point }) => points.includes(point))).toEqual([true, true, true]);
     expect(packs).toEqual(expect.arrayContaining([...(await world.packsOf(child.point))]));
+    for (const site of world.sites) expect(await site.head(manifestName(child)), `kept by one, and so by ${site.name}`).not.toBeNull();
     expect(await world.broken([child.point, parent.point, grandparent.point])).toEqual([]);
     world.nowMs += day;
     await world.sites[2]?.setHold(manifestName(parent), null, true);
@@ -150,6 +158,51 @@ describe('what stays', () => {
     expect(after.packs).toEqual(before.packs);
     expect(world.made.filter(({ chain }) => chain === child.chain).every(({ point }) => after.points.has(point))).toBe(true);
     expect(after.points.size).toBeLessThan(before.points.size);
+  });
+
+  it('the same, while a manifest has two contents: neither is believed', async () => {
+    const world = await quietWorld('two contents');
+    const child = world.made[5];
+    const [site] = world.sites;
+    if (child === undefined || site === undefined) throw new Error('nine points were made');
+    // True to its name and whole, and of an hour in another year: somebody who may put objects may put that.
+    const forge = memorySites(['x'], () => world.nowMs);
+    await backUp({ sites: new SiteSet(forge), vault: world.vault, key: world.key, random: world.random, contents: {}, chain: child.chain, point: child.point, type: 'incremental', createdAtMs: 0 });
+    const forged = (await forge[0]?.get(manifestName(child))) ?? new Uint8Array(0);
+    await site.replace(manifestName(child), forged, { sha256: createHash('sha256').update(forged).digest('hex'), lock: null });
+    const before = await world.present();
+    for (let run = 0; run < 3; run += 1) expect(await world.retain()).toMatchObject({ unread: 1, packsGivenUp: 0 });
+    expect((await world.present()).packs).toEqual(before.packs);
+    expect(await world.broken([child.point], new Vault(world.vault.id, new SiteSet(world.sites.slice(1))))).toEqual([]);
+  });
+
+  it('nothing for what a minority has, and of which no copy is good', async () => {
+    const world = await quietWorld('garbage');
+    const [name] = world.made;
+    if (name === undefined) throw new Error('nine points were made');
+    const garbage = world.random(50);
+    const point = { chain: name.chain, point: name.point.replace(/[0-9a-f]{16}$/, 'ab'.repeat(8)) };
+    await world.sites[0]?.put(manifestName(point), garbage, { sha256: createHash('sha256').update(garbage).digest('hex'), lock: null });
+    expect(await world.retain()).toMatchObject({ unread: 1, pointsGivenUp: 6 });
+    expect((await world.retain()).packsGivenUp).toBeGreaterThan(0);
+  });
+
+  it('no older version in the place of a newer one', async () => {
+    const world = await quietWorld('versions');
+    const last = world.made[5];
+    if (last === undefined) throw new Error('nine points were made');
+    // As the scrub leaves it: what was damaged lies below what is right.
+    for (const site of world.sites.slice(1)) {
+      const right = (await site.get(manifestName(last))) ?? new Uint8Array(0);
+      for (const bytes of [new Uint8Array(3), right]) await site.replace(manifestName(last), bytes, { sha256: createHash('sha256').update(bytes).digest('hex'), lock: null });
+    }
+    let versionsGivenUp = 0;
+    const dying = world.sites.map(
+      (site) => new FaultySite(site, ({ method, name }) => (method === 'retire' && name === manifestName(last) && (versionsGivenUp += 1) > 2 ? { kind: 'lose-request' } : undefined)),
+    );
+    expect(await world.retain({}, new Vault(world.vault.id, new SiteSet(dying)))).toMatchObject({ silent: [{ site: 'b' }], pointsGivenUp: 1 });
+    expect(await world.retain()).toMatchObject({ unread: 0, pointsGivenUp: 5 });
+    for (const site of world.sites) expect(await site.versions(manifestName(last))).toEqual([]);
   });
 
   it('everything where there are packs and no point at all', async () => {
