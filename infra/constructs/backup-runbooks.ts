@@ -1,4 +1,4 @@
-// Why: backups by schedule and by hand, restores by hand and as tests by schedule: two machines, a function for each of their steps, and the log's own minute.
+// Why: backups by schedule and by hand, restores by hand and as tests by schedule: two machines, a function for each of their steps, the log's own minute, and retention's hour.
 import { Aws } from 'aws-cdk-lib';
 import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
@@ -9,6 +9,9 @@ import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
 import { HoldfastFunction } from './holdfast-function.ts';
 import { BACKUP_STEPS, type FunctionName, RESTORE_STEPS } from './permissions.ts';
 import { addRunbook } from './runbook.ts';
+
+/** Away from the hour in which full backups begin. */
+const RETENTION_AT = 'cron(30 3 * * ? *)';
 
 export type BackupRunbooksProps = {
   readonly config: RuntimeConfig;
@@ -34,13 +37,14 @@ export class BackupRunbooks extends Construct {
     const archive = restoreSteps.find(([name]) => name === 'archive-log')?.[1];
     if (archive === undefined) throw new Error("RESTORE_STEPS has no 'archive-log'");
 
+    const retention = new HoldfastFunction(this, { config, region, name: 'keep-retention' }).function;
     const role = new Role(this, 'SchedulerRole', {
       assumedBy: new ServicePrincipal('scheduler.amazonaws.com', { conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } } }),
       inlinePolicies: {
         exactly: new PolicyDocument({
           statements: [
             new PolicyStatement({ actions: ['states:StartExecution'], resources: [backup.stateMachineArn, restore.stateMachineArn] }),
-            new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [archive.functionArn] }),
+            new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [archive.functionArn, retention.functionArn] }),
           ],
         }),
       },
@@ -58,6 +62,7 @@ export class BackupRunbooks extends Construct {
       schedule('Incremental', 'incremental', props.schedules.incremental, backup.stateMachineArn, { group: config.group, type: 'incremental', by: 'schedule' }),
       schedule('RestoreTest', 'restore-test', props.schedules.restoreTest, restore.stateMachineArn, { group: config.group, at: null, point: null, into: null, select: null, by: 'schedule', test: {} }),
       schedule('Log', 'log', 'rate(1 minute)', archive.functionArn, { group: config.group }),
+      schedule('Retention', 'retention', RETENTION_AT, retention.functionArn, { group: config.group }),
     ];
   }
 }

@@ -13,24 +13,32 @@ export function vaultKeyAlias(config: RuntimeConfig): string {
   return `alias/holdfast-${config.group}-vault`;
 }
 
+const READ = ['s3:GetObject', 's3:GetObjectVersion'] as const;
+const OBJECT_ACTIONS = {
+  read: READ,
+  write: [...READ, 's3:PutObject', 's3:PutObjectRetention'],
+  // Without the right to see locks and holds S3 leaves them out of its answers, and what is locked would look free.
+  retire: [...READ, 's3:GetObjectRetention', 's3:GetObjectLegalHold', 's3:PutObjectRetention', 's3:PutObjectTagging', 's3:PutObjectVersionTagging'],
+} as const satisfies Readonly<Record<VaultGrant['objects'], readonly string[]>>;
+
 export function vaultStatements(config: RuntimeConfig, grant: VaultGrant): PolicyStatement[] {
   const regions = config.voters.map((voter) => voter.region);
   const buckets = regions.map((region) => `arn:${Aws.PARTITION}:s3:::${vaultBucketName(config, region)}`);
-  const objectActions = grant.objects === 'write' ? ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject', 's3:PutObjectRetention'] : ['s3:GetObject', 's3:GetObjectVersion'];
+  // Who makes locks asks whether the bucket locks at all, so that it can say so in a sentence.
+  const bucketActions = ['s3:ListBucket', 's3:ListBucketVersions', ...(grant.objects === 'read' ? [] : ['s3:GetBucketObjectLockConfiguration'])];
+  const objects = [
+    new PolicyStatement({ actions: bucketActions, resources: buckets }),
+    new PolicyStatement({ actions: [...OBJECT_ACTIONS[grant.objects]], resources: buckets.map((bucket) => `${bucket}/*`) }),
+  ];
+  if (grant.keys.length === 0) return objects;
   return [
-    // A writer asks whether the bucket locks at all, so that it can say so in a sentence.
-    new PolicyStatement({ actions: ['s3:ListBucket', 's3:ListBucketVersions', ...(grant.objects === 'write' ? ['s3:GetBucketObjectLockConfiguration'] : [])], resources: buckets }),
-    new PolicyStatement({ actions: objectActions, resources: buckets.map((bucket) => `${bucket}/*`) }),
+    ...objects,
     // A key's ARN is random; the condition names it by its alias.
-    ...(grant.keys.length === 0
-      ? []
-      : [
-          new PolicyStatement({
-            actions: grant.keys.map((action) => `kms:${action}`),
-            resources: regions.map((region) => `arn:${Aws.PARTITION}:kms:${region}:${Aws.ACCOUNT_ID}:key/*`),
-            conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': vaultKeyAlias(config) } },
-          }),
-        ]),
+    new PolicyStatement({
+      actions: grant.keys.map((action) => `kms:${action}`),
+      resources: regions.map((region) => `arn:${Aws.PARTITION}:kms:${region}:${Aws.ACCOUNT_ID}:key/*`),
+      conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': vaultKeyAlias(config) } },
+    }),
   ];
 }
 

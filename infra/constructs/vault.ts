@@ -15,6 +15,18 @@ const EXPIRED_TAG = 'holdfast-expired';
 
 const KEY_ROTATION = Duration.days(90);
 
+/** Whatever a function of ours may do with an object (vault-access.ts). */
+const OBJECT_ACTIONS_USED = [
+  's3:GetObject',
+  's3:GetObjectVersion',
+  's3:GetObjectRetention',
+  's3:GetObjectLegalHold',
+  's3:PutObject',
+  's3:PutObjectRetention',
+  's3:PutObjectTagging',
+  's3:PutObjectVersionTagging',
+];
+
 export type VaultProps = { readonly config: RuntimeConfig; readonly region: string };
 
 export class Vault extends Construct {
@@ -45,7 +57,7 @@ export class Vault extends Construct {
     );
     acknowledge(bucket, 'AwsSolutions-S10', 'The policy denies each action that anyone uses without TLS, one by one; the rule looks for `s3:*`, and no policy of ours has a wildcard.');
     const objects = `${bucket.bucketArn}/*`;
-    bucket.addToResourcePolicy(onlyByTls(objects, ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject', 's3:PutObjectRetention']));
+    bucket.addToResourcePolicy(onlyByTls(objects, OBJECT_ACTIONS_USED));
     bucket.addToResourcePolicy(onlyByTls(bucket.bucketArn, ['s3:ListBucket', 's3:ListBucketVersions', 's3:GetBucketObjectLockConfiguration']));
     // Nobody, whoever gave him the right: only the lifecycle rules above remove anything, which no policy hinders. Whoever must (GOVERNANCE
     // allows it) changes this policy first: two steps and a trace. Not by the names of our roles: CloudFormation cuts them short.

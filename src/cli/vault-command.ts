@@ -46,6 +46,8 @@ async function execute(command: VaultCommandName, values: VaultValues, paths: re
       return (await import('./vault-keep.ts')).importIntoVault(values, world);
     case 'audit':
       return (await import('./vault-keep.ts')).auditOfVault(values, world);
+    case 'expire':
+      return (await import('./vault-expire.ts')).expireVault(values, world);
     case 'scrub':
       return (await import('./vault-keep.ts')).scrubVault(values, world);
     case 'rewrap':

@@ -4,15 +4,13 @@ import { exportPoints, importVault } from '../operations/vault-export.ts';
 import { scrubStep, type ScrubFinding } from '../operations/scrub.ts';
 import { healthOf, shares } from '../core/integrity/shares.ts';
 import { InvalidConfigError } from '../core/errors.ts';
+import { usualRetentionDays as retentionDays } from '../core/retention/lives.ts';
 import type { VaultSite } from '../ports/vault-site.ts';
 import { openVault } from '../vault/vault.ts';
 import { openSites, readPassphrase } from './vault-open.ts';
 import { committedPoints, findPoint } from './vault-point.ts';
 import { ProgressLine, sizeOf } from './vault-progress.ts';
 import type { VaultExitStatus, VaultValues, VaultWorld } from './vault-world.ts';
-
-/** As for the tables of a group; `--class` of a backup says which one counts. */
-const retentionDays = { hourly: 7, daily: 30, weekly: 90, monthly: 365, yearly: 2555 };
 
 export async function exportVault(values: VaultValues, world: VaultWorld): Promise<VaultExitStatus> {
   const vault = await openVault(await openSites(values.vault ?? [], world.environment, false));

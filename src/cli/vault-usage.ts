@@ -1,5 +1,5 @@
 // What `holdfast vault` can be told: the text that people see and the options that are parsed.
-export const vaultCommands = ['init', 'backup', 'points', 'restore', 'verify', 'inspect', 'export', 'import', 'audit', 'scrub', 'rewrap'] as const;
+export const vaultCommands = ['init', 'backup', 'points', 'restore', 'verify', 'inspect', 'export', 'import', 'audit', 'expire', 'scrub', 'rewrap'] as const;
 export type VaultCommandName = (typeof vaultCommands)[number];
 
 export const vaultOptions = {
@@ -26,6 +26,7 @@ export const vaultOptions = {
   'new-key-file': { type: 'string' },
   from: { type: 'string' },
   'new-passphrase-file': { type: 'string' },
+  'dry-run': { type: 'boolean' },
 } as const;
 
 export type VaultOptionName = keyof typeof vaultOptions;
@@ -42,6 +43,7 @@ export const optionsOfVault: Readonly<Record<VaultCommandName, readonly VaultOpt
   export: ['vault', 'json', 'help', 'source', 'point', 'all', 'to'],
   import: ['vault', 'json', 'help', 'from'],
   audit: ['vault', 'json', 'help', 'all', 'lock-mode'],
+  expire: ['vault', 'json', 'help', 'dry-run', 'lock-mode'],
   scrub: [...common],
   rewrap: [...common, 'new-passphrase-file'],
 };
@@ -68,6 +70,10 @@ export const vaultUsage = `holdfast vault: backups of files that nobody can read
   holdfast vault import --vault WHERE --from PLACE   what was exported, into these sites; everything is verified on its way
   holdfast vault audit --vault WHERE              findings: what no point needs, what is missing, uncommitted, unknown; --all: why each object is there;
                                                   --lock-mode MODE: also what is locked too short or too long
+  holdfast vault expire --vault WHERE … [--dry-run]   gives up what no retention class needs any more, a week after the need ended: at first the points, in a later
+                                                  run their packs. The newest point of each source stays, and all that is locked or held. No passphrase
+      --lock-mode MODE   also makes locks longer where the need has become longer; --dry-run: shows it, changes nothing
+                         In S3 an object gets the tag holdfast-expired=true and goes by a lifecycle rule for it; a bucket without that rule keeps it
   holdfast vault scrub --vault WHERE …            reads every object in every site and repairs what is wrong from a site that has it whole
   holdfast vault rewrap --vault WHERE --new-passphrase-file FILE   the data keys, wrapped under another passphrase
 

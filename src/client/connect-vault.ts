@@ -12,6 +12,7 @@ import { createS3 } from '../drivers/aws/s3-client.ts';
 import { S3Site } from '../drivers/aws/s3-site.ts';
 import { sha256, sha256Bytes, systemClock, systemRandom } from '../drivers/aws/system-environment.ts';
 import { sourceNameOf, type BackupPorts, type BackupSettings } from '../operations/backup-ports.ts';
+import type { RetentionPorts } from '../operations/keep-retention.ts';
 import { SiteSet } from '../vault/site-set.ts';
 import { dynamoDbOf, rowStoreOf } from './connect.ts';
 import { DynamoDbRowList } from './dynamodb-row-list.ts';
@@ -92,6 +93,19 @@ export function connectDrops(environment: Environment) {
 /** What keeps its evidence: no keys. */
 export function connectEvidence(environment: Environment) {
   return { ...connectTargets(environment), sites: new SiteSet(connectSites(environment)) };
+}
+
+/** What retention needs: the sites, and whether this region is open. No key. */
+export function connectRetention(environment: Environment): RetentionPorts {
+  const { region, config } = environment;
+  return {
+    me: region,
+    settings: backupSettingsOf(config),
+    own: rowStoreOf(config, region, dynamoDbOf(region, environment)),
+    sites: new SiteSet(connectSites(environment)),
+    clock: systemClock,
+    log: (line) => process.stdout.write(`${JSON.stringify(line)}\n`),
+  };
 }
 
 export function connectBackup(environment: Environment): BackupPorts {

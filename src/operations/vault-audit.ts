@@ -1,6 +1,7 @@
 // The audit: for every object of every site, why it is there and until when it is locked, and what is not as it should be. It needs no key and changes nothing.
 import { evidencePrefix, parseEvidenceName, parsePackName, parsePointName, pointsPrefix, vaultFileName } from '../core/vault/object-names.ts';
-import { evidenceUntilMs, judgeLock, livesOf, packLivesOf, type KeptPoint, type LockFinding, type RetentionDays } from '../core/retention/lives.ts';
+import { neededLives, type RetainedPoint } from '../core/retention/expiry.ts';
+import { evidenceUntilMs, judgeLock, packLivesOf, type LockFinding, type RetentionDays } from '../core/retention/lives.ts';
 import type { ObjectState, VaultSite } from '../ports/vault-site.ts';
 import { describe } from '../vault/site-set.ts';
 import type { Vault } from '../vault/vault.ts';
@@ -36,7 +37,7 @@ export type Audit = {
 /** Rows are given out as they are judged, so that memory holds the points and the packs' names, not the objects. */
 export async function auditVault(vault: Vault, rules: AuditRules, nowMs: number, onRow: (row: AuditRow) => void): Promise<Audit> {
   const { points, absent, siting } = await readPoints(vault);
-  const lives = livesOf(points, rules.retentionDays);
+  const lives = neededLives(points, rules.retentionDays);
   const packLives = packLivesOf(points, lives);
   const needing = new Map<string, string[]>();
   for (const point of points) for (const pack of point.packs) needing.set(pack, [...(needing.get(pack) ?? []), point.point]);
@@ -65,13 +66,13 @@ export async function auditVault(vault: Vault, rules: AuditRules, nowMs: number,
   return { ...total, absent, silent };
 }
 
-type Points = { readonly points: readonly KeptPoint[]; readonly absent: { site: string; name: string; because: string }[]; readonly siting: ReadonlyMap<string, readonly string[]> };
+type Points = { readonly points: readonly RetainedPoint[]; readonly absent: { site: string; name: string; because: string }[]; readonly siting: ReadonlyMap<string, readonly string[]> };
 
 /** Manifest or evidence → sites that have it; of points what each says of itself. */
 async function readPoints(vault: Vault): Promise<Points> {
   const siting = new Map<string, readonly string[]>();
   const absent: { site: string; name: string; because: string }[] = [];
-  const points: KeptPoint[] = [];
+  const points: RetainedPoint[] = [];
   for (const summary of await vault.listPoints()) {
     const name = `${pointsPrefix}${summary.chain}/${summary.point}`;
     siting.set(name, summary.sites);
@@ -82,6 +83,12 @@ async function readPoints(vault: Vault): Promise<Points> {
         parent: header.parent?.point ?? null,
         createdAtMs: header.createdAtMs,
         class: header.class,
+        chain: header.chain,
+        source: header.source,
+        type: header.type,
+        isCommitted: summary.isCommitted,
+        storedAtMs: null,
+        lockedUntilMs: header.lockedUntilMs,
         isHeld: await isHeld(vault, name),
         packs: packs.map((row) => row.sha256),
       });

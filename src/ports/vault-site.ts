@@ -1,4 +1,4 @@
-// The port to one site of a vault: a bucket, a prefix in one, or a directory. Nothing here can delete.
+// The port to one site of a vault: a bucket, a prefix in one, or a directory. Nothing here takes away what is locked.
 
 /** Nobody may remove or shorten before `untilMs`. */
 export type ObjectLock = { readonly mode: 'GOVERNANCE' | 'COMPLIANCE'; readonly untilMs: number };
@@ -8,6 +8,8 @@ export type StoredObject = {
   readonly bytes: number;
   /** null where the site has none. */
   readonly versionId: string | null;
+  /** When it was put there, by the site's clock; null where that is not known. */
+  readonly storedAtMs: number | null;
 };
 
 export type ObjectState = StoredObject & {
@@ -26,6 +28,8 @@ export type PutAnswer = { readonly kind: 'stored'; readonly versionId: string | 
  * - `get` gives the newest version, or the one named; a range beyond the end gives what is there; null: no such object.
  * - `list` gives the newest versions in ascending order of name, each once.
  * - `extendLock` only lengthens; a shorter date is refused (RefusedError) and changes nothing. A site without locks keeps the date beside the object.
+ * - `retire` gives one version up: the site removes it, at once or in its own time (S3: by the bucket's lifecycle rule for the tag), never while a lock or a hold
+ *   stands: then, and where that cannot be told, it throws and changes nothing (a lock or hold: RefusedError). What is not there is given up already. Given up again: the same.
  * - A call that throws may or may not have been carried out, now or later; repeating it is safe.
  * - Every call ends within the driver's time limit, by an answer or by throwing.
  */
@@ -41,6 +45,7 @@ export interface VaultSite {
   versions(name: string): Promise<readonly ObjectState[]>;
   extendLock(name: string, versionId: string | null, lock: ObjectLock): Promise<void>;
   setHold(name: string, versionId: string | null, isHeld: boolean): Promise<void>;
+  retire(name: string, versionId: string | null): Promise<void>;
   /** Of a site in files: where a thread of this machine may read an object by itself. What it cannot read there it asks `get` for. */
   readonly fileOf?: (name: string) => string;
 }

@@ -170,6 +170,7 @@ function hiding(site: VaultSite, point: string): VaultSite {
     },
     versions: async (...args) => site.versions(...args),
     extendLock: async (...args) => site.extendLock(...args),
+    retire: async () => undefined,
     setHold: async (...args) => site.setHold(...args),
   };
 }

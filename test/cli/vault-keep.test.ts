@@ -1,6 +1,6 @@
 // `holdfast vault export|import|audit|scrub|rewrap` as a person runs them: a vault in two directories, one of them damaged; a disk for a safe.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -76,6 +76,24 @@ describe('a vault in two directories', () => {
     expect(run(passphrase, 'rewrap', ...sites(), '--new-passphrase-file', at('new'))).toMatchObject({ status: 0, stdout: expect.stringMatching(/^1 data keys/) });
     expect(run('a passphrase of a person', 'verify', ...sites())).toMatchObject({ status: 0 });
     expect(run('another passphrase', 'verify', ...sites())).toMatchObject({ status: 1, stderr: expect.stringMatching(/does not open/) });
+  });
+
+  it('gives up what nobody needs any more, once the need is a week past: the points first, then their packs', () => {
+    const [one] = packs('one');
+    // A pack that no point names, as an interrupted backup leaves it: of today, and of long ago.
+    const orphan = path.join(at('one'), 'packs', 'ab', 'ab'.repeat(32));
+    mkdirSync(path.dirname(orphan), { recursive: true });
+    writeFileSync(orphan, 'left');
+    expect(run(undefined, 'expire', ...sites())).toMatchObject({ status: 0, stdout: expect.stringMatching(/^0 of 2 points and 0 of \d+ packs given up/) });
+    utimesSync(orphan, 1, 1);
+    const dry = run(undefined, 'expire', ...sites(), '--dry-run', '--json');
+    expect(dry).toMatchObject({ status: 0, stdout: expect.stringContaining('"isDryRun":true') });
+    expect(JSON.parse(dry.stdout.split('\n')[0] ?? '')).toMatchObject({ name: `packs/ab/${'ab'.repeat(32)}`, what: 'given up', because: 'no point needs it' });
+    expect(existsSync(orphan)).toBe(true);
+    expect(run(undefined, 'expire', ...sites())).toMatchObject({ status: 0, stdout: expect.stringMatching(/given up: packs\/ab\/.* in .*one, 4 B: no point needs it\n0 of 2 points and 1 of/) });
+    expect([existsSync(orphan), existsSync(one ?? '')]).toEqual([false, true]);
+    expect(run(undefined, 'expire', ...sites(), '--lock-mode', 'tight')).toMatchObject({ status: 2, stderr: expect.stringMatching(/governance or compliance/) });
+    expect(run(passphrase, 'verify', ...sites(), '--all')).toMatchObject({ status: 0 });
   });
 
   it('says what is missing in a command', () => {

@@ -21,6 +21,7 @@ export async function s3SiteInFreshBucket(client: S3Client, kind: 'locks' | 'ver
     again: (site) => make(prefixes.get(site) ?? ''),
     keepsVersions: kind !== 'plain',
     knowsHashes: true,
+    retires: 'by lifecycle',
     locks: kind === 'locks' ? 'enforced' : null,
     remove: async () => undefined,
   };

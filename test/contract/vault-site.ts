@@ -14,6 +14,8 @@ export type SiteUnderTest = {
   readonly knowsHashes: boolean;
   /** null: the site takes no locks (and refuses them). */
   readonly locks: 'enforced' | 'kept' | null;
+  /** What is given up goes at once, or when the store gets round to it. */
+  readonly retires: 'at once' | 'by lifecycle';
   readonly remove: () => Promise<void>;
 };
 
@@ -291,6 +293,54 @@ export function vaultSiteContract(driver: string, start: () => Promise<SiteUnder
         await site.setHold('x', id, isHeld);
         expect([await held(), (await site.versions('x')).map((v) => v.isHeld)]).toEqual([isHeld, [isHeld]]);
       }
+    });
+
+    test('what is given up goes, in a version or in all; what is gone may be given up again', async () => {
+      const site = await it.fresh();
+      await put(site, 'packs/x', 'first');
+      await replace(site, 'packs/x', 'second');
+      await put(site, 'packs/xy', 'another');
+      const [newest, ...older] = await site.versions('packs/x');
+      for (const { versionId } of older) await site.retire('packs/x', versionId);
+      expect(textOf(await site.get('packs/x'))).toBe('second');
+      if (it.retires === 'at once') expect(await site.versions('packs/x')).toEqual([newest]);
+      await site.retire('packs/x', newest?.versionId ?? null);
+      await site.retire('packs/x', newest?.versionId ?? null);
+      await site.retire('packs/never', null);
+      if (it.retires === 'at once') expect([await site.get('packs/x'), await site.head('packs/x'), await site.versions('packs/x'), await listed(site, '')]).toEqual([null, null, [], ['packs/xy']]);
+      if (it.retires === 'at once') expect(await put(site, 'packs/x', 'anew')).toMatchObject({ kind: 'stored' });
+      expect(textOf(await site.get('packs/xy'))).toBe('another');
+      await expect(site.retire('../x', null)).rejects.toMatchObject({ name: 'RefusedError' });
+    });
+
+    test('what is locked or held is not given up, until the lock is over and the hold is off', async (context) => {
+      if (it.locks === null) return context.skip();
+      const site = await it.fresh();
+      const untilMs = Math.ceil(Date.now() / 1000) * 1000 + 1000;
+      const lock = { mode: 'GOVERNANCE', untilMs } as const;
+      await put(site, 'x', 'locked', lock);
+      await put(site, 'y', 'held');
+      await site.setHold('y', null, true);
+      const state = async () => [await site.versions('x'), await site.versions('y')];
+      const before = await state();
+      for (const name of ['x', 'y'])
+        for (const id of [null, (await site.head(name))?.versionId ?? null])
+          await expect(site.retire(name, id)).rejects.toMatchObject({ name: 'RefusedError', message: expect.stringContaining(name) });
+      expect([await state(), textOf(await site.get('x')), textOf(await site.get('y'))]).toEqual([before, 'locked', 'held']);
+      await new Promise((resolve) => setTimeout(resolve, untilMs + 50 - Date.now()));
+      await site.setHold('y', null, false);
+      for (const name of ['x', 'y']) await site.retire(name, null);
+      if (it.retires === 'at once') expect(await listed(site, '')).toEqual([]);
+    });
+
+    test('says when each object was stored', async () => {
+      const site = await it.fresh();
+      const beforeMs = Date.now();
+      await put(site, 'x', 'x');
+      const [atMs] = (await site.versions('x')).map((v) => v.storedAtMs);
+      // Stores' clocks, and dates in whole seconds.
+      expect(Math.abs((atMs ?? 0) - beforeMs)).toBeLessThan(60_000);
+      for await (const object of site.list('')) expect(Math.abs((object.storedAtMs ?? 0) - (atMs ?? 0))).toBeLessThan(1000);
     });
 
     test('what is not there cannot be locked or held', async (context) => {

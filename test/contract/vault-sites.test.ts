@@ -16,6 +16,7 @@ vaultSiteContract('memory', async () => ({
   keepsVersions: true,
   knowsHashes: true,
   locks: 'kept',
+  retires: 'at once',
   remove: async () => undefined,
 }));
 
@@ -25,6 +26,7 @@ vaultSiteContract('faulty over memory, without a fault', async () => ({
   keepsVersions: true,
   knowsHashes: true,
   locks: 'kept',
+  retires: 'at once',
   remove: async () => undefined,
 }));
 
@@ -52,6 +54,7 @@ async function directories(): Promise<SiteUnderTest> {
     keepsVersions: false,
     knowsHashes: false,
     locks: 'kept',
+    retires: 'at once',
     remove: async () => rmSync(above, { recursive: true, force: true }),
   };
 }

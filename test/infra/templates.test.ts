@@ -32,6 +32,7 @@ const ALLOWED_ACTIONS = new Set([
   'logs:PutLogEvents',
   'sts:AssumeRole',
   ...['ListBucket', 'ListBucketVersions', 'GetBucketObjectLockConfiguration', 'GetObject', 'GetObjectVersion', 'PutObject', 'PutObjectRetention'].map((name) => `s3:${name}`),
+  ...['GetObjectRetention', 'GetObjectLegalHold', 'PutObjectTagging', 'PutObjectVersionTagging'].map((name) => `s3:${name}`),
   ...['Encrypt', 'Decrypt', 'DescribeKey'].map((name) => `kms:${name}`),
 ]);
 

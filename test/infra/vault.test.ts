@@ -129,6 +129,28 @@ describe('functions of the vault', () => {
     expect(writers.map(({ where }) => String(/HoldfastBackups(\w+?)Role/.exec(where)?.[1])).sort()).toEqual(['ArchiveLog', 'CommitPoint', 'PlanBackup', 'RecordRestoreTest', 'WriteBackupPart']);
   });
 
+  it('mark nothing for removal but by the one that may, which can put, hold and delete nothing', () => {
+    const allowed = statementsOf(templateOf('us-east-1')).filter(({ statement }) => statement['Effect'] === 'Allow');
+    const actionsOf = (each: (typeof allowed)[number]) => [each.statement['Action']].flat().map(String);
+    const marking = allowed.filter((each) => actionsOf(each).some((action) => action.includes('Tagging')));
+    expect(marking.map(({ where }) => String(/HoldfastBackups(\w+?)Role/.exec(where)?.[1]))).toEqual(['KeepRetention']);
+    const all = allowed.filter(({ where }) => where.includes('KeepRetention')).flatMap(actionsOf);
+    expect(all.filter((action) => /^(s3|kms):/.test(action)).sort()).toEqual(
+      [
+        'GetBucketObjectLockConfiguration',
+        'GetObject',
+        'GetObjectLegalHold',
+        'GetObjectRetention',
+        'GetObjectVersion',
+        'ListBucket',
+        'ListBucketVersions',
+        'PutObjectRetention',
+        'PutObjectTagging',
+        'PutObjectVersionTagging',
+      ].map((name) => `s3:${name}`),
+    );
+  });
+
   it('make and fill no table but those that the core lets a restore name', () => {
     const targets = statementsOf(templateOf('us-east-1')).flatMap(({ where, statement }) =>
       where.includes('DropTarget')

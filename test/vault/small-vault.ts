@@ -1,9 +1,9 @@
 // A small vault for tests: seeded chance, three sites in memory, points of a few entries, and reading all of it back.
 import { createHash } from 'node:crypto';
 import { newChain, newPoint } from '../../src/core/vault/object-names.ts';
-import type { PointHeader, PointName } from '../../src/core/vault/recovery-point.ts';
+import type { PointHeader, PointName, PointType } from '../../src/core/vault/recovery-point.ts';
 import { MemorySite } from '../../src/drivers/memory/memory-site.ts';
-import type { VaultSite } from '../../src/ports/vault-site.ts';
+import type { ObjectLock, VaultSite } from '../../src/ports/vault-site.ts';
 import type { DataKey } from '../../src/vault/data-key.ts';
 import { PartWriter, type FindChunk } from '../../src/vault/part-writer.ts';
 import { PassphraseWrap } from '../../src/vault/passphrase-wrap.ts';
@@ -32,8 +32,8 @@ export function below(random: Random, limit: number): number {
   return Buffer.from(random(6)).readUIntBE(0, 6) % limit;
 }
 
-export function memorySites(names: readonly string[] = ['a', 'b', 'c']): MemorySite[] {
-  return names.map((name) => new MemorySite(name));
+export function memorySites(names: readonly string[] = ['a', 'b', 'c'], nowMs: () => number = () => atMs): MemorySite[] {
+  return names.map((name) => new MemorySite(name, nowMs));
 }
 
 export type Contents = Readonly<Record<string, Uint8Array>>;
@@ -50,21 +50,24 @@ export type Backup = {
   readonly contents: Contents;
   readonly chain?: string;
   readonly point?: string;
-  readonly type?: 'full' | 'incremental';
+  readonly type?: PointType;
   readonly parent?: PointHeader['parent'];
   readonly chunkBytes?: number;
   readonly pieceBytes?: number;
   readonly known?: FindChunk;
+  readonly createdAtMs?: number;
+  readonly class?: PointHeader['class'];
+  readonly lock?: ObjectLock | null;
 };
 
 export async function backUp(backup: Backup): Promise<PointName & { readonly sha256: string }> {
-  const { sites, vault, key, random, contents, known, type = 'full', parent = null, chunkBytes = 1024, pieceBytes = 700 } = backup;
-  const writer = new PartWriter({ sites, key, lock: null, packBytes: 64 * 1024, zstdLevel: 1, chunkBytes, random, ...(known === undefined ? {} : { known }) });
+  const { sites, vault, key, random, contents, known, type = 'full', parent = null, chunkBytes = 1024, pieceBytes = 700, createdAtMs = atMs, lock = null } = backup;
+  const writer = new PartWriter({ sites, key, lock, packBytes: 64 * 1024, zstdLevel: 1, chunkBytes, random, ...(known === undefined ? {} : { known }) });
   for (const [n, content] of Object.entries(contents)) await writer.add({ meta: { n }, content: pieces(content, pieceBytes) });
-  const chain = backup.chain ?? newChain('test', atMs, Buffer.from(random(4)).toString('hex'));
-  const point = backup.point ?? newPoint(atMs, type, Buffer.from(random(8)).toString('hex'));
-  const header = { chain, point, source: 'test', type, parent, createdAtMs: atMs, class: 'hourly' as const, lockedUntilMs: null };
-  const { sha256 } = await commitPoint({ sites, vault: vault.id, key, header, body: { source: { kind: 'test' }, fromMs: 1, throughMs: 1 }, parts: [await writer.finish(null)], random, lock: null });
+  const chain = backup.chain ?? newChain('test', createdAtMs, Buffer.from(random(4)).toString('hex'));
+  const point = backup.point ?? newPoint(createdAtMs, type, Buffer.from(random(8)).toString('hex'));
+  const header = { chain, point, source: 'test', type, parent, createdAtMs, class: backup.class ?? ('hourly' as const), lockedUntilMs: lock?.untilMs ?? null };
+  const { sha256 } = await commitPoint({ sites, vault: vault.id, key, header, body: { source: { kind: 'test' }, fromMs: 1, throughMs: 1 }, parts: [await writer.finish(null)], random, lock });
   return { chain, point, sha256 };
 }
 

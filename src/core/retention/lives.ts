@@ -4,6 +4,9 @@ import type { RetentionClass } from '../vault/recovery-point.ts';
 
 export type RetentionDays = Readonly<Record<RetentionClass, number>>;
 
+/** Where nobody says otherwise, as for the tables of a group. */
+export const usualRetentionDays: RetentionDays = { hourly: 7, daily: 30, weekly: 90, monthly: 365, yearly: 2555 };
+
 /** What retention must know of a point; all of it stands in the readable part of its manifest. */
 export type KeptPoint = {
   readonly point: string;
@@ -25,10 +28,13 @@ export function evidenceUntilMs(atMs: number, days: RetentionDays): number {
 
 export const forever = Number.POSITIVE_INFINITY;
 
-/** Point → until when it is needed: its own class's days, or as long as a point that hangs on it, whichever is longer. */
-export function livesOf(points: readonly KeptPoint[], days: RetentionDays): ReadonlyMap<string, number> {
+/**
+ * Point → until when it is needed: its own class's days, or as long as a point that hangs on it, whichever is longer.
+ * @param floors point → no shorter than until then, for other reasons
+ */
+export function livesOf(points: readonly KeptPoint[], days: RetentionDays, floors: ReadonlyMap<string, number> = new Map()): ReadonlyMap<string, number> {
   const byName = new Map(points.map((each) => [each.point, each]));
-  const lives = new Map(points.map((each) => [each.point, each.isHeld ? forever : each.createdAtMs + days[each.class] * dayMs]));
+  const lives = new Map(points.map((each) => [each.point, each.isHeld ? forever : Math.max(each.createdAtMs + days[each.class] * dayMs, floors.get(each.point) ?? 0)]));
   for (const each of points) {
     const until = lives.get(each.point) ?? 0;
     // Up the line, as long as that lengthens a life: each link is lengthened at most once for each longer life below it.
@@ -47,50 +53,36 @@ export function packLivesOf(points: readonly KeptPoint[], lives: ReadonlyMap<str
   return packs;
 }
 
-export type Expired = { readonly points: readonly string[]; readonly packs: readonly string[] };
-
-/**
- * What nobody needs any more at `nowMs`. An object may go only when its lock is over as well; that is the store's affair and is asked of the store.
- * @param allPacks those that are there, orphans of interrupted backups included: they go too, once nothing can name them any more
- */
-export function expiredAt(points: readonly KeptPoint[], allPacks: readonly { readonly sha256: string; readonly storedAtMs: number }[], days: RetentionDays, nowMs: number): Expired {
-  const lives = livesOf(points, days);
-  const packs = packLivesOf(points, lives);
-  const isOrphanOld = (storedAtMs: number) => storedAtMs + orphanDays * dayMs <= nowMs;
-  return {
-    points: points.filter((each) => (lives.get(each.point) ?? forever) <= nowMs).map((each) => each.point),
-    packs: allPacks.filter(({ sha256, storedAtMs }) => (packs.has(sha256) ? (packs.get(sha256) ?? forever) <= nowMs : isOrphanOld(storedAtMs))).map(({ sha256 }) => sha256),
-  };
-}
-
-/** A backup that still runs has packs that no manifest names yet; none runs for so long. */
-export const orphanDays = 7;
-
-export type Extension = { readonly pack: string; readonly untilMs: number };
-
-/**
- * Locks that a new point makes too short: of older packs that it needs for longer than they are locked. Only a point that begins a period longer than
- * an hour is worth the calls: what is hourly hangs on something that lives longer anyway, or is gone in a week.
- * @param lockedUntilMs of a pack now; @param lockDaysMax beyond it nothing is locked, whatever a class says
- */
-export function extensionsFor(point: KeptPoint, lockedUntilMs: (pack: string) => number | null, days: RetentionDays, lockDaysMax: number, nowMs: number): readonly Extension[] {
-  if (point.class === 'hourly') return [];
-  const untilMs = Math.min(point.createdAtMs + days[point.class] * dayMs, nowMs + lockDaysMax * dayMs);
-  return point.packs.flatMap((pack) => {
-    const locked = lockedUntilMs(pack);
-    return locked !== null && locked < untilMs ? [{ pack, untilMs }] : [];
-  });
-}
-
 export type LockFinding = { readonly name: string; readonly what: 'unlocked' | 'too short' | 'too long'; readonly lockedUntilMs: number | null; readonly neededUntilMs: number };
+
+/** A lock is made longer when it is shorter than it should be by more than this: dates are rounded. */
+const toleranceMs = dayMs;
+/** What is needed for longer than may be locked is locked for the most that may be, and longer each time a twelfth of that has passed: not each day. */
+const stepsOfMost = 12;
+
+/**
+ * Until when an object should be locked now, and by how much less may stand.
+ * @param lockDaysMax beyond it nothing is locked, whatever a class says: a longer need is met by extending later
+ */
+function wantedLock(neededUntilMs: number, nowMs: number, lockDaysMax: number): { readonly untilMs: number; readonly slackMs: number } {
+  const mostMs = nowMs + lockDaysMax * dayMs;
+  return neededUntilMs <= mostMs ? { untilMs: neededUntilMs, slackMs: toleranceMs } : { untilMs: mostMs, slackMs: Math.max(toleranceMs, Math.floor(lockDaysMax / stepsOfMost) * dayMs) };
+}
+
+/** The lock that an object needs instead of the one it has; null: it is long enough. Each change of what is needed costs an object one call. */
+export function extensionOf(lockedUntilMs: number | null, neededUntilMs: number, nowMs: number, lockDaysMax: number): number | null {
+  const { untilMs, slackMs } = wantedLock(neededUntilMs, nowMs, lockDaysMax);
+  if (untilMs <= nowMs) return null;
+  return lockedUntilMs === null || lockedUntilMs <= nowMs || lockedUntilMs < untilMs - slackMs ? untilMs : null;
+}
 
 /** Whether an object is locked for as long as it is needed, and not much longer: a day of tolerance, since dates are rounded. */
 export function judgeLock(name: string, lockedUntilMs: number | null, neededUntilMs: number, nowMs: number, lockDaysMax: number): LockFinding | null {
-  // Beyond the most that may be locked, a longer need is met by extending later.
-  const wantedMs = Math.min(neededUntilMs, nowMs + lockDaysMax * dayMs);
+  const { untilMs, slackMs } = wantedLock(neededUntilMs, nowMs, lockDaysMax);
   const finding = (what: LockFinding['what']): LockFinding => ({ name, what, lockedUntilMs, neededUntilMs });
-  if (wantedMs <= nowMs) return lockedUntilMs !== null && lockedUntilMs > nowMs + lockDaysMax * dayMs + dayMs ? finding('too long') : null;
+  const isTooLong = lockedUntilMs !== null && lockedUntilMs > nowMs + lockDaysMax * dayMs + toleranceMs;
+  if (untilMs <= nowMs) return isTooLong ? finding('too long') : null;
   if (lockedUntilMs === null || lockedUntilMs <= nowMs) return finding('unlocked');
-  if (lockedUntilMs < wantedMs - dayMs) return finding('too short');
-  return lockedUntilMs > nowMs + lockDaysMax * dayMs + dayMs ? finding('too long') : null;
+  if (lockedUntilMs < untilMs - slackMs) return finding('too short');
+  return isTooLong ? finding('too long') : null;
 }

@@ -22,6 +22,13 @@ export function refuseBadPrefix(text: string): void {
   if (text.length > nameCharactersMax || !prefix.test(text)) throw new RefusedError(`${JSON.stringify(text.slice(0, 80))} cannot be the beginning of an object's name in a vault: nothing was listed`);
 }
 
+/** Nothing is given up while somebody wants it kept. */
+export function refuseWhileKept(site: string, name: string, { lock, isHeld }: { readonly lock: Lock | null; readonly isHeld: boolean }, nowMs: number): void {
+  if (isHeld) throw new RefusedError(`${name} in ${site} is under a legal hold: it stays until the hold is taken off. Nothing was changed`);
+  if (lock !== null && lock.untilMs > nowMs)
+    throw new RefusedError(`${name} in ${site} is locked (${lock.mode}) until ${lock.untilMs} ms, and it is ${Math.round(nowMs)} ms: it stays. Nothing was changed`);
+}
+
 /** A lock only becomes longer, and COMPLIANCE never GOVERNANCE. */
 export function refuseWeakerLock(site: string, name: string, present: Lock | null, wanted: Lock): void {
   if (present === null) return;

@@ -18,11 +18,11 @@ export class S3Listing {
   async *newest(prefix: string): AsyncIterable<StoredObject> {
     let last: string | undefined;
     for await (const page of this.#versionPages(prefix)) {
-      for (const { Key, Size, VersionId, IsLatest } of page.Versions ?? []) {
+      for (const { Key, Size, VersionId, IsLatest, LastModified } of page.Versions ?? []) {
         // versitygw 1.8 says a second time at the beginning of a page what ended the one before.
         if (Key === undefined || IsLatest !== true || Key === last) continue;
         last = Key;
-        yield { name: this.#nameOf(Key), bytes: Size ?? 0, versionId: givenVersion(VersionId) };
+        yield { name: this.#nameOf(Key), bytes: Size ?? 0, versionId: givenVersion(VersionId), storedAtMs: LastModified?.getTime() ?? null };
       }
     }
     if (!this.#hasVersions) yield* this.#names(prefix);
@@ -70,7 +70,8 @@ export class S3Listing {
       const page = await call(`list of ${prefix}`, async ({ signal }) =>
         client.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: `${this.#options.prefix}${prefix}`, ...from }), { abortSignal: signal }),
       );
-      for (const { Key, Size } of page.Contents ?? []) if (Key !== undefined) yield { name: this.#nameOf(Key), bytes: Size ?? 0, versionId: null };
+      for (const { Key, Size, LastModified } of page.Contents ?? [])
+        if (Key !== undefined) yield { name: this.#nameOf(Key), bytes: Size ?? 0, versionId: null, storedAtMs: LastModified?.getTime() ?? null };
       const following = page.IsTruncated === true ? page.NextContinuationToken : undefined;
       if (page.IsTruncated === true && (following === undefined || following === token)) throw stuck(prefix);
       token = following;

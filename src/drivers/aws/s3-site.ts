@@ -10,10 +10,11 @@ import {
   PutObjectCommand,
   PutObjectLegalHoldCommand,
   PutObjectRetentionCommand,
+  PutObjectTaggingCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { InvalidConfigError, RefusedError } from '../../core/errors.ts';
-import { refuseBadName, refuseBadPrefix, refuseWeakerLock } from '../../core/vault/site-rules.ts';
+import { refuseBadName, refuseBadPrefix, refuseWeakerLock, refuseWhileKept } from '../../core/vault/site-rules.ts';
 import { DamagedError } from '../../core/vault/vault-errors.ts';
 import type { ObjectLock, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
 import { readBody } from './s3-body.ts';
@@ -21,6 +22,9 @@ import { callS3, type Deadline, isNamed, type S3Limits, statusOf, usualLimits } 
 import { givenVersion, S3Listing } from './s3-listing.ts';
 
 type PutOptions = { readonly sha256: string; readonly lock: ObjectLock | null };
+
+/** What carries it goes by the bucket's lifecycle rule (infra/constructs/vault.ts): the only way in which anything leaves. */
+const expiredTag = { Key: 'holdfast-expired', Value: 'true' } as const;
 
 /** Whoever can write may have made thousands of versions of a name. */
 const headsAtOnce = 8;
@@ -32,6 +36,8 @@ export type S3SiteOptions = {
   /** Before every name: empty, or ending with `/`. */
   readonly prefix?: string;
   readonly limits?: S3Limits;
+  /** By which locks are over. */
+  readonly nowMs?: () => number;
 };
 
 export class S3Site implements VaultSite {
@@ -41,17 +47,19 @@ export class S3Site implements VaultSite {
   readonly #prefix: string;
   readonly #limits: S3Limits;
   readonly #listing: S3Listing;
+  readonly #nowMs: () => number;
   /** Known to be there; an absent bucket must not look like an empty vault. */
   #isBucketSeen = false;
   #isLockSeen = false;
 
-  constructor({ name, client, bucket, prefix = '', limits = usualLimits }: S3SiteOptions) {
+  constructor({ name, client, bucket, prefix = '', limits = usualLimits, nowMs = () => Date.now() }: S3SiteOptions) {
     if (prefix !== '' && !prefix.endsWith('/')) throw new InvalidConfigError(`The prefix ${prefix} of the site ${name} must end with /`);
     this.name = name;
     this.#client = client;
     this.#bucket = bucket;
     this.#prefix = prefix;
     this.#limits = limits;
+    this.#nowMs = nowMs;
     this.#listing = new S3Listing({ client, bucket, prefix, call: async (what, act) => this.#call(what, { isRepeatable: true }, act) });
   }
 
@@ -139,6 +147,18 @@ export class S3Site implements VaultSite {
     );
   }
 
+  /** The lock is asked for by name: an answer to a HEAD leaves it out where the caller may not see it, and a tag on what is locked would hide it behind a delete marker. */
+  async retire(name: string, versionId: string | null): Promise<void> {
+    refuseBadName(name);
+    const state = await this.#head(name, versionId ?? undefined);
+    if (state === null) return;
+    refuseWhileKept(this.name, name, state, this.#nowMs());
+    refuseWhileKept(this.name, name, await this.#askLock(name, versionId ?? undefined), this.#nowMs());
+    await this.#call(`retire of ${name}`, { isRepeatable: true }, async ({ signal }) =>
+      this.#client.send(new PutObjectTaggingCommand({ ...this.#key(name), ...versionOf(versionId), Tagging: { TagSet: [expiredTag] } }), { abortSignal: signal }),
+    );
+  }
+
   #key(name: string): { Bucket: string; Key: string } {
     return { Bucket: this.#bucket, Key: `${this.#prefix}${name}` };
   }
@@ -187,8 +207,8 @@ export class S3Site implements VaultSite {
     }
   }
 
-  async #askLock(name: string, versionId: string): Promise<{ lock: ObjectLock | null; isHeld: boolean }> {
-    const version = { ...this.#key(name), VersionId: versionId };
+  async #askLock(name: string, versionId: string | undefined): Promise<{ lock: ObjectLock | null; isHeld: boolean }> {
+    const version = { ...this.#key(name), ...versionOf(versionId ?? null) };
     const ask = async <T>(what: string, act: (signal: AbortSignal) => Promise<T>) => {
       try {
         return await this.#call(`${what} of ${name}`, { isRepeatable: true }, async ({ signal }) => act(signal));
@@ -276,6 +296,7 @@ function stateOf(name: string, answer: HeadObjectCommandOutput): ObjectState {
     name,
     bytes: answer.ContentLength ?? 0,
     versionId: givenVersion(answer.VersionId),
+    storedAtMs: answer.LastModified?.getTime() ?? null,
     sha256: answer.ChecksumSHA256 === undefined || answer.ChecksumType === 'COMPOSITE' ? null : Buffer.from(answer.ChecksumSHA256, 'base64').toString('hex'),
     lock: lockOf(answer.ObjectLockMode, answer.ObjectLockRetainUntilDate),
     isHeld: answer.ObjectLockLegalHoldStatus === 'ON',

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { open, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { InvalidConfigError, MalformedError, RefusedError } from '../../core/errors.ts';
-import { refuseBadName, refuseBadPrefix, refuseWeakerLock } from '../../core/vault/site-rules.ts';
+import { refuseBadName, refuseBadPrefix, refuseWeakerLock, refuseWhileKept } from '../../core/vault/site-rules.ts';
 import { DamagedError } from '../../core/vault/vault-errors.ts';
 import type { ObjectLock, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
 import { DurableFiles, isCode, isDirectory, walk } from './durable-files.ts';
@@ -22,22 +22,25 @@ export class DirectorySite implements VaultSite {
   readonly #root: string;
   readonly #files: DurableFiles;
   readonly #isHashing: boolean;
+  readonly #nowMs: () => number;
 
   /**
    * @param root must exist: a disk that is not mounted must not look like an empty vault, and must not be written beside.
    * @param options.isHashing false: `put` takes the caller's word for the bytes' SHA-256, which saves one hash of all that is stored.
+   * @param options.nowMs by which locks are over
    */
-  constructor(name: string, root: string, options: { readonly isHashing?: boolean } = {}) {
+  constructor(name: string, root: string, options: { readonly isHashing?: boolean; readonly nowMs?: () => number } = {}) {
     this.name = name;
     this.#root = path.resolve(root);
     this.#files = new DurableFiles(this.#root);
     this.#isHashing = options.isHashing ?? true;
+    this.#nowMs = options.nowMs ?? (() => Date.now());
   }
 
   async put(name: string, bytes: Uint8Array, options: PutOptions): Promise<PutAnswer> {
     await this.#refuse(name, bytes, options.sha256);
     const file = this.#path(name);
-    if ((await this.#size(file)) !== null) return { kind: 'exists' };
+    if ((await this.#stat(file)) !== null) return { kind: 'exists' };
     // Before the object: a crash in between leaves a date without an object, never an object without its date.
     await this.#keepLonger(name, options.lock);
     return (await this.#files.create(file, bytes)) === 'created' ? { kind: 'stored', versionId: null } : { kind: 'exists' };
@@ -75,17 +78,17 @@ export class DirectorySite implements VaultSite {
 
   async head(name: string): Promise<ObjectState | null> {
     refuseBadName(name);
-    const bytes = await this.#size(this.#path(name));
-    if (bytes === null) return this.#absent();
-    return { name, bytes, versionId: null, sha256: null, ...(await this.#kept(name)) };
+    const file = await this.#stat(this.#path(name));
+    if (file === null) return this.#absent();
+    return { name, ...file, versionId: null, sha256: null, ...(await this.#kept(name)) };
   }
 
   async *list(prefix: string): AsyncIterable<StoredObject> {
     refuseBadPrefix(prefix);
     await this.#requireRoot();
     for await (const name of walk(this.#root, '', prefix)) {
-      const bytes = await this.#size(this.#path(name));
-      if (bytes !== null) yield { name, bytes, versionId: null };
+      const file = await this.#stat(this.#path(name));
+      if (file !== null) yield { name, ...file, versionId: null };
     }
   }
 
@@ -102,6 +105,16 @@ export class DirectorySite implements VaultSite {
 
   async setHold(name: string, versionId: string | null, isHeld: boolean): Promise<void> {
     await this.#keep(name, { ...(await this.#keptOrRefuse(name, versionId)), isHeld });
+  }
+
+  async retire(name: string, versionId: string | null): Promise<void> {
+    const state = await this.head(name);
+    if (state === null || versionId !== null) return; // it has no versions
+    refuseWhileKept(this.name, name, state, this.#nowMs());
+    // What was set aside when it was replaced first, and the date last: of what is not there, a date says nothing.
+    await this.#files.remove(path.join(this.#root, '.replaced', name));
+    await this.#files.remove(this.#path(name));
+    await this.#files.remove(this.#lockFile(name));
   }
 
   fileOf(name: string): string {
@@ -133,9 +146,9 @@ export class DirectorySite implements VaultSite {
     return null;
   }
 
-  async #size(file: string): Promise<number | null> {
+  async #stat(file: string): Promise<{ readonly bytes: number; readonly storedAtMs: number } | null> {
     const stats = await stat(file).catch(isAbsent);
-    return stats?.isFile() === true ? stats.size : null;
+    return stats?.isFile() === true ? { bytes: stats.size, storedAtMs: stats.mtimeMs } : null;
   }
 
   #lockFile(name: string): string {

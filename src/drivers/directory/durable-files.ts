@@ -2,7 +2,7 @@
 // their name in one step, and the folder flushed after it.
 import { randomUUID } from 'node:crypto';
 import { constants, writeSync } from 'node:fs';
-import { copyFile, type FileHandle, link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { copyFile, type FileHandle, link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { RefusedError } from '../../core/errors.ts';
@@ -53,6 +53,13 @@ export class DurableFiles {
     } finally {
       await unlink(fresh).catch(ignoreAbsent);
     }
+  }
+
+  /** A file, or a folder with all that is in it; gone after a power cut as well. */
+  async remove(file: string): Promise<void> {
+    await rm(file, { recursive: true, force: true });
+    const folder = path.dirname(file);
+    if (await isDirectory(folder)) await flushFolder(folder);
   }
 
   async #write(bytes: Uint8Array): Promise<string> {

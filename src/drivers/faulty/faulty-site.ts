@@ -2,7 +2,7 @@
 // out, that wait, that arrive late; objects that are gone or damaged. Which and when is the caller's to say: no chance, no clock.
 import type { ObjectLock, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
 
-export type SiteMethod = 'put' | 'replace' | 'get' | 'head' | 'list' | 'versions' | 'extendLock' | 'setHold';
+export type SiteMethod = 'put' | 'replace' | 'get' | 'head' | 'list' | 'versions' | 'extendLock' | 'setHold' | 'retire';
 /** `number` counts the calls of this site from 1; `name` is the prefix where it is a list. */
 export type SiteCall = { readonly site: string; readonly method: SiteMethod; readonly name: string; readonly number: number };
 
@@ -107,6 +107,13 @@ export class FaultySite implements VaultSite {
 
   async setHold(name: string, versionId: string | null, isHeld: boolean): Promise<void> {
     return this.#send('setHold', name, async () => this.#inner.setHold(name, versionId, isHeld));
+  }
+
+  async retire(name: string, versionId: string | null): Promise<void> {
+    return this.#send('retire', name, async () => {
+      await this.#inner.retire(name, versionId);
+      if ((await this.#inner.head(name)) === null) this.#forget(name);
+    });
   }
 
   #forget(name: string): void {

@@ -1,21 +1,23 @@
 // A site in memory with versions, locks and holds: for tests, crash injection and examples.
 import { createHash } from 'node:crypto';
 import { RefusedError } from '../../core/errors.ts';
-import { refuseBadName, refuseBadPrefix, refuseWeakerLock } from '../../core/vault/site-rules.ts';
+import { refuseBadName, refuseBadPrefix, refuseWeakerLock, refuseWhileKept } from '../../core/vault/site-rules.ts';
 import { DamagedError } from '../../core/vault/vault-errors.ts';
 import type { ObjectLock, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
 
-type Version = { readonly versionId: string; readonly bytes: Uint8Array; readonly sha256: string; lock: ObjectLock | null; isHeld: boolean };
+type Version = { readonly versionId: string; readonly storedAtMs: number; readonly bytes: Uint8Array; readonly sha256: string; lock: ObjectLock | null; isHeld: boolean };
 type PutOptions = { readonly sha256: string; readonly lock: ObjectLock | null };
 
 export class MemorySite implements VaultSite {
   readonly name: string;
   /** Newest version last. */
   readonly #objects = new Map<string, Version[]>();
+  readonly #nowMs: () => number;
   #versionsMade = 0;
 
-  constructor(name: string) {
+  constructor(name: string, nowMs: () => number = () => Date.now()) {
     this.name = name;
+    this.#nowMs = nowMs;
   }
 
   async put(name: string, bytes: Uint8Array, options: PutOptions): Promise<PutAnswer> {
@@ -47,7 +49,7 @@ export class MemorySite implements VaultSite {
     const names = [...this.#objects.keys()].filter((name) => name.startsWith(prefix)).sort();
     for (const name of names) {
       const version = this.#find(name, null);
-      if (version !== undefined) yield { name, bytes: version.bytes.length, versionId: version.versionId };
+      if (version !== undefined) yield { name, bytes: version.bytes.length, versionId: version.versionId, storedAtMs: version.storedAtMs };
     }
   }
 
@@ -66,6 +68,16 @@ export class MemorySite implements VaultSite {
     this.#findOrRefuse(name, versionId).isHeld = isHeld;
   }
 
+  async retire(name: string, versionId: string | null): Promise<void> {
+    refuseBadName(name);
+    const version = this.#find(name, versionId);
+    if (version === undefined) return;
+    refuseWhileKept(this.name, name, version, this.#nowMs());
+    const rest = (this.#objects.get(name) ?? []).filter((each) => each !== version);
+    if (rest.length === 0) this.#objects.delete(name);
+    else this.#objects.set(name, rest);
+  }
+
   #check(name: string, bytes: Uint8Array, sha256: string): void {
     refuseBadName(name);
     if (createHash('sha256').update(bytes).digest('hex') !== sha256) {
@@ -77,7 +89,7 @@ export class MemorySite implements VaultSite {
     this.#versionsMade += 1;
     const versionId = `version-${this.#versionsMade}`;
     // A copy (a Buffer's own slice is none): callers reuse their buffers.
-    const version = { versionId, bytes: new Uint8Array(bytes), sha256: options.sha256, lock: options.lock, isHeld: false };
+    const version = { versionId, storedAtMs: this.#nowMs(), bytes: new Uint8Array(bytes), sha256: options.sha256, lock: options.lock, isHeld: false };
     this.#objects.set(name, [...(this.#objects.get(name) ?? []), version]);
     return versionId;
   }
@@ -95,6 +107,6 @@ export class MemorySite implements VaultSite {
   }
 }
 
-function stateOf(name: string, { versionId, bytes, sha256, lock, isHeld }: Version): ObjectState {
-  return { name, bytes: bytes.length, versionId, sha256, lock, isHeld };
+function stateOf(name: string, { versionId, storedAtMs, bytes, sha256, lock, isHeld }: Version): ObjectState {
+  return { name, bytes: bytes.length, versionId, storedAtMs, sha256, lock, isHeld };
 }

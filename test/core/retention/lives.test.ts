@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { classOfNew } from '../../../src/core/backup/point-class.ts';
-import { expiredAt, extensionsFor, judgeLock, livesOf, orphanDays, packLivesOf, type KeptPoint, type RetentionDays } from '../../../src/core/retention/lives.ts';
+import { extensionOf, judgeLock, livesOf, packLivesOf, type KeptPoint, type RetentionDays } from '../../../src/core/retention/lives.ts';
 import type { PointType, RetentionClass } from '../../../src/core/vault/recovery-point.ts';
 
 const day = 86_400_000;
@@ -49,22 +49,15 @@ describe('retention over seven years of days', () => {
     fc.assert(
       fc.property(held, fc.integer({ min: 0, max: day - 1 }), (history, offsetMs) => {
         const points = historyOf(history);
-        const packs = [...new Set(points.flatMap((p) => p.packs))].map((sha256) => ({ sha256, storedAtMs: start }));
         // Every boundary of the rules and its two neighbours, and days in between: seven years of all 2,557 days would only repeat them.
         const edges = points.flatMap((p) => Object.values(usual).flatMap((days) => [-1, 0, 1].map((by) => p.createdAtMs + days * day + by)));
         const days = Array.from({ length: 120 }, (_, i) => start + Math.floor((i * 2557) / 120) * day + offsetMs);
         for (const atMs of [...edges, ...days]) {
           const made = points.filter((p) => p.createdAtMs <= atMs);
           const model = neededOn(made, usual, atMs);
-          const expired = expiredAt(
-            made,
-            packs.filter((p) => made.some((q) => q.packs.includes(p.sha256))),
-            usual,
-            atMs,
-          );
-          expect(new Set(made.map((p) => p.point).filter((p) => !expired.points.includes(p)))).toEqual(model.points);
-          const kept = packs.filter((p) => made.some((q) => q.packs.includes(p.sha256)) && !expired.packs.includes(p.sha256)).map((p) => p.sha256);
-          expect(new Set(kept)).toEqual(model.packs);
+          const lives = livesOf(made, usual);
+          expect(new Set([...lives].flatMap(([point, untilMs]) => (untilMs > atMs ? [point] : [])))).toEqual(model.points);
+          expect(new Set([...packLivesOf(made, lives)].flatMap(([pack, untilMs]) => (untilMs > atMs ? [pack] : [])))).toEqual(model.packs);
         }
       }),
       { numRuns: 60 },
@@ -90,7 +83,7 @@ describe('retention over seven years of days', () => {
       points.push({ point, parent: type === 'full' ? null : full, createdAtMs: atMs, class: of, isHeld: false, packs: [point] });
     }
     const now = start + 24 * 540 * hour;
-    const gone = new Set(expiredAt(points, [], usual, now).points);
+    const gone = new Set([...livesOf(points, usual)].flatMap(([point, untilMs]) => (untilMs <= now ? [point] : [])));
     const counted: Partial<Record<RetentionClass, number>> = {};
     for (const p of points) if (!gone.has(p.point)) counted[p.class] = (counted[p.class] ?? 0) + 1;
     expect(counted.hourly).toBeLessThanOrEqual(7 * 23);
@@ -110,31 +103,37 @@ describe('retention over seven years of days', () => {
       }),
     );
   });
-
-  it('orphans go after a week, not before', () => {
-    const packs = [{ sha256: 'orphan', storedAtMs: start }];
-    expect(expiredAt([], packs, usual, start + orphanDays * day - 1).packs).toEqual([]);
-    expect(expiredAt([], packs, usual, start + orphanDays * day).packs).toEqual(['orphan']);
-  });
 });
 
 describe('locks', () => {
   const point = (of: RetentionClass): KeptPoint => ({ point: 'p', parent: null, createdAtMs: start, class: of, isHeld: false, packs: ['old', 'new'] });
-  const locks = (pack: string) => (pack === 'old' ? start + 7 * day : start + 400 * day);
 
-  it('are extended at the boundary of a class only, to what that class says, never beyond the most', () => {
-    expect(extensionsFor(point('hourly'), () => start, usual, 4000, start)).toEqual([]);
-    expect(extensionsFor(point('daily'), locks, usual, 4000, start)).toEqual([{ pack: 'old', untilMs: start + 30 * day }]);
-    expect(extensionsFor(point('yearly'), locks, usual, 400, start)).toEqual([{ pack: 'old', untilMs: start + 400 * day }]);
-    // A site without locks has nothing to extend.
-    expect(extensionsFor(point('daily'), () => null, usual, 4000, start)).toEqual([]);
+  it('are made longer where they are shorter than the need by more than a day, to the need, never beyond the most', () => {
+    expect(extensionOf(null, start + day, start, 365)).toBe(start + day);
+    expect(extensionOf(start, start + day, start, 365)).toBe(start + day);
+    expect(extensionOf(start + 29 * day, start + 30 * day, start, 365)).toBeNull();
+    expect(extensionOf(start + 29 * day - 1, start + 30 * day, start, 365)).toBe(start + 30 * day);
+    expect(extensionOf(start + 60 * day, start + 30 * day, start, 365)).toBeNull();
+    expect(extensionOf(null, start, start, 365)).toBeNull();
+    // Beyond the most, in steps of a twelfth.
+    expect(extensionOf(start + 335 * day, Infinity, start, 365)).toBeNull();
+    expect(extensionOf(start + 335 * day - 1, Infinity, start, 365)).toBe(start + 365 * day);
+    expect(extensionOf(start + 6 * day, Infinity, start, 7)).toBeNull();
   });
 
-  it('an hourly year makes a few calls, not one an hour', () => {
-    let calls = 0;
-    for (let h = 0; h < 24 * 365; h += 1)
-      calls += extensionsFor({ ...point(h % 24 === 0 ? 'daily' : 'hourly'), createdAtMs: start + h * hour, packs: ['old'] }, () => start, usual, 4000, start + h * hour).length;
-    expect(calls).toBe(365);
+  it('cost an object a call for each change of its need, not one a day', () => {
+    let lockedUntilMs = start;
+    const calls: number[] = [];
+    for (let d = 0; d < 365; d += 1) {
+      const nowMs = start + d * day;
+      // A month's point needs it from the hundredth day on, and a hold from the two-hundredth.
+      const needed = d < 100 ? start + 120 * day : d < 200 ? start + 465 * day : Infinity;
+      const untilMs = extensionOf(lockedUntilMs, needed, nowMs, 365);
+      if (untilMs !== null) calls.push(d);
+      lockedUntilMs = Math.max(lockedUntilMs, untilMs ?? 0);
+      expect(judgeLock('x', lockedUntilMs, needed, nowMs, 365)).toBeNull();
+    }
+    expect(calls).toEqual([0, 100, 200, 231, 262, 293, 324, 355]);
   });
 
   it('that are missing, too short or too long are found', () => {
