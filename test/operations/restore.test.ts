@@ -48,6 +48,18 @@ describe('PlanRestore', () => {
     for (const atMs of [full.throughMs, throughMs]) expect((await world.restore(east, request(atMs, `orders-restored-${atMs}`))).report.isIdentical).toBe(true);
   });
 
+  test('finds an old moment behind many newer full backups', async () => {
+    const { world, throughMs, request } = await started();
+    const then = plain(world.region(east).tables.contents(live));
+    for (let day = 0; day < 14; day += 1) {
+      await write(world, `day${day}`, day);
+      await world.backup(east, 'full');
+      world.clock.advance(logSettleMs * 2);
+      await world.archive(east);
+    }
+    expect((await world.restore(east, request(throughMs, 'orders-restored'))).contents).toEqual(then);
+  });
+
   test('takes the quiet after the last record for what it is', async () => {
     const { world, throughMs, request } = await started();
     world.clock.advance(600_000);
