@@ -7,10 +7,10 @@ import { describe, SiteSet } from '../vault/site-set.ts';
 import { Vault } from '../vault/vault.ts';
 
 /** Requests under way at once: a region far away answers in a tenth of a second, and a week of minutes is ten thousand manifests. */
-export const callsAtOnce = 32;
+const callsAtOnce = 32;
 
 /** One object of a vault, by site. */
-export type Copies = ReadonlyMap<string, StoredObject>;
+type Copies = ReadonlyMap<string, StoredObject>;
 
 export type SurveyedPoint = RetainedPoint & { readonly name: string /** Site → its copy; null: gone meanwhile. */; readonly states: ReadonlyMap<string, ObjectState | null> };
 

@@ -136,48 +136,57 @@ class RetentionRun {
     const byName = new Map(points.map((point) => [point.point, point]));
     /** What something hangs on that stays. */
     const kept = new Set<string>();
-    for (const { point: id, neededUntilMs } of due.points) {
-      const point = byName.get(id);
-      if (point === undefined || chainsUnknown.has(point.chain)) continue; // what cannot be read may hang on it
-      const isGivenUp = kept.has(id)
-        ? this.#stays(point.name, [], 'a point that stays hangs on it')
-        : await this.#retire(point.name, [...point.states.keys()], `${point.class}, needed until ${time(neededUntilMs)}`);
-      if (isGivenUp) this.#total.pointsGivenUp += 1;
-      else if (point.parent !== null) kept.add(point.parent);
-      if (this.#silent.size > 0) return;
+    for (const group of due.points) {
+      await eachAtOnce(group, async ({ point: id, neededUntilMs }) => {
+        const point = byName.get(id);
+        // What cannot be read may hang on anything of its chain.
+        if (point === undefined || chainsUnknown.has(point.chain) || this.#silent.size > 0) return;
+        const because = `${point.class}, needed until ${time(neededUntilMs)}`;
+        const isGivenUp = kept.has(id) ? this.#stays(point.name, [], 'a point that stays hangs on it') : await this.#retire(point.name, [...point.states.keys()], because);
+        if (isGivenUp) this.#total.pointsGivenUp += 1;
+        else if (point.parent !== null) kept.add(point.parent);
+      });
     }
-    for (const pack of due.packs) {
+    await eachAtOnce(due.packs, async (pack) => {
+      if (this.#silent.size > 0) return;
       if (await this.#retire(packName(pack), [...(packs.get(pack)?.keys() ?? [])], 'no point needs it')) this.#total.packsGivenUp += 1;
-      if (this.#silent.size > 0) return;
-    }
+    });
   }
 
   /** In every site or, where one of them keeps it, in none. @returns whether it was */
   async #retire(name: string, siteNames: readonly string[], because: string): Promise<boolean> {
-    let asking = '';
+    const sites = this.#vault.sites.sites.filter((each) => siteNames.includes(each.name));
+    const found = await Promise.all(sites.map(async (site) => this.#ask(site, name, async () => ({ site, versions: await site.versions(name) }))));
+    const answered = found.filter((each) => each !== null);
+    if (answered.length < sites.length) return false;
+    for (const { site, versions } of answered) {
+      const keeping = versions.find(({ lock, isHeld }) => isHeld || (lock !== null && lock.untilMs > this.#nowMs));
+      if (keeping !== undefined) return this.#stays(name, [site.name], keeping.isHeld || keeping.lock === null ? 'it is under a legal hold' : `it is locked until ${time(keeping.lock.untilMs)}`);
+    }
+    const retired = await Promise.all(
+      answered.map(async ({ site, versions }) =>
+        this.#ask(site, name, async () => {
+          // The newest last: an older one, perhaps a damaged one, must not come up in its place.
+          for (const { versionId } of this.#rules.isDryRun ? [] : versions.toReversed()) await site.retire(name, versionId);
+          return true;
+        }),
+      ),
+    );
+    if (retired.includes(null)) return false;
+    const bytes = answered[0]?.versions[0]?.bytes ?? 0;
+    this.#total.bytesGivenUp += bytes;
+    this.#onRow({ name, what: 'given up', because, sites: siteNames, bytes });
+    return true;
+  }
+
+  /** null: it refused, or was silent, and that is noted. */
+  async #ask<T>(site: VaultSite, name: string, act: () => Promise<T>): Promise<T | null> {
     try {
-      const found: { site: VaultSite; versions: readonly ObjectState[] }[] = [];
-      for (const site of this.#vault.sites.sites.filter((each) => siteNames.includes(each.name))) {
-        asking = site.name;
-        found.push({ site, versions: await site.versions(name) });
-      }
-      for (const { site, versions } of found) {
-        const keeping = versions.find(({ lock, isHeld }) => isHeld || (lock !== null && lock.untilMs > this.#nowMs));
-        if (keeping !== undefined) return this.#stays(name, [site.name], keeping.isHeld || keeping.lock === null ? 'it is under a legal hold' : `it is locked until ${time(keeping.lock.untilMs)}`);
-      }
-      for (const { site, versions } of found) {
-        asking = site.name;
-        // The newest last: an older one, perhaps a damaged one, must not come up in its place.
-        for (const { versionId } of this.#rules.isDryRun ? [] : versions.toReversed()) await site.retire(name, versionId);
-      }
-      const bytes = found[0]?.versions[0]?.bytes ?? 0;
-      this.#total.bytesGivenUp += bytes;
-      this.#onRow({ name, what: 'given up', because, sites: siteNames, bytes });
-      return true;
+      return await act();
     } catch (error) {
-      if (error instanceof RefusedError) return this.#stays(name, [asking], error.message);
-      this.#silent.set(asking, describe(error));
-      return false;
+      if (error instanceof RefusedError) this.#stays(name, [site.name], error.message);
+      else this.#silent.set(site.name, describe(error));
+      return null;
     }
   }
 

@@ -97,9 +97,11 @@ export type StoredPack = {
   readonly storedAtMs: number | null;
 };
 
+export type ExpiredPoint = { readonly point: string; readonly neededUntilMs: number };
+
 export type Expired = {
-  /** Children before what they hang on. */
-  readonly points: readonly { readonly point: string; readonly neededUntilMs: number }[];
+  /** In groups: children before what they hang on, and in one group none that hangs on another. */
+  readonly points: readonly (readonly ExpiredPoint[])[];
   readonly packs: readonly string[];
 };
 
@@ -116,12 +118,12 @@ export function expiredAt(points: readonly RetainedPoint[], packs: readonly Stor
   // A vault in which there is no point at all is not one whose points have expired: the newest never does.
   const arePacksKnown = isComplete && points.length > 0;
   return {
-    points: childrenFirst(due).map(({ point }) => ({ point, neededUntilMs: until(point) })),
+    points: childrenFirst(due).map((group) => group.map(({ point }) => ({ point, neededUntilMs: until(point) }))),
     packs: arePacksKnown ? packs.filter((each) => !named.has(each.sha256) && each.storedAtMs !== null && each.storedAtMs + orphanDays * dayMs <= nowMs).map(({ sha256 }) => sha256) : [],
   };
 }
 
-function childrenFirst(points: readonly RetainedPoint[]): readonly RetainedPoint[] {
+function childrenFirst(points: readonly RetainedPoint[]): readonly (readonly RetainedPoint[])[] {
   const byName = new Map(points.map((each) => [each.point, each]));
   const depths = new Map<string, number>();
   const depthOf = (point: RetainedPoint): number => {
@@ -135,6 +137,6 @@ function childrenFirst(points: readonly RetainedPoint[]): readonly RetainedPoint
     for (const name of line.toReversed()) depths.set(name, (depth += 1));
     return depth;
   };
-  for (const point of points.toSorted(byAge)) depthOf(point);
-  return points.toSorted((a, b) => (depths.get(b.point) ?? 0) - (depths.get(a.point) ?? 0) || byAge(b, a));
+  const groups = Map.groupBy(points.toSorted(byAge), depthOf);
+  return [...groups].toSorted(([a], [b]) => b - a).map(([, group]) => group);
 }

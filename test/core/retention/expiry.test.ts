@@ -95,7 +95,7 @@ describe('expiry', () => {
         const moments = [...new Set(ends.flatMap((at) => [-1, 0, 1].map((by) => at + by)))].filter((at) => at + orphanDays * day >= last);
         for (const atMs of moments) {
           const kept = keptAt(points, atMs);
-          const due = expiredAt(points, [], true, days, atMs + orphanDays * day).points.map(({ point }) => point);
+          const due = expiredAt(points, [], true, days, atMs + orphanDays * day).points.flatMap((group) => group.map(({ point }) => point));
           expect(due.toSorted(), `at ${atMs - start}`).toEqual(points.map(({ point }) => point).filter((point) => !kept.has(point)));
           for (const { point, parent } of points) if (parent !== null && due.includes(parent)) expect(due.indexOf(point)).toBeLessThan(due.indexOf(parent));
         }
@@ -108,7 +108,7 @@ describe('expiry', () => {
     fc.assert(
       fc.property(fc.array(plan, { minLength: 1, maxLength: 14 }), (plans) => {
         const points = historyOf(plans).map((p) => ({ ...p, isHeld: false, storedAtMs: p.createdAtMs }));
-        const due = new Set(expiredAt(points, [], true, days, start + 100 * 366 * day).points.map(({ point }) => point));
+        const due = new Set(expiredAt(points, [], true, days, start + 100 * 366 * day).points.flatMap((group) => group.map(({ point }) => point)));
         for (const source of ['a', 'b']) {
           let at = points.findLast((p) => p.source === source && p.isCommitted);
           for (; at !== undefined; at = points.find((p) => p.point === at?.parent)) expect(due.has(at.point)).toBe(false);

@@ -3,12 +3,17 @@
 import { readFileSync } from 'node:fs';
 import { CreateTableCommand, DeleteTableCommand, DynamoDBClient, ListTablesCommand, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
 import { CreateFunctionCommand, GetFunctionCommand, InvokeCommand, LambdaClient, paginateListFunctions } from '@aws-sdk/client-lambda';
-import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectRetentionCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { z } from 'zod';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { config } from '../../../holdfast.config.ts';
 import { localAccountId } from '../../../local/engine/ministack.ts';
+import { S3Site } from '../../../src/drivers/aws/s3-site.ts';
+import { retain } from '../../../src/operations/retention.ts';
+import { sha256Hex } from '../../../src/vault/chunk-crypto.ts';
+import { SiteSet } from '../../../src/vault/site-set.ts';
+import { openVault } from '../../../src/vault/vault.ts';
 import { attackVault } from '../../observer/vault-attacks.ts';
 import { VaultBucket } from '../../observer/vault-bucket.ts';
 import { credentials, eventually } from '../engine/engine-fixture.ts';
@@ -96,6 +101,8 @@ describe('with only their own rights', () => {
       expect(result).toMatchObject({ isPassed: true, items: ITEMS });
       expect(await tableNames(AWAY)).toEqual(before);
       for (const region of group.regions) expect((await evidenceIn(region)).map(({ key }) => key)).toEqual([result.evidence]);
+      // No region is open here, and it says so; what it does when one is, it does below with its session.
+      for (const region of [HOME, AWAY]) expect(await keepRetention(region)).toMatchObject({ acts: false, because: expect.stringContaining('not open') });
       expect(readFileSync(group.logFile, 'utf8')).not.toMatch(/AccessDenied|not authorized/);
     },
     COMMAND_LIMIT_MS,
@@ -141,6 +148,7 @@ describe('with only their own rights', () => {
       expect(roles.size).toBeGreaterThan(10);
       const bucketName = (region: string) => `holdfast-${config.group}-vault-${localAccountId}-${region}`;
       const succeeded: string[] = [];
+      const marking = new Set<string>();
       const refusedBy = { policy: 0, lock: 0 };
       for (const [name, session] of roles) {
         for (const region of group.regions) {
@@ -151,12 +159,31 @@ describe('with only their own rights', () => {
           succeeded.push(...records.filter(({ isRefused }) => !isRefused).map(({ attack, answer }) => `${name} in ${region}: ${attack}: ${answer}`));
           const [pack] = await bucket.versions('packs/');
           succeeded.push(...(await hides(region, bucketName(region), pack?.key ?? '', session).then((is) => (is ? [`${name} in ${region}: hid a pack behind a delete marker`] : []))));
+          if (await marks(region, bucketName(region), pack?.key ?? '', pack?.versionId ?? '', session)) marking.add(name);
           bucket.close();
           attacker.close();
         }
       }
       console.log(`attacks with the roles of ${roles.size} functions: ${refusedBy.policy} refused by policy, ${refusedBy.lock} by the lock`);
       expect(succeeded).toEqual([]);
+      // Retention marks what may go; nobody else does.
+      expect([...marking]).toEqual([`holdfast-${config.group}-keep-retention`]);
+      const session = roles.get(`holdfast-${config.group}-keep-retention`);
+      if (session === undefined) throw new Error('keep-retention was not deployed');
+      const sites = group.regions.map((name) => {
+        const client = new S3Client({ region: name, endpoint: group.endpoint, credentials: session, forcePathStyle: true, maxAttempts: 1 });
+        closers.push(client);
+        return new S3Site({ name, client, bucket: bucketName(name) });
+      });
+      const days = { hourly: 1, daily: 1, weekly: 1, monthly: 1, yearly: 1 };
+      const done = await retain(await openVault(new SiteSet(sites)), { retentionDays: days, lockDaysMax: 1, lockMode: 'COMPLIANCE', isDryRun: false }, Date.now(), () => undefined);
+      expect(done).toMatchObject({ silent: [], unread: 0, pointsGivenUp: 0, packsGivenUp: 0 });
+      expect(done.points).toBeGreaterThan(1);
+      // With the right to lock for longer and never for shorter, and none to put.
+      const [site] = sites;
+      const name = (await site?.list('packs/')[Symbol.asyncIterator]().next())?.value?.name ?? '';
+      await expect(site?.retire(name, null)).rejects.toMatchObject({ name: 'RefusedError', message: expect.stringContaining('locked') });
+      await expect(site?.put('packs/x', Buffer.from('x'), { sha256: sha256Hex(Buffer.from('x')), lock: null })).rejects.toMatchObject({ name: 'AccessDenied' });
       // Writers may set locks, so that it is the lock itself that keeps them from shortening one.
       expect(refusedBy.policy).toBeGreaterThan(refusedBy.lock);
       expect(refusedBy.lock).toBeGreaterThan(0);
@@ -197,6 +224,30 @@ async function rolesOf(region: string): Promise<Map<string, Session>> {
     sessions.set(name, sessionSchema.parse(JSON.parse(Buffer.from(Payload ?? []).toString())));
   }
   return sessions;
+}
+
+async function keepRetention(region: string): Promise<unknown> {
+  const client = new LambdaClient({ region, endpoint: group.endpoint, credentials });
+  closers.push(client);
+  const { Payload, FunctionError } = await client.send(new InvokeCommand({ FunctionName: `holdfast-${config.group}-keep-retention` }));
+  const answer: unknown = JSON.parse(Buffer.from(Payload ?? []).toString());
+  if (FunctionError !== undefined) throw new Error(`keep-retention in ${region} failed: ${JSON.stringify(answer)}`);
+  return answer;
+}
+
+/** Sees the lock, and marks for removal, as retention does with what is free. Nothing sweeps here: the mark itself removes nothing. */
+async function marks(region: string, Bucket: string, Key: string, VersionId: string, session: Session): Promise<boolean> {
+  const s3 = new S3Client({ region, endpoint: group.endpoint, credentials: session, forcePathStyle: true, maxAttempts: 1 });
+  try {
+    await s3.send(new PutObjectTaggingCommand({ Bucket, Key, VersionId, Tagging: { TagSet: [{ Key: 'holdfast-expired', Value: 'true' }] } }));
+    await s3.send(new GetObjectRetentionCommand({ Bucket, Key, VersionId }));
+    return true;
+  } catch (error) {
+    if (error instanceof Error && error.name === 'AccessDenied') return false;
+    throw error;
+  } finally {
+    s3.destroy();
+  }
 }
 
 async function hides(region: string, bucket: string, key: string, session: Session): Promise<boolean> {
