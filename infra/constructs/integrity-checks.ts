@@ -1,0 +1,47 @@
+// Why: what looks after the vault by itself: the scrub, the comparison of the sites, and the check for what was never made. A function each, a
+// schedule each, in every candidate region.
+import { Aws } from 'aws-cdk-lib';
+import { PolicyDocument, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
+import type { Topic } from 'aws-cdk-lib/aws-sns';
+import { Construct } from 'constructs';
+import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
+import { HoldfastFunction } from './holdfast-function.ts';
+import { INTEGRITY_CHECKS } from './permissions.ts';
+
+export type IntegrityChecksProps = { readonly config: RuntimeConfig; readonly region: string; readonly topic: Topic };
+
+export class IntegrityChecks extends Construct {
+  /** Nothing of them may fire before the first rows stand. */
+  readonly schedules: readonly Construct[];
+
+  constructor(scope: Construct, id: string, props: IntegrityChecksProps) {
+    super(scope, id);
+    const { config, region, topic } = props;
+    const publish = () => new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] });
+    const functions = INTEGRITY_CHECKS.map(
+      (name) => [name, new HoldfastFunction(this, { config, region, name, environment: { HOLDFAST_TOPIC_ARN: topic.topicArn }, statements: [publish()] }).function] as const,
+    );
+    const role = new Role(this, 'SchedulerRole', {
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', { conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } } }),
+      inlinePolicies: {
+        exactly: new PolicyDocument({ statements: [new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: functions.map(([, target]) => target.functionArn) })] }),
+      },
+    });
+    this.schedules = functions.map(
+      ([name, target]) =>
+        new CfnSchedule(this, `Schedule-${name}`, {
+          name: `holdfast-${config.group}-${name}`,
+          scheduleExpression: everyOf(name, config),
+          scheduleExpressionTimezone: 'UTC',
+          flexibleTimeWindow: { mode: 'OFF' },
+          target: { arn: target.functionArn, roleArn: role.roleArn, input: JSON.stringify({ group: config.group }), retryPolicy: { maximumRetryAttempts: 1, maximumEventAgeInSeconds: 600 } },
+        }),
+    );
+  }
+}
+
+function everyOf(name: (typeof INTEGRITY_CHECKS)[number], _config: RuntimeConfig): string {
+  if (name === 'check-schedules') return 'rate(15 minutes)';
+  return 'rate(1 hour)';
+}

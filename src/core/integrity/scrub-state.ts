@@ -1,0 +1,142 @@
+// Where the scrub is and what it found that still stands: the row SCRUB of a region. A round in another region goes on from the newest row. Pure.
+import { isCount, isFields, isText, listOf } from '../backup/payload.ts';
+import { MalformedError } from '../errors.ts';
+import type { Row, RowChange, RowKey } from '../rows/row.ts';
+import { nextShare, shares } from './shares.ts';
+
+export type Violation = {
+  readonly site: string;
+  readonly name: string;
+  readonly what: string;
+  /** 'failed' may still be repaired; 'lost': every site answered, and none has it whole. */
+  readonly outcome: 'failed' | 'lost';
+  readonly foundAtMs: number;
+  readonly because: string;
+  /** Chains of which a point needs it, where it is lost. */
+  readonly chains: readonly string[];
+};
+
+export type ScrubState = {
+  /** The share that is next, and the name in it after which to go on; '' from its beginning. */
+  readonly share: number;
+  readonly after: string;
+  readonly roundStartedAtMs: number;
+  /** Of the round under way. */
+  readonly objects: number;
+  readonly bytes: number;
+  readonly repaired: number;
+  /** The last whole round; null before the first. */
+  readonly lastRound: { readonly startedAtMs: number; readonly endedAtMs: number; readonly objects: number; readonly bytes: number; readonly repaired: number } | null;
+  readonly standing: readonly Violation[];
+  /** How many stand in all: the list is bounded. */
+  readonly standingCount: number;
+  readonly atMs: number;
+  readonly region: string;
+};
+
+/** So many violations are kept by name; more than that are counted for as long as their share is not scrubbed again. */
+export const standingMax = 200;
+
+export function firstState(region: string, nowMs: number): ScrubState {
+  return { share: 0, after: '', roundStartedAtMs: nowMs, objects: 0, bytes: 0, repaired: 0, lastRound: null, standing: [], standingCount: 0, atMs: nowMs, region };
+}
+
+export type StepResult = {
+  readonly share: number;
+  /** The last name that was looked at where the share is not done; null: it is. */
+  readonly resumeAfter: string | null;
+  readonly objects: number;
+  readonly bytes: number;
+  readonly repaired: number;
+  readonly violations: readonly Violation[];
+};
+
+/** What stands after a step: of what the step looked at, only what it found; of the rest, what stood before. */
+export function advance(state: ScrubState, step: StepResult, region: string, nowMs: number): ScrubState {
+  const prefix = shares[step.share] ?? '';
+  const wasSeen = ({ name }: Violation) => name.startsWith(prefix) && name > state.after && (step.resumeAfter === null || name <= step.resumeAfter);
+  const kept = state.standing.filter((violation) => !wasSeen(violation));
+  const uncounted = state.standingCount - state.standing.length;
+  // What is lost breaks chains: it is the last to be dropped from the list.
+  const all = [...kept, ...step.violations].toSorted((a, b) => Number(b.outcome === 'lost') - Number(a.outcome === 'lost'));
+  const done = { objects: state.objects + step.objects, bytes: state.bytes + step.bytes, repaired: state.repaired + step.repaired };
+  const shared = { standing: all.slice(0, standingMax), standingCount: all.length + uncounted, atMs: nowMs, region };
+  if (step.resumeAfter !== null) return { ...state, ...done, ...shared, share: step.share, after: step.resumeAfter };
+  const share = nextShare(step.share);
+  if (share !== 0) return { ...state, ...done, ...shared, share, after: '' };
+  // What was counted and not kept by name has been looked at since, or is found again in the next round.
+  const standingCount = all.length;
+  return { ...shared, standingCount, share, after: '', roundStartedAtMs: nowMs, objects: 0, bytes: 0, repaired: 0, lastRound: { startedAtMs: state.roundStartedAtMs, endedAtMs: nowMs, ...done } };
+}
+
+/** Whether the round would not end in its period at this pace: the step then goes on with the next share. */
+export function isBehind(state: ScrubState, periodMs: number, nowMs: number): boolean {
+  return state.share / shares.length < (nowMs - state.roundStartedAtMs) / periodMs;
+}
+
+/** A chain with something lost is not gone on with. */
+export function brokenChains(state: ScrubState | null): ReadonlySet<string> {
+  return new Set((state?.standing ?? []).flatMap((violation) => (violation.outcome === 'lost' ? violation.chains : [])));
+}
+
+export const scrubKey: RowKey = { table: 'region', pk: 'SCRUB', sk: 'vault' };
+
+/** One step at a time: the claim is over when the step is, or its time. */
+export function claimScrub(nowMs: number, untilMs: number): RowChange {
+  return { key: scrubKey, set: { claimedUntilMs: untilMs }, when: [{ attribute: 'claimedUntilMs', is: '<=', value: nowMs }], mayCreate: true };
+}
+
+export function scrubbed(state: ScrubState, claimedUntilMs: number): RowChange {
+  return { key: scrubKey, set: { state: JSON.stringify(state), atMs: state.atMs, claimedUntilMs: 0 }, when: [{ attribute: 'claimedUntilMs', is: '=', value: claimedUntilMs }], mayCreate: false };
+}
+
+/** Between shares, so that what was done is not done again where the step dies. */
+export function scrubbedSoFar(state: ScrubState, claimedUntilMs: number): RowChange {
+  return { key: scrubKey, set: { state: JSON.stringify(state), atMs: state.atMs }, when: [{ attribute: 'claimedUntilMs', is: '=', value: claimedUntilMs }], mayCreate: false };
+}
+
+/** null where there is none. @throws MalformedError */
+export function parseScrubRow(row: Row | undefined): ScrubState | null {
+  if (row === undefined || row['state'] === undefined) return null;
+  const state = parsed(row['state']);
+  if (!isScrubState(state)) throw new MalformedError('The row SCRUB cannot be read: it was altered. Delete it: the scrub begins a new round.');
+  return state;
+}
+
+function parsed(text: unknown): unknown {
+  try {
+    return typeof text === 'string' ? JSON.parse(text) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isScrubState(v: unknown): v is ScrubState {
+  return (
+    isFields(v) &&
+    isCount(v['share']) &&
+    v['share'] < shares.length &&
+    typeof v['after'] === 'string' &&
+    [v['roundStartedAtMs'], v['objects'], v['bytes'], v['repaired'], v['standingCount'], v['atMs']].every(isCount) &&
+    (v['lastRound'] === null || isRound(v['lastRound'])) &&
+    isViolations(v['standing']) &&
+    isText(v['region'])
+  );
+}
+
+function isRound(v: unknown): boolean {
+  return isFields(v) && [v['startedAtMs'], v['endedAtMs'], v['objects'], v['bytes'], v['repaired']].every(isCount);
+}
+
+function isViolation(v: unknown): v is Violation {
+  return (
+    isFields(v) &&
+    [v['site'], v['name'], v['what'], v['because']].every(isText) &&
+    (v['outcome'] === 'failed' || v['outcome'] === 'lost') &&
+    isCount(v['foundAtMs']) &&
+    Array.isArray(v['chains']) &&
+    v['chains'].every(isText)
+  );
+}
+
+const isViolations = listOf(isViolation);
