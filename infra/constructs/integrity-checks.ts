@@ -6,10 +6,11 @@ import { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
+import { scrubIntervalMinutes } from '../../src/config/settings.ts';
 import { HoldfastFunction } from './holdfast-function.ts';
 import { INTEGRITY_CHECKS } from './permissions.ts';
 
-export type IntegrityChecksProps = { readonly config: RuntimeConfig; readonly region: string; readonly topic: Topic };
+export type IntegrityChecksProps = { readonly config: RuntimeConfig; readonly vault: NonNullable<RuntimeConfig['vault']>; readonly region: string; readonly topic: Topic };
 
 export class IntegrityChecks extends Construct {
   /** Nothing of them may fire before the first rows stand. */
@@ -17,7 +18,7 @@ export class IntegrityChecks extends Construct {
 
   constructor(scope: Construct, id: string, props: IntegrityChecksProps) {
     super(scope, id);
-    const { config, region, topic } = props;
+    const { config, region, topic, vault } = props;
     const publish = () => new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] });
     const functions = INTEGRITY_CHECKS.map(
       (name) => [name, new HoldfastFunction(this, { config, region, name, environment: { HOLDFAST_TOPIC_ARN: topic.topicArn }, statements: [publish()] }).function] as const,
@@ -32,7 +33,7 @@ export class IntegrityChecks extends Construct {
       ([name, target]) =>
         new CfnSchedule(this, `Schedule-${name}`, {
           name: `holdfast-${config.group}-${name}`,
-          scheduleExpression: everyOf(name, config),
+          scheduleExpression: everyOf(name, vault.scrubDays),
           scheduleExpressionTimezone: 'UTC',
           flexibleTimeWindow: { mode: 'OFF' },
           target: { arn: target.functionArn, roleArn: role.roleArn, input: JSON.stringify({ group: config.group }), retryPolicy: { maximumRetryAttempts: 1, maximumEventAgeInSeconds: 600 } },
@@ -41,7 +42,11 @@ export class IntegrityChecks extends Construct {
   }
 }
 
-function everyOf(name: (typeof INTEGRITY_CHECKS)[number], _config: RuntimeConfig): string {
-  if (name === 'check-schedules') return 'rate(15 minutes)';
-  return 'rate(1 hour)';
+function everyOf(name: (typeof INTEGRITY_CHECKS)[number], scrubDays: number): string {
+  if (name === 'scrub') return rate(scrubIntervalMinutes(scrubDays));
+  return rate(15);
+}
+
+function rate(minutes: number): string {
+  return minutes === 1 ? 'rate(1 minute)' : `rate(${minutes} minutes)`;
 }

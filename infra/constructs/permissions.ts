@@ -169,6 +169,14 @@ export const FUNCTIONS = {
   'restore-part': { does: 'The keys of one shard, as they were at the moment', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1769, tables: [], vault: READS_POINTS, targets: ['BatchWriteItem'] },
   'validate-restore': { does: 'Reads the target back and compares it with the vault', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1024, tables: [], targets: ['Scan', 'DescribeTable'] },
   'report-restore': { does: 'Writes down what a restore measured', in: CANDIDATES, timeoutSeconds: 30, memoryMb: 256, tables: [grant('region', 'own', 'UpdateItem')] },
+  scrub: {
+    does: 'Reads a share of the vault in every site and repairs what is wrong, while this region is open',
+    in: CANDIDATES,
+    timeoutSeconds: 900,
+    memoryMb: 1769,
+    tables: [grant('region', 'own', 'GetItem', 'UpdateItem'), grant('region', 'others', 'GetItem')],
+    vault: WRITES_POINTS,
+  },
   'check-schedules': {
     does: 'What should have been backed up, scrubbed or compared by now and was not; seen from every candidate',
     in: CANDIDATES,
@@ -199,7 +207,7 @@ export const FAILOVER_STEPS = [
 export const BACKUP_STEPS = ['plan-backup', 'write-backup-part', 'commit-point', 'verify-point'] as const satisfies readonly FunctionName[];
 export const RESTORE_STEPS = ['archive-log', 'plan-restore', 'create-target', 'restore-part', 'validate-restore', 'report-restore'] as const satisfies readonly FunctionName[];
 /** What looks after the vault by itself, each by its own schedule; all publish to the topic. */
-export const INTEGRITY_CHECKS = ['check-schedules'] as const satisfies readonly FunctionName[];
+export const INTEGRITY_CHECKS = ['scrub', 'check-schedules'] as const satisfies readonly FunctionName[];
 
 /** What a service needs to write through the fence; its own table is its own affair. */
 export const FENCED_WRITER: readonly TableGrant[] = [grant('fence', 'own', 'ConditionCheckItem'), grant('region', 'own', 'GetItem')];

@@ -1,5 +1,5 @@
 // What was not made is noticed from any region, told once, and told again when it is missed again.
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { archived } from '../../src/core/backup/backup-rows.ts';
 import { compareKey, overdueKey, parseOverdueRow } from '../../src/core/integrity/integrity-rows.ts';
 import { newChain, newPoint, manifestName } from '../../src/core/vault/object-names.ts';
@@ -111,9 +111,12 @@ describe('schedules', () => {
     await misses('east');
     group.clock.advance(12 * minuteMs);
     group.isMute = true;
+    const warned = vi.spyOn(console, 'warn').mockImplementation(() => undefined);
     expect(await misses('east')).toEqual(['log archive']);
     expect(group.told).toEqual([]);
     group.isMute = false;
+    expect(warned).toHaveBeenCalledWith(expect.stringContaining('the topic does not answer'));
+    warned.mockRestore();
     await misses('east');
     expect(group.told).toHaveLength(1);
   });

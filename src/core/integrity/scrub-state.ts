@@ -16,6 +16,8 @@ export type Violation = {
   readonly chains: readonly string[];
 };
 
+export type Round = { readonly startedAtMs: number; readonly endedAtMs: number; readonly objects: number; readonly bytes: number; readonly repaired: number; readonly silent: readonly string[] };
+
 export type ScrubState = {
   /** The share that is next, and the name in it after which to go on; '' from its beginning. */
   readonly share: number;
@@ -25,11 +27,17 @@ export type ScrubState = {
   readonly objects: number;
   readonly bytes: number;
   readonly repaired: number;
+  /** Sites that did not answer for something in this round: they were not read in full. */
+  readonly silent: readonly string[];
   /** The last whole round; null before the first. */
-  readonly lastRound: { readonly startedAtMs: number; readonly endedAtMs: number; readonly objects: number; readonly bytes: number; readonly repaired: number } | null;
+  readonly lastRound: Round | null;
   readonly standing: readonly Violation[];
-  /** How many stand in all: the list is bounded. */
+  /** Found in this round so far and not repaired. */
+  readonly found: number;
+  /** How many stand in all: the list is bounded. Of those beyond it, some may count twice until the round ends. */
   readonly standingCount: number;
+  /** People could not be told yet of all that stands. */
+  readonly isUntold: boolean;
   readonly atMs: number;
   readonly region: string;
 };
@@ -38,7 +46,22 @@ export type ScrubState = {
 export const standingMax = 200;
 
 export function firstState(region: string, nowMs: number): ScrubState {
-  return { share: 0, after: '', roundStartedAtMs: nowMs, objects: 0, bytes: 0, repaired: 0, lastRound: null, standing: [], standingCount: 0, atMs: nowMs, region };
+  return {
+    share: 0,
+    after: '',
+    roundStartedAtMs: nowMs,
+    objects: 0,
+    bytes: 0,
+    repaired: 0,
+    silent: [],
+    lastRound: null,
+    standing: [],
+    found: 0,
+    standingCount: 0,
+    isUntold: false,
+    atMs: nowMs,
+    region,
+  };
 }
 
 export type StepResult = {
@@ -48,6 +71,7 @@ export type StepResult = {
   readonly objects: number;
   readonly bytes: number;
   readonly repaired: number;
+  readonly silent: readonly string[];
   readonly violations: readonly Violation[];
 };
 
@@ -57,16 +81,41 @@ export function advance(state: ScrubState, step: StepResult, region: string, now
   const wasSeen = ({ name }: Violation) => name.startsWith(prefix) && name > state.after && (step.resumeAfter === null || name <= step.resumeAfter);
   const kept = state.standing.filter((violation) => !wasSeen(violation));
   const uncounted = state.standingCount - state.standing.length;
-  // What is lost breaks chains: it is the last to be dropped from the list.
-  const all = [...kept, ...step.violations].toSorted((a, b) => Number(b.outcome === 'lost') - Number(a.outcome === 'lost'));
-  const done = { objects: state.objects + step.objects, bytes: state.bytes + step.bytes, repaired: state.repaired + step.repaired };
-  const shared = { standing: all.slice(0, standingMax), standingCount: all.length + uncounted, atMs: nowMs, region };
+  const all = lostFirst([...kept, ...step.violations]);
+  const done = { objects: state.objects + step.objects, bytes: state.bytes + step.bytes, repaired: state.repaired + step.repaired, silent: [...new Set([...state.silent, ...step.silent])].sort() };
+  const found = state.found + step.violations.length;
+  const shared = { found, standing: all.slice(0, standingMax), standingCount: all.length + uncounted, isUntold: state.isUntold || step.violations.length > 0, atMs: nowMs, region };
   if (step.resumeAfter !== null) return { ...state, ...done, ...shared, share: step.share, after: step.resumeAfter };
   const share = nextShare(step.share);
   if (share !== 0) return { ...state, ...done, ...shared, share, after: '' };
-  // What was counted and not kept by name has been looked at since, or is found again in the next round.
-  const standingCount = all.length;
-  return { ...shared, standingCount, share, after: '', roundStartedAtMs: nowMs, objects: 0, bytes: 0, repaired: 0, lastRound: { startedAtMs: state.roundStartedAtMs, endedAtMs: nowMs, ...done } };
+  // By now everything was looked at.
+  const standingCount = Math.max(found, all.length);
+  return {
+    ...shared,
+    found: 0,
+    standingCount,
+    share,
+    after: '',
+    roundStartedAtMs: nowMs,
+    objects: 0,
+    bytes: 0,
+    repaired: 0,
+    silent: [],
+    lastRound: { startedAtMs: state.roundStartedAtMs, endedAtMs: nowMs, ...done },
+  };
+}
+
+/** Names that were looked at out of their turn: of them stands only what was found now. */
+export function settleNames(state: ScrubState, names: readonly string[], found: Pick<StepResult, 'repaired' | 'violations'>, region: string, nowMs: number): ScrubState {
+  const kept = state.standing.filter(({ name }) => !names.includes(name));
+  const all = lostFirst([...kept, ...found.violations]);
+  const standingCount = state.standingCount - state.standing.length + all.length;
+  return { ...state, repaired: state.repaired + found.repaired, standing: all.slice(0, standingMax), standingCount, isUntold: state.isUntold || found.violations.length > 0, atMs: nowMs, region };
+}
+
+/** What is lost breaks chains: it is the last to be dropped from the list. */
+function lostFirst(violations: readonly Violation[]): Violation[] {
+  return violations.toSorted((a, b) => Number(b.outcome === 'lost') - Number(a.outcome === 'lost'));
 }
 
 /** Whether the round would not end in its period at this pace: the step then goes on with the next share. */
@@ -117,26 +166,22 @@ function isScrubState(v: unknown): v is ScrubState {
     isCount(v['share']) &&
     v['share'] < shares.length &&
     typeof v['after'] === 'string' &&
-    [v['roundStartedAtMs'], v['objects'], v['bytes'], v['repaired'], v['standingCount'], v['atMs']].every(isCount) &&
+    [v['roundStartedAtMs'], v['objects'], v['bytes'], v['repaired'], v['found'], v['standingCount'], v['atMs']].every(isCount) &&
     (v['lastRound'] === null || isRound(v['lastRound'])) &&
+    isNames(v['silent']) &&
+    typeof v['isUntold'] === 'boolean' &&
     isViolations(v['standing']) &&
     isText(v['region'])
   );
 }
 
 function isRound(v: unknown): boolean {
-  return isFields(v) && [v['startedAtMs'], v['endedAtMs'], v['objects'], v['bytes'], v['repaired']].every(isCount);
+  return isFields(v) && [v['startedAtMs'], v['endedAtMs'], v['objects'], v['bytes'], v['repaired']].every(isCount) && isNames(v['silent']);
 }
 
 function isViolation(v: unknown): v is Violation {
-  return (
-    isFields(v) &&
-    [v['site'], v['name'], v['what'], v['because']].every(isText) &&
-    (v['outcome'] === 'failed' || v['outcome'] === 'lost') &&
-    isCount(v['foundAtMs']) &&
-    Array.isArray(v['chains']) &&
-    v['chains'].every(isText)
-  );
+  return isFields(v) && [v['site'], v['name'], v['what'], v['because']].every(isText) && (v['outcome'] === 'failed' || v['outcome'] === 'lost') && isCount(v['foundAtMs']) && isNames(v['chains']);
 }
 
+const isNames = listOf(isText);
 const isViolations = listOf(isViolation);
