@@ -44,7 +44,7 @@ export class IntegrityChecks extends Construct {
 
 function everyOf(name: (typeof INTEGRITY_CHECKS)[number], scrubDays: number): string {
   if (name === 'scrub') return rate(scrubIntervalMinutes(scrubDays));
-  return rate(15);
+  return rate(name === 'compare-sites' ? 60 : 15);
 }
 
 function rate(minutes: number): string {

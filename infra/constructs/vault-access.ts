@@ -21,13 +21,17 @@ export function vaultStatements(config: RuntimeConfig, grant: VaultGrant): Polic
     // A writer asks whether the bucket locks at all, so that it can say so in a sentence.
     new PolicyStatement({ actions: ['s3:ListBucket', 's3:ListBucketVersions', ...(grant.objects === 'write' ? ['s3:GetBucketObjectLockConfiguration'] : [])], resources: buckets }),
     new PolicyStatement({ actions: objectActions, resources: buckets.map((bucket) => `${bucket}/*`) }),
-    // A key's ARN is random; the condition names it by its alias.
-    new PolicyStatement({
-      actions: grant.keys.map((action) => `kms:${action}`),
-      resources: regions.map((region) => `arn:${Aws.PARTITION}:kms:${region}:${Aws.ACCOUNT_ID}:key/*`),
-      conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': vaultKeyAlias(config) } },
-    }),
+    ...(grant.keys.length === 0 ? [] : [keyStatement(config, regions, grant.keys)]),
   ];
+}
+
+/** A key's ARN is random; the condition names it by its alias. */
+function keyStatement(config: RuntimeConfig, regions: readonly string[], keys: VaultGrant['keys']): PolicyStatement {
+  return new PolicyStatement({
+    actions: keys.map((action) => `kms:${action}`),
+    resources: regions.map((region) => `arn:${Aws.PARTITION}:kms:${region}:${Aws.ACCOUNT_ID}:key/*`),
+    conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': vaultKeyAlias(config) } },
+  });
 }
 
 /** What names end in a star, as cdk-nag writes them, each with its reason. */

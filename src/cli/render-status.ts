@@ -2,6 +2,7 @@
 import { fieldOf, describeFailure } from '../core/failover/event-field.ts';
 import type { GroupStatus, HealthStatus, LastFailover } from '../client/group-status.ts';
 import type { DivergenceItem, RegionStatus } from '../client/region-status.ts';
+import { renderIntegrity } from './render-integrity.ts';
 import { textTable } from './text-table.ts';
 
 /** Longer lists are in `--json`. */
@@ -10,7 +11,7 @@ const transitionsShown = 3;
 const itemCharactersMax = 120;
 
 export function renderStatus(status: GroupStatus): string {
-  return [head(status), approval(status), regions(status), health(status), lag(status), last(status), backups(status), divergence(status), history(status)]
+  return [head(status), approval(status), regions(status), health(status), lag(status), last(status), backups(status), renderIntegrity(status.regions), divergence(status), history(status)]
     .filter((part) => part !== '')
     .map((part) => `${part}\n`)
     .join('\n');

@@ -1,5 +1,5 @@
 // What `holdfast vault` can be told: the text that people see and the options that are parsed.
-export const vaultCommands = ['init', 'backup', 'points', 'restore', 'verify', 'inspect', 'export', 'import', 'audit', 'scrub', 'rewrap'] as const;
+export const vaultCommands = ['init', 'backup', 'points', 'restore', 'verify', 'inspect', 'export', 'import', 'audit', 'scrub', 'compare', 'rewrap'] as const;
 export type VaultCommandName = (typeof vaultCommands)[number];
 
 export const vaultOptions = {
@@ -43,6 +43,7 @@ export const optionsOfVault: Readonly<Record<VaultCommandName, readonly VaultOpt
   import: ['vault', 'json', 'help', 'from'],
   audit: ['vault', 'json', 'help', 'all', 'lock-mode'],
   scrub: [...common],
+  compare: ['vault', 'json', 'help'],
   rewrap: [...common, 'new-passphrase-file'],
 };
 
@@ -69,6 +70,7 @@ export const vaultUsage = `holdfast vault: backups of files that nobody can read
   holdfast vault audit --vault WHERE              findings: what no point needs, what is missing, uncommitted, unknown; --all: why each object is there;
                                                   --lock-mode MODE: also what is locked too short or too long
   holdfast vault scrub --vault WHERE …            reads every object in every site and repairs what is wrong from a site that has it whole
+  holdfast vault compare --vault WHERE --vault WHERE …   names what the sites list differently, without reading objects. No passphrase
   holdfast vault rewrap --vault WHERE --new-passphrase-file FILE   the data keys, wrapped under another passphrase
 
   --vault WHERE    a directory, or s3://bucket/prefix?region=…&endpoint=…; repeat it for a vault in several sites, of which a majority must answer

@@ -39,7 +39,7 @@ export class IntegrityGroup {
   }
 
   compared(region: RegionName): void {
-    void this.rows[region].change(compared({ atMs: this.clock.nowMs(), objects: 1, silent: [], differences: [], count: 0, region }));
+    void this.rows[region].change(compared({ atMs: this.clock.nowMs(), objects: 1, silent: [], differences: [], count: 0, region, isUntold: false }));
   }
 
   ports(me: RegionName): IntegrityPorts {

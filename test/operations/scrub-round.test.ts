@@ -184,7 +184,9 @@ describe('a round of the scrub', () => {
   it('does not leave what the comparison found until its turn', async () => {
     const name = names.packs[0]!;
     await damage(name, sites.slice(0, 1));
-    await group.rows.east.change(compared({ atMs: group.clock.nowMs(), objects: 1, silent: [], differences: [{ name, because: 'it differs', sites: ['a'] }], count: 1, region: 'east' }));
+    await group.rows.east.change(
+      compared({ atMs: group.clock.nowMs(), objects: 1, silent: [], differences: [{ name, because: 'it differs', sites: ['a'] }], count: 1, region: 'east', isUntold: false }),
+    );
     const { state } = acting(await step());
     expect(state).toMatchObject({ share: 1, standingCount: 0, repaired: 1 });
     expect(sha256Hex((await sites[0]!.get(name))!)).toBe(name.slice(-64));

@@ -45,21 +45,23 @@ export type CompareRow = {
   readonly differences: readonly Difference[];
   readonly count: number;
   readonly region: string;
+  /** People could not be told yet. */
+  readonly isUntold: boolean;
 };
 
-export function compared({ differences, silent, ...row }: CompareRow): RowChange {
-  const set = { ...row, silent: JSON.stringify(silent), differences: JSON.stringify(differences) };
+export function compared({ differences, silent, isUntold, ...row }: CompareRow): RowChange {
+  const set = { ...row, isUntold: isUntold ? 1 : 0, silent: JSON.stringify(silent), differences: JSON.stringify(differences) };
   return { key: compareKey, set, when: [{ attribute: 'atMs', is: '<=', value: row.atMs }], mayCreate: true };
 }
 
 /** null where there is none. @throws MalformedError */
 export function parseCompareRow(row: Row | undefined): CompareRow | null {
   if (row === undefined) return null;
-  const { atMs, objects, count, region } = row;
+  const { atMs, objects, count, region, isUntold } = row;
   const [silent, differences] = [parsed(row['silent']), parsed(row['differences'])];
   if (!isCount(atMs) || !isCount(objects) || !isCount(count) || !isText(region) || !isNames(silent) || !isDifferences(differences))
     throw new MalformedError('The row COMPARE cannot be read: it was altered. Delete it: the next comparison writes it anew.');
-  return { atMs, objects, count, region, silent, differences };
+  return { atMs, objects, count, region, silent, differences, isUntold: isUntold !== 0 };
 }
 
 const isNames = listOf(isText);
