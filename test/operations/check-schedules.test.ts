@@ -99,8 +99,8 @@ describe('schedules', () => {
 
   it('are not kept by what is not committed, nor by another source, nor by a snapshot', async () => {
     await misses('east');
-    await point('full', midnight + 45 * minuteMs, group.sites.sites.slice(0, 1));
-    await point('snapshot', midnight + 46 * minuteMs);
+    await point('full', midnight + 61 * minuteMs, group.sites.sites.slice(0, 1));
+    await point('snapshot', midnight + 62 * minuteMs);
     group.set(midnight + 91 * minuteMs);
     expect(await misses('east')).toContain('incremental backup');
     await point('full', midnight + 61 * minuteMs);

@@ -1,7 +1,7 @@
 // The scrub on its schedule: who acts, how a round goes through days and regions, what stands, who is told, and what a lost object does to its chain.
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { compared } from '../../src/core/integrity/integrity-rows.ts';
-import { parseScrubRow, scrubKey, standingMax } from '../../src/core/integrity/scrub-state.ts';
+import { advance, firstState, parseScrubRow, scrubKey, standingMax } from '../../src/core/integrity/scrub-state.ts';
 import { shares } from '../../src/core/integrity/shares.ts';
 import { scrubIntervalMinutes } from '../../src/config/settings.ts';
 import { FaultySite } from '../../src/drivers/faulty/faulty-site.ts';
@@ -202,6 +202,17 @@ describe('a round of the scrub', () => {
     expect(state.standing).toHaveLength(standingMax);
     expect([state.standingCount, health]).toEqual([3 * standingMax, 'critical']);
     expect(JSON.stringify(state).length).toBeLessThan(300_000);
+  });
+
+  it('changes only what stands of what a step looked at', () => {
+    const share = shares.indexOf('packs/00/');
+    const at = (name: string) => ({ site: 'a', name, what: 'damaged', outcome: 'failed', foundAtMs: 1, because: 'x', chains: [] }) as const;
+    const before = { ...firstState('east', 1), share, after: 'packs/00/3', standing: ['packs/00/3', 'packs/00/4', 'packs/00/6', 'packs/00/7', 'packs/01/5'].map(at), standingCount: 5 };
+    const step = { share, resumeAfter: 'packs/00/6', objects: 3, bytes: 3, repaired: 1, silent: [], violations: [at('packs/00/5')] };
+    const after = advance(before, step, 'east', 2);
+    expect(after.standing.map(({ name }) => name)).toEqual(['packs/00/3', 'packs/00/7', 'packs/01/5', 'packs/00/5']);
+    expect(after).toMatchObject({ share, after: 'packs/00/6', standingCount: 4, isUntold: true });
+    expect(advance(after, { ...step, resumeAfter: null, violations: [] }, 'east', 3)).toMatchObject({ share: share + 1, after: '', standingCount: 3 });
   });
 
   it('refuses an altered row', async () => {
