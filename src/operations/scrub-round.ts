@@ -1,6 +1,19 @@
 // Scrub: a step of the round on a schedule, in the open region: constant work, its place and what stands in a row, people told of what was found.
 import { compareKey, parseCompareRow } from '../core/integrity/integrity-rows.ts';
-import { advance, claimScrub, firstState, isBehind, parseScrubRow, scrubbed, scrubbedSoFar, scrubKey, settleNames, type ScrubState, type Violation } from '../core/integrity/scrub-state.ts';
+import {
+  advance,
+  claimScrub,
+  firstState,
+  isBehind,
+  parseScrubRow,
+  scrubbed,
+  scrubbedSoFar,
+  scrubGivenUp,
+  scrubKey,
+  settleNames,
+  type ScrubState,
+  type Violation,
+} from '../core/integrity/scrub-state.ts';
 import { healthOf, shares, type Health } from '../core/integrity/shares.ts';
 import { isActingAt, leaseKey, parseLeaseRow } from '../core/lease/lease-rows.ts';
 import { time } from '../core/backup/moment.ts';
@@ -27,16 +40,27 @@ export type ScrubRun =
   | { readonly acts: true; readonly because: string; readonly shares: number; readonly health: Health; readonly findings: number; readonly state: ScrubState };
 
 export async function scrubRound(ports: IntegrityPorts, times: ScrubTimes): Promise<ScrubRun> {
-  const { own, clock, me, settings } = ports;
+  const { own, clock, me } = ports;
   const startedAtMs = Math.round(clock.nowMs());
   if (!isActingAt(parseLeaseRow(await own.get(leaseKey)), startedAtMs)) return { acts: false, because: `${me} is not open: the open region scrubs the vault` };
   const claimedUntilMs = startedAtMs + times.endMs;
   if ((await own.change(claimScrub(startedAtMs, claimedUntilMs))).kind === 'refused') return { acts: false, because: 'a step is under way' };
+  try {
+    return await takeSteps(ports, startedAtMs, startedAtMs + times.workMs, claimedUntilMs);
+  } catch (error) {
+    // What failed may be tried again at once.
+    await own.change(scrubGivenUp(claimedUntilMs)).catch(() => undefined);
+    throw error;
+  }
+}
+
+async function takeSteps(ports: IntegrityPorts, startedAtMs: number, workUntilMs: number, claimedUntilMs: number): Promise<ScrubRun> {
+  const { own, clock, me, settings } = ports;
   const states = await fromEach(ports, async (from) => parseScrubRow(await from.get(scrubKey)));
   // A region that opens goes on from where the last one was.
   const before = states.reduce((newest, state) => (state !== null && (newest === null || state.atMs > newest.atMs) ? state : newest), null);
   const vault = await openVault(ports.sites);
-  const round = new Round(ports, vault, before ?? firstState(me, startedAtMs), startedAtMs + times.workMs);
+  const round = new Round(ports, vault, before ?? firstState(me, startedAtMs), workUntilMs);
   await round.compared();
   let done = 0;
   do {

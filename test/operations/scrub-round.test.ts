@@ -123,6 +123,14 @@ describe('a round of the scrub', () => {
     expect(await step()).toMatchObject({ acts: true });
   });
 
+  it('that fails may be taken again at once', async () => {
+    const { sites: reached } = group;
+    group.sites = new SiteSet(sites.map((site) => new FaultySite(site, () => ({ kind: 'lose-request' }))));
+    await expect(step()).rejects.toMatchObject({ name: 'RefusedError' });
+    group.sites = reached;
+    expect(acting(await step()).state.share).toBe(1);
+  });
+
   it('repairs, verifies, and tells it once, with time and place', async () => {
     await damage(names.packs[0]!, sites.slice(0, 1));
     const { state } = await round();

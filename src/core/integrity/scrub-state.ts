@@ -144,6 +144,11 @@ export function scrubbedSoFar(state: ScrubState, claimedUntilMs: number): RowCha
   return { key: scrubKey, set: { state: JSON.stringify(state), atMs: state.atMs }, when: [{ attribute: 'claimedUntilMs', is: '=', value: claimedUntilMs }], mayCreate: false };
 }
 
+/** A step that failed; what it did before that is in the row already. */
+export function scrubGivenUp(claimedUntilMs: number): RowChange {
+  return { key: scrubKey, set: { claimedUntilMs: 0 }, when: [{ attribute: 'claimedUntilMs', is: '=', value: claimedUntilMs }], mayCreate: false };
+}
+
 /** null where there is none. @throws MalformedError */
 export function parseScrubRow(row: Row | undefined): ScrubState | null {
   if (row === undefined || row['state'] === undefined) return null;
