@@ -56,6 +56,8 @@ const APPLY = [
 ] as const;
 
 const READS_POINTS = { objects: 'read', keys: ['Decrypt'] } as const;
+/** Names, lengths and hashes, and which vault it is; no key. */
+const LISTS_VAULT = { objects: 'read', keys: [] } as const;
 const WRITES_POINTS = { objects: 'write', keys: ['Decrypt'] } as const;
 /** Positions of the logs, and the cuts of every candidate. */
 const FOLLOWS_LOGS = [
@@ -199,6 +201,30 @@ export const FUNCTIONS = {
     tables: [grant('region', 'own', 'UpdateItem')],
     vault: { objects: 'write', keys: [] },
   },
+  scrub: {
+    does: 'Reads a share of the vault in every site and repairs what is wrong, while this region is open',
+    in: CANDIDATES,
+    timeoutSeconds: 900,
+    memoryMb: 1769,
+    tables: [grant('region', 'own', 'GetItem', 'UpdateItem'), grant('region', 'others', 'GetItem')],
+    vault: WRITES_POINTS,
+  },
+  'compare-sites': {
+    does: 'Compares what the sites of the vault list, each hour, while this region is open',
+    in: CANDIDATES,
+    timeoutSeconds: 900,
+    memoryMb: 1024,
+    tables: [grant('region', 'own', 'GetItem', 'UpdateItem'), grant('region', 'others', 'GetItem')],
+    vault: LISTS_VAULT,
+  },
+  'check-schedules': {
+    does: 'What should have been backed up, scrubbed or compared by now and was not; seen from every candidate',
+    in: CANDIDATES,
+    timeoutSeconds: 120,
+    memoryMb: 512,
+    tables: [grant('region', 'own', 'GetItem', 'UpdateItem'), grant('region', 'others', 'GetItem')],
+    vault: LISTS_VAULT,
+  },
   maintenance: { does: 'Answers 503 with Retry-After while no region is active', in: ['witness'], timeoutSeconds: 3, memoryMb: 128, reservedConcurrency: 4, tables: [] },
 } as const satisfies Readonly<Record<string, FunctionSpec>>;
 
@@ -229,6 +255,8 @@ export const RESTORE_STEPS = [
   'drop-target',
   'record-restore-test',
 ] as const satisfies readonly FunctionName[];
+/** What looks after the vault by itself, each by its own schedule; all publish to the topic. */
+export const INTEGRITY_CHECKS = ['scrub', 'compare-sites', 'check-schedules'] as const satisfies readonly FunctionName[];
 
 /** What a service needs to write through the fence; its own table is its own affair. */
 export const FENCED_WRITER: readonly TableGrant[] = [grant('fence', 'own', 'ConditionCheckItem'), grant('region', 'own', 'GetItem')];

@@ -12,6 +12,7 @@ import { ChangeLog } from './change-log.ts';
 import { FailoverRunbook } from './failover-runbook.ts';
 import { Governor, onlyByTls } from './governor.ts';
 import { FENCED_WRITER } from './permissions.ts';
+import { IntegrityChecks } from './integrity-checks.ts';
 import { RecoveryTables } from './recovery-tables.ts';
 import type { ServiceEndpoint } from './service-endpoint.ts';
 import { tableStatements } from './table-access.ts';
@@ -72,7 +73,8 @@ export class RecoveryGroupRegion extends Construct {
     const runbook = new FailoverRunbook(this, 'Failover', { config, region, topic, serviceUrl: props.service.url, serviceTarget: props.service.target });
     const changes = new ChangeLog(this, 'ChangeLog', { config, region, data: props.data, log: tables.log });
     const backups = props.config.vault === undefined ? [] : new BackupRunbooks(this, 'Backups', { config, region, notify: runbook.notify, schedules: props.config.vault.schedules }).schedules;
-    return { stateMachineArn: runbook.machine.stateMachineArn, feeds: [...changes.feeds, ...backups] };
+    const checks = config.vault === undefined ? [] : new IntegrityChecks(this, 'Checks', { config, vault: config.vault, region, topic }).schedules;
+    return { stateMachineArn: runbook.machine.stateMachineArn, feeds: [...changes.feeds, ...backups, ...checks] };
   }
 
   private output(name: string, value: string, description?: string): void {

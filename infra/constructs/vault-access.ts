@@ -26,20 +26,20 @@ export function vaultStatements(config: RuntimeConfig, grant: VaultGrant): Polic
   const buckets = regions.map((region) => `arn:${Aws.PARTITION}:s3:::${vaultBucketName(config, region)}`);
   // Who makes locks asks whether the bucket locks at all, so that it can say so in a sentence.
   const bucketActions = ['s3:ListBucket', 's3:ListBucketVersions', ...(grant.objects === 'read' ? [] : ['s3:GetBucketObjectLockConfiguration'])];
-  const objects = [
+  return [
     new PolicyStatement({ actions: bucketActions, resources: buckets }),
     new PolicyStatement({ actions: [...OBJECT_ACTIONS[grant.objects]], resources: buckets.map((bucket) => `${bucket}/*`) }),
+    ...(grant.keys.length === 0 ? [] : [keyStatement(config, regions, grant.keys)]),
   ];
-  if (grant.keys.length === 0) return objects;
-  return [
-    ...objects,
-    // A key's ARN is random; the condition names it by its alias.
-    new PolicyStatement({
-      actions: grant.keys.map((action) => `kms:${action}`),
-      resources: regions.map((region) => `arn:${Aws.PARTITION}:kms:${region}:${Aws.ACCOUNT_ID}:key/*`),
-      conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': vaultKeyAlias(config) } },
-    }),
-  ];
+}
+
+/** A key's ARN is random; the condition names it by its alias. */
+function keyStatement(config: RuntimeConfig, regions: readonly string[], keys: VaultGrant['keys']): PolicyStatement {
+  return new PolicyStatement({
+    actions: keys.map((action) => `kms:${action}`),
+    resources: regions.map((region) => `arn:${Aws.PARTITION}:kms:${region}:${Aws.ACCOUNT_ID}:key/*`),
+    conditions: { 'ForAnyValue:StringEquals': { 'kms:ResourceAliases': vaultKeyAlias(config) } },
+  });
 }
 
 /** What names end in a star, as cdk-nag writes them, each with its reason. */

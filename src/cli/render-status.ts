@@ -3,6 +3,7 @@ import { fieldOf, describeFailure } from '../core/failover/event-field.ts';
 import type { GroupStatus, HealthStatus, LastFailover } from '../client/group-status.ts';
 import type { DivergenceItem, RegionStatus } from '../client/region-status.ts';
 import { readFailure } from '../client/runbook-runs.ts';
+import { renderIntegrity } from './render-integrity.ts';
 import { textTable } from './text-table.ts';
 
 /** Longer lists are in `--json`. */
@@ -11,7 +12,19 @@ const transitionsShown = 3;
 const itemCharactersMax = 120;
 
 export function renderStatus(status: GroupStatus): string {
-  return [head(status), approval(status), regions(status), health(status), lag(status), last(status), backups(status), restoreTests(status), divergence(status), history(status)]
+  return [
+    head(status),
+    approval(status),
+    regions(status),
+    health(status),
+    lag(status),
+    last(status),
+    backups(status),
+    restoreTests(status),
+    renderIntegrity(status.regions),
+    divergence(status),
+    history(status),
+  ]
     .filter((part) => part !== '')
     .map((part) => `${part}\n`)
     .join('\n');

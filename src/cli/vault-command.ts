@@ -50,6 +50,8 @@ async function execute(command: VaultCommandName, values: VaultValues, paths: re
       return (await import('./vault-expire.ts')).expireVault(values, world);
     case 'scrub':
       return (await import('./vault-keep.ts')).scrubVault(values, world);
+    case 'compare':
+      return (await import('./vault-compare.ts')).compareVault(values, world);
     case 'rewrap':
       return (await import('./vault-keep.ts')).rewrapVault(values, world);
   }

@@ -1,5 +1,5 @@
 // What `holdfast vault` can be told: the text that people see and the options that are parsed.
-export const vaultCommands = ['init', 'backup', 'points', 'restore', 'verify', 'inspect', 'export', 'import', 'audit', 'expire', 'scrub', 'rewrap'] as const;
+export const vaultCommands = ['init', 'backup', 'points', 'restore', 'verify', 'inspect', 'export', 'import', 'audit', 'expire', 'scrub', 'compare', 'rewrap'] as const;
 export type VaultCommandName = (typeof vaultCommands)[number];
 
 export const vaultOptions = {
@@ -45,6 +45,7 @@ export const optionsOfVault: Readonly<Record<VaultCommandName, readonly VaultOpt
   audit: ['vault', 'json', 'help', 'all', 'lock-mode'],
   expire: ['vault', 'json', 'help', 'dry-run', 'lock-mode'],
   scrub: [...common],
+  compare: ['vault', 'json', 'help'],
   rewrap: [...common, 'new-passphrase-file'],
 };
 
@@ -75,6 +76,7 @@ export const vaultUsage = `holdfast vault: backups of files that nobody can read
       --lock-mode MODE   also makes locks longer where the need has become longer; --dry-run: shows it, changes nothing
                          In S3 an object gets the tag holdfast-expired=true and goes by a lifecycle rule for it; a bucket without that rule keeps it
   holdfast vault scrub --vault WHERE …            reads every object in every site and repairs what is wrong from a site that has it whole
+  holdfast vault compare --vault WHERE --vault WHERE …   names what the sites list differently, without reading objects. No passphrase
   holdfast vault rewrap --vault WHERE --new-passphrase-file FILE   the data keys, wrapped under another passphrase
 
   --vault WHERE    a directory, or s3://bucket/prefix?region=…&endpoint=…; repeat it for a vault in several sites, of which a majority must answer

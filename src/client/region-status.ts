@@ -12,6 +12,7 @@ import { approvalKey } from '../operations/await-approval.ts';
 import { vantageKey } from '../operations/watch.ts';
 import type { ClockSample } from '../ports/environment.ts';
 import { backupsStatus, readBackups, type BackupsStatus } from './backup-status.ts';
+import { integrityStatus, readIntegrity, type IntegrityStatus } from './integrity-status.ts';
 import type { Connection, RegionConnection } from './connection.ts';
 
 export type LeaseStatus = {
@@ -63,6 +64,8 @@ export type RegionStatus = {
   readonly divergence: { readonly items: readonly DivergenceItem[]; readonly isComplete: boolean };
   /** Null in a witness, where the group has no vault, and where the rows cannot be read. */
   readonly backups: BackupsStatus | null;
+  /** Of the vault; null as `backups` is. */
+  readonly integrity: IntegrityStatus | null;
 };
 
 /** What the group's picture is made from, beside the region's own. */
@@ -99,7 +102,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
   const ofCandidate = async <T>(call: () => Promise<T | null>): Promise<T | null> => (isCandidate ? call() : null);
   const origins = candidatesOf(config).filter((origin) => origin !== region || isCandidate);
 
-  const [register, vantageRow, tick, shadow, lease, runbook, approval, reports, divergence, heads, lag, backups] = await Promise.all([
+  const [register, vantageRow, tick, shadow, lease, runbook, approval, reports, divergence, heads, lag, backups, integrity] = await Promise.all([
     get('register row', registerKey(config.group)),
     get('vantage row', vantageKey(config.group)),
     get('tick row', { table: 'region', pk: 'TICK', sk: '#' }),
@@ -114,6 +117,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
       Promise.all(origins.filter((o) => o !== region).map(async (origin) => ({ origin, lag: await read(`lag behind ${origin}`, () => measureLag(rows, from.log, origin, clock.nowMs())) }))),
     ),
     ofCandidate(async () => (config.vault === undefined ? null : readBackups(from, config.tables.data, read))),
+    ofCandidate(async () => (config.vault === undefined ? null : readIntegrity(from, read))),
   ]);
 
   const nowMs = regionNowMs(from.clockSamples.recent(), clock.nowMs());
@@ -142,6 +146,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
       lag: heads.filter(({ origin }) => origin !== region).map(({ origin }) => lagStatus(origin, lag?.find((l) => l.origin === origin)?.lag ?? null)),
       divergence: { items: rowsOfDivergence.slice(0, divergenceItemsMax).map(divergenceItem), isComplete: divergence !== null && rowsOfDivergence.length <= divergenceItemsMax },
       backups: parse(backups, (found) => backupsStatus(found, nowMs)),
+      integrity: isReachable ? parse(integrity, (found) => integrityStatus(found, nowMs)) : null,
     },
     acceptor: parse(register, (row) => parseAcceptorRow(region, config.configId, row)),
     vantage: parse(vantageRow, (row) => (typeof row['vantage'] === 'string' && row['vantage'] !== '' ? parseVantage(region, row['vantage']) : null)),

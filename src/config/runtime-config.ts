@@ -65,8 +65,9 @@ export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
   };
 }
 
-function runtimeVaultOf({ lockMode, retentionDays, lockDaysMax, packBytes }: NonNullable<HoldfastConfig['vault']>): NonNullable<RuntimeConfig['vault']> {
-  return { lockMode, retentionDays, lockDaysMax, packBytes };
+function runtimeVaultOf(vault: NonNullable<HoldfastConfig['vault']>): NonNullable<RuntimeConfig['vault']> {
+  const { lockMode, retentionDays, lockDaysMax, packBytes, schedules, overdueAfterMinutes, scrubDays } = vault;
+  return { lockMode, retentionDays, lockDaysMax, packBytes, schedules, overdueAfterMinutes, scrubDays };
 }
 
 /** Names the set of acceptors: the same for the same regions and tables, in whatever order they are listed. Roles do not vote, so they do not count. */

@@ -1,5 +1,7 @@
 // Why: timing, DNS and policy are the same settings for the owner (with defaults) and for a Lambda (complete); this file has the one schema of each.
 import * as z from 'zod';
+import { stepIntervalMs } from '../core/integrity/shares.ts';
+import { readSchedule } from '../core/integrity/schedule.ts';
 import { windowLength } from '../core/health/vantage.ts';
 
 const whole = (from: number, to: number, what: string) =>
@@ -77,19 +79,14 @@ const mebibyte = 1024 * 1024;
 /** What nobody can take back once it is set; typed out by whoever sets it. */
 const complianceSentence = 'nobody can delete these backups before their date';
 
-const vaultParts = {
-  lockMode: z.enum(['GOVERNANCE', 'COMPLIANCE'], { error: "must be 'GOVERNANCE' (an administrator may lift a lock) or 'COMPLIANCE' (nobody can)" }).default('GOVERNANCE'),
-  /** How long a point of each class is locked and kept. */
-  retentionDays: z.strictObject({ hourly: days(7), daily: days(30), weekly: days(90), monthly: days(365), yearly: days(2555) }).prefault({}),
-  /** The bucket refuses a longer lock. */
-  lockDaysMax: whole(1, 36_500, 'days').optional(),
-  packBytes: whole(mebibyte, 63 * mebibyte, 'bytes').default(32 * mebibyte),
-};
-
+/** Only what can be read here: a miss of any other could not be noticed. */
 const scheduleSchema = (usual: string) =>
   z
     .string()
-    .regex(/^(rate|cron)\(.+\)$/, { error: "must be a schedule of EventBridge Scheduler, like 'cron(0 0 * * ? *)' (UTC) or 'rate(1 hour)'" })
+    .superRefine((text, context) => {
+      const read = readSchedule(text);
+      if (read.kind === 'refused') context.addIssue({ code: 'custom', message: `must be a schedule of EventBridge Scheduler, like 'cron(0 0 * * ? *)' (UTC) or 'rate(1 hour)': ${read.because}` });
+    })
     .default(usual);
 
 /** By the calendar only: each candidate region draws from the date which of them tests, so all must fire on the same day (UTC), and not near its end. */
@@ -100,18 +97,37 @@ const restoreTestSchema = z
   })
   .default('cron(30 10 ? * SUN *)');
 
+const schedulesSchema = z.strictObject({ full: scheduleSchema('cron(0 0 * * ? *)'), incremental: scheduleSchema('cron(0 1-23 * * ? *)'), restoreTest: restoreTestSchema }).prefault({});
+
+/** Minutes after which what was due is overdue: to run takes time, and a full one of a large table takes hours. */
+const overdueSchema = z
+  .strictObject({ full: whole(1, 10_080, 'minutes').default(120), incremental: whole(1, 10_080, 'minutes').default(30), log: whole(2, 10_080, 'minutes').default(10) })
+  .prefault({});
+
+const vaultParts = {
+  lockMode: z.enum(['GOVERNANCE', 'COMPLIANCE'], { error: "must be 'GOVERNANCE' (an administrator may lift a lock) or 'COMPLIANCE' (nobody can)" }).default('GOVERNANCE'),
+  /** How long a point of each class is locked and kept. */
+  retentionDays: z.strictObject({ hourly: days(7), daily: days(30), weekly: days(90), monthly: days(365), yearly: days(2555) }).prefault({}),
+  /** The bucket refuses a longer lock. */
+  lockDaysMax: whole(1, 36_500, 'days').optional(),
+  packBytes: whole(mebibyte, 63 * mebibyte, 'bytes').default(32 * mebibyte),
+  schedules: schedulesSchema,
+  overdueAfterMinutes: overdueSchema,
+  /** Every object in every site is read once in so many days. */
+  scrubDays: whole(1, 365, 'days').default(30),
+};
+
 type VaultInput = { readonly retentionDays: Readonly<Record<string, number>>; readonly lockDaysMax?: number | undefined };
 
 function longestDays({ retentionDays }: VaultInput): number {
   return Math.max(...Object.values(retentionDays));
 }
 
-/** The owner's part: with the sentence that COMPLIANCE wants, and the schedules. */
+/** The owner's part: with the sentence that COMPLIANCE wants. */
 export const vaultSchema = z
   .strictObject({
     ...vaultParts,
     confirmCompliance: z.string().optional(),
-    schedules: z.strictObject({ full: scheduleSchema('cron(0 0 * * ? *)'), incremental: scheduleSchema('cron(0 1-23 * * ? *)'), restoreTest: restoreTestSchema }).prefault({}),
   })
   .superRefine((vault, context) => {
     const refuse = (path: string, message: string) => context.addIssue({ code: 'custom', path: [path], message });
@@ -135,3 +151,8 @@ export const groupSchema = z
 export const hostNameSchema = z.string({ error: 'must be the host name that clients use, like api.orders.example' }).regex(/^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.){2,}[a-z]{2,}$/, {
   error: 'must be a lower-case host name below a zone, like api.orders.example (a zone apex cannot be a CNAME)',
 });
+
+/** How often the scrub takes a step: twice as often as its period needs, so that half of them may be missed. */
+export function scrubIntervalMinutes(scrubDays: number): number {
+  return Math.max(1, Math.floor(stepIntervalMs(scrubDays * 86_400_000) / 2 / 60_000));
+}

@@ -6,6 +6,7 @@ import { classOfNew, lockedUntil } from '../core/backup/point-class.ts';
 import { coveredThrough, furthest, positionsOf, spansOf } from '../core/backup/settle.ts';
 import { mergeCuts } from '../core/backup/state-at.ts';
 import { spanAfter } from '../core/backup/coverage.ts';
+import { brokenChains, parseScrubRow, scrubKey } from '../core/integrity/scrub-state.ts';
 import { RefusedError, StepNotReadyError } from '../core/errors.ts';
 import type { LogPositions } from '../core/vault/recovery-point.ts';
 import { toHex } from '../core/vault/bytes.ts';
@@ -24,14 +25,26 @@ export async function planBackup(ports: BackupPorts, points: TablePoints, reques
   await points.vaultOrNew(ports.random);
   const chains = await points.chains();
   const chain = chainToContinue(chains);
+  const broken = await brokenIn(ports);
   const isAlone = request.type === 'full' || request.type === 'snapshot';
   const last: LastChain =
     isAlone || chain === undefined
       ? { kind: 'none', because: 'there is no full backup yet' }
-      : await points.lastOf(chain, parentIn(chain, request.type === 'differential' ? 'differential' : 'incremental'));
+      : broken.has(chain.chain)
+        ? { kind: 'none', because: lostIn(chain.chain) }
+        : await points.lastOf(chain, parentIn(chain, request.type === 'differential' ? 'differential' : 'incremental'));
   const gap = last.kind === 'chain' ? await gapIn(ports, last.parent.positions) : null;
   const next = nextPoint(request.type, { last, epoch: lease.epoch, gap, nowMs: startedAtMs });
   return planOf(ports, points, next, { startedAtMs, epoch: lease.epoch, isOpenHere: isOpenAt(lease, startedAtMs), because: `${because}; ${next.because}` });
+}
+
+/** Chains that the scrub found something lost of: what hangs on it could not be restored. */
+export async function brokenIn({ own }: Pick<BackupPorts, 'own'>): Promise<ReadonlySet<string>> {
+  return brokenChains(parseScrubRow(await own.get(scrubKey)));
+}
+
+export function lostIn(chain: string): string {
+  return `something that the chain ${chain} needs is lost in every site`;
 }
 
 export type PlanContext = { readonly startedAtMs: number; readonly epoch: number; readonly isOpenHere: boolean; readonly because: string };

@@ -11,7 +11,7 @@ import { NotCoveredError } from '../core/vault/vault-errors.ts';
 import { TablePoints } from './backup-facts.ts';
 import type { BackupPorts } from './backup-ports.ts';
 
-/** Chains that are looked at, of those that had begun by then the newest first: the refusal says what they cover. */
+/** Chains that are looked at, newest first: the first one that was begun later, and those before it. The refusal says what they cover. */
 const chainsMax = 12;
 
 type Chosen = Omit<Path, 'kind'> & { readonly atMs: number; readonly isExact: boolean; readonly coveredFromMs: number };
@@ -65,8 +65,9 @@ function expectedItems(base: PointFacts, deltas: readonly PointFacts[]): { reado
 async function reach(points: TablePoints, chains: readonly Chain[], atMs: number, quiet: readonly Quiet[], cuts: readonly Cut[]): Promise<Chosen> {
   const because: string[] = [];
   const covered: Covered[] = [];
-  const begun = chains.filter((chain) => chain.base === null || chain.base.atMs <= atMs);
-  for (const chain of begun.length === 0 ? chains.slice(-1) : begun.slice(0, chainsMax)) {
+  const firstBegun = chains.findIndex((chain) => chain.base !== null && chain.base.atMs <= atMs);
+  const from = Math.max(0, (firstBegun === -1 ? chains.length : firstBegun) - 1);
+  for (const chain of chains.slice(from, from + chainsMax)) {
     if (chain.base === null) {
       because.push(`${chain.chain}: its full backup is missing`);
       continue;

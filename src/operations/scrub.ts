@@ -18,7 +18,7 @@ import { sha256 } from '../vault/chunk-crypto.ts';
 export type ScrubFinding = Finding & {
   readonly name: string;
   readonly foundAtMs: number;
-  /** 'repaired' was read back and is right; 'failed' stands and is found again in the next round; 'lost': no site has it whole. */
+  /** 'repaired' was read back and is right; 'failed' stands and is found again in the next round; 'lost': every site answered, and none has it whole. */
   readonly outcome: 'repaired' | 'failed' | 'lost';
   readonly from: string | null;
   readonly note: string;
@@ -36,12 +36,18 @@ export type Scrubbed = {
   readonly strange: readonly { readonly site: string; readonly name: string }[];
   /** Sites that did not answer for something; nothing is concluded about them. */
   readonly silent: readonly { readonly site: string; readonly because: string }[];
+  /** The time was over before the share was done: the last name that was looked at. null: the share is done. */
+  readonly resumeAfter: string | null;
 };
 
 export type ScrubOptions = {
   readonly nowMs: () => number;
   /** Opens manifests, to tell a forged one from a true one where as many sites have each. Without it such a pair is reported as lost, not guessed. */
   readonly keys?: readonly DataKey[];
+  /** Go on in the share after this name. */
+  readonly after?: string;
+  /** No further object is begun after this time; at least one is looked at in any case. */
+  readonly untilMs?: number;
 };
 
 /** One share of the round, in every site. The same work on a calm day and on the worst one, but for what is repaired. */
@@ -52,22 +58,42 @@ export async function scrubStep(vault: Vault, share: number, options: ScrubOptio
   const strange: { site: string; name: string }[] = [];
   const silent = new Map<string, string>();
   const total = { objects: 0, bytes: 0 };
+  const { after = '', untilMs = Number.POSITIVE_INFINITY } = options;
+  let seen: string | null = null;
+  let isCut = false;
   for (const name of await namesIn(vault, prefix, silent)) {
-    const isOfFormat = name === vaultFileName || [parsePackName, parsePointName, parseEvidenceName].some((parse) => parse(name) !== undefined) || /^keys\/[0-9a-f]{16}\/\d{8}$/.test(name);
-    if (!isOfFormat) {
+    if (name <= after) continue;
+    isCut = seen !== null && options.nowMs() >= untilMs;
+    if (isCut) break;
+    seen = name;
+    if (!isOfFormat(name)) {
       strange.push({ site: 'any', name });
       continue;
     }
+    const looked = await scrubObject(vault, name, options);
     total.objects += 1;
-    const copies = await Promise.all(vault.sites.sites.map(async (site) => copyOf(vault, site, name)));
-    for (const copy of copies) {
-      if (copy.kind === 'silent') silent.set(copy.site, copy.because);
-      if (copy.kind === 'bytes') total.bytes += copy.bytes.length;
-    }
-    findings.push(...(await settle(vault, name, copies, options)));
+    total.bytes += looked.bytes;
+    findings.push(...looked.findings);
+    for (const { site, because } of looked.silent) silent.set(site, because);
   }
-  const next = nextShare(share);
-  return { share, next, isRoundDone: next === 0, ...total, findings, strange, silent: [...silent].map(([site, because]) => ({ site, because })) };
+  const next = isCut ? share : nextShare(share);
+  return { share, next, isRoundDone: next === 0, ...total, findings, strange, silent: [...silent].map(([site, because]) => ({ site, because })), resumeAfter: isCut ? seen : null };
+}
+
+function isOfFormat(name: string): boolean {
+  return name === vaultFileName || [parsePackName, parsePointName, parseEvidenceName].some((parse) => parse(name) !== undefined) || /^keys\/[0-9a-f]{16}\/\d{8}$/.test(name);
+}
+
+export type ScrubbedObject = { readonly bytes: number; readonly findings: readonly ScrubFinding[]; readonly silent: readonly { readonly site: string; readonly because: string }[] };
+
+/** One name in every site: read, judged, and what is wrong written anew. */
+export async function scrubObject(vault: Vault, name: string, options: ScrubOptions): Promise<ScrubbedObject> {
+  const copies = await Promise.all(vault.sites.sites.map(async (site) => copyOf(vault, site, name)));
+  return {
+    bytes: copies.reduce((sum, copy) => sum + (copy.kind === 'bytes' ? copy.bytes.length : 0), 0),
+    findings: await settle(vault, name, copies, options),
+    silent: copies.flatMap((copy) => (copy.kind === 'silent' ? [{ site: copy.site, because: copy.because }] : [])),
+  };
 }
 
 /** Names that any site has. A site that cannot be listed is silent. */
@@ -113,6 +139,10 @@ async function settle(vault: Vault, name: string, copies: readonly Copy[], optio
   if (judged.kind === 'whole') return [];
   const foundAtMs = options.nowMs();
   if (judged.kind === 'lost') {
+    const silent = copies.flatMap((copy) => (copy.kind === 'silent' ? [copy.site] : []));
+    // Who did not answer may have it whole: nothing is lost before every site has said so.
+    if (silent.length > 0)
+      return judged.bad.map((finding) => ({ ...finding, name, foundAtMs, outcome: 'failed', from: null, note: `No site that answers has it whole; ${silent.join(', ')} did not answer.` }));
     const note = name.startsWith('packs/')
       ? 'No site has it whole: points that need it cannot be restored in full. Make a full backup; the points are those whose table names it.'
       : 'No site has it whole.';

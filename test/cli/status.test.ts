@@ -2,6 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { GroupStatus } from '../../src/client/group-status.ts';
 import { regionNowMs } from '../../src/client/region-status.ts';
+import { compared, compareKey, overdueChecked, overdueKey } from '../../src/core/integrity/integrity-rows.ts';
+import { firstState, scrubKey } from '../../src/core/integrity/scrub-state.ts';
 import { archiveKey, backupKey } from '../../src/core/backup/backup-rows.ts';
 import { emptyVantage, emptyWindow } from '../../src/core/health/vantage.ts';
 import { nextSegment } from '../../src/core/log/segment.ts';
@@ -171,6 +173,10 @@ describe('holdfast status', () => {
         median of the last 2 that passed: RTO 3.1 s, RPO 61.2 s
         evidence evidence/20270115T070000000Z-restore-test-0123456789abcdef.json
 
+      vault      NOT SCRUBBED YET; no round was begun; sites never compared
+      UNWATCHED  us-east-1 has never looked for what is overdue: docs/runbooks/integrity.md
+      UNWATCHED  us-west-2 has never looked for what is overdue: docs/runbooks/integrity.md
+
       DIVERGENCE in us-west-2: 2 writes of an epoch that was over; none was applied
         o-77  written in us-east-1, epoch 1, at 2027-01-15T07:58:40.000Z; found at 2027-01-15T07:59:55.000Z
           theirs  {"id":{"S":"o-77"},"body":{"S":"tea"}}
@@ -326,6 +332,34 @@ describe('holdfast status', () => {
       expect(out).toContain('A row RESTORE_TEST cannot be read: it was altered. The vault has its evidence under evidence/2027');
       expect(out).toContain('restore tests  none is known (not read: us-west-2)');
     });
+  });
+
+  it('shows the health of the vault by whoever looked last, and what is overdue with what to do', async () => {
+    const group = await afterFailover();
+    const text = async () => (await holdfast(group, ['status'])).out.split('\n').filter((line) => /^(vault {6}|OVERDUE|UNWATCHED| {2}(LOST|DIFFERS|…))/.test(line));
+    const state = { ...firstState('us-east-1', nowMs - 9_000_000), lastRound: { startedAtMs: 1, endedAtMs: nowMs - 3 * 3_600_000, objects: 70, bytes: 9, repaired: 2, silent: [] }, share: 7 };
+    await group.put('us-east-1', scrubKey, { state: JSON.stringify(state), atMs: state.atMs });
+    const row = { atMs: nowMs - 600_000, objects: 70, silent: [], differences: [], count: 0, region: 'us-east-1', isUntold: false };
+    await group.put('us-east-1', compareKey, compared(row).set);
+    for (const region of ['us-east-1', 'us-west-2']) await group.put(region, overdueKey, overdueChecked({ sinceMs: 1, found: [], told: {}, atMs: nowMs - 60_000 }).set);
+    expect(await text()).toEqual(['vault      healthy; last read whole 3 h ago (70 objects, 2 repaired), share 8 of 260 is next; sites compared 10 min ago: the same']);
+
+    const lost = { site: 'eu-west-1', name: 'packs/ab', what: 'damaged', outcome: 'lost', foundAtMs: 1, because: 'needed by 3 points of chain c', chains: ['c'] } as const;
+    const worse = { ...state, region: 'us-west-2', atMs: nowMs - 1000, standing: [lost], standingCount: 6, lastRound: { ...state.lastRound, silent: ['eu-west-1'] } };
+    await group.put('us-west-2', scrubKey, { state: JSON.stringify(worse), atMs: worse.atMs });
+    const differences = [{ name: 'points/c/p', because: 'not in eu-west-1', sites: ['eu-west-1'] }];
+    await group.put('us-west-2', compareKey, compared({ ...row, atMs: nowMs - 90_000, differences, count: 1, region: 'us-west-2' }).set);
+    const late = { what: 'full backup', newestAtMs: null, dueAtMs: nowMs - 7_200_000, lateMs: 1, because: 'full backup: due at x, and there is none' };
+    for (const region of ['us-east-1', 'us-west-2'])
+      await group.put(region, overdueKey, overdueChecked({ sinceMs: 1, found: [late], told: {}, atMs: region === 'us-east-1' ? nowMs - 2_701_000 : nowMs - 60_000 }).set);
+    expect(await text()).toEqual([
+      'vault      CRITICAL, 6 violations stand; last read whole 3 h ago (70 objects, 2 repaired, WITHOUT eu-west-1, which did not answer), share 8 of 260 is next; sites compared 90 s ago: 1 objects differ',
+      '  LOST  packs/ab in eu-west-1: damaged (needed by 3 points of chain c)',
+      "  … 6 in all; 'holdfast status --json' lists them",
+      '  DIFFERS  points/c/p: not in eu-west-1',
+      "OVERDUE    full backup: due at x, and there is none (late by 2 h; seen from us-east-1, us-west-2): 'holdfast backup --type full --wait' makes one now; docs/runbooks/integrity.md",
+      'UNWATCHED  us-east-1 has not looked since 45 min ago for what is overdue: docs/runbooks/integrity.md',
+    ]);
   });
 
   it('names a damaged row instead of failing', async () => {

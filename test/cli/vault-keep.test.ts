@@ -58,8 +58,12 @@ describe('a vault in two directories', () => {
     rmSync(at('one/stranger'));
     overwrite(file, new Uint8Array(3));
     overwrite(packs('two').find((each) => path.basename(each) === path.basename(file)) ?? '', new Uint8Array(4));
+    // By their lengths alone, without a passphrase.
+    expect(run(undefined, 'compare', ...sites())).toMatchObject({ status: 1, stdout: expect.stringMatching(/packs\/.*: of other length in .*one, .*two/) });
     expect(run(passphrase, 'scrub', ...sites())).toMatchObject({ status: 1, stdout: expect.stringMatching(/lost(.|\n)*2 wrong, 0 repaired: degraded/) });
     for (const site of ['one', 'two']) overwrite(packs(site).find((each) => path.basename(each) === path.basename(file)) ?? '', good);
+    expect(run(undefined, 'compare', ...sites())).toMatchObject({ status: 0, stdout: expect.stringMatching(/The sites list the same/) });
+    expect(run(undefined, 'compare', '--vault', at('one'))).toMatchObject({ status: 1, stderr: expect.stringMatching(/two sites or more/) });
   });
 
   it('goes to a disk and comes back, without a passphrase', () => {

@@ -94,12 +94,22 @@ describe('the vault', () => {
       lockDaysMax: 2555,
       packBytes: 32 * 1024 * 1024,
       schedules: { full: 'cron(0 0 * * ? *)', incremental: 'cron(0 1-23 * * ? *)', restoreTest: 'cron(30 10 ? * SUN *)' },
+      overdueAfterMinutes: { full: 120, incremental: 30, log: 10 },
+      scrubDays: 30,
     });
   });
 
   it('tells a function what it needs and no more, and the same after the way there', () => {
     const runtime = toRuntimeConfig(sample);
-    expect(runtime.vault).toEqual({ lockMode: 'COMPLIANCE', retentionDays: { hourly: 1, daily: 1, weekly: 1, monthly: 1, yearly: 1 }, lockDaysMax: 1, packBytes: 16 * 1024 * 1024 });
+    expect(runtime.vault).toEqual({
+      lockMode: 'COMPLIANCE',
+      retentionDays: { hourly: 1, daily: 1, weekly: 1, monthly: 1, yearly: 1 },
+      lockDaysMax: 1,
+      packBytes: 16 * 1024 * 1024,
+      schedules: { full: 'cron(0 0 * * ? *)', incremental: 'cron(0 1-23 * * ? *)', restoreTest: 'cron(30 10 * * ? *)' },
+      overdueAfterMinutes: { full: 120, incremental: 30, log: 10 },
+      scrubDays: 30,
+    });
     expect(parseRuntimeConfig(JSON.stringify(runtime)).vault).toEqual(runtime.vault);
   });
 
@@ -130,6 +140,10 @@ describe('the vault', () => {
     ['restore tests at the end of a day', { schedules: { restoreTest: 'cron(59 23 * * ? *)' } }, /vault\.schedules\.restoreTest: must be.*one hour from 1 to 22/],
     ['restore tests at its begin', { schedules: { restoreTest: 'cron(0 0 * * ? *)' } }, /vault\.schedules\.restoreTest: must be/],
     ['restore tests in each hour', { schedules: { restoreTest: 'cron(30 * * * ? *)' } }, /vault\.schedules\.restoreTest: must be/],
+    ['a schedule whose miss could not be told', { schedules: { full: 'cron(0 0 L * ? *)' } }, /vault\.schedules\.full: must be a schedule.*day of month.*L, W and # are not read/],
+    ['a schedule that is never due', { schedules: { full: 'cron(0 0 30 2 ? *)' } }, /vault\.schedules\.full: .*never due/],
+    ['a scrub in no time', { scrubDays: 0 }, /vault\.scrubDays: must be at least 1 days/],
+    ['a log that is overdue before its next minute', { overdueAfterMinutes: { log: 1 } }, /vault\.overdueAfterMinutes\.log: must be at least 2 minutes/],
     ['a field that is none', { retention: {} }, /vault.*retention/],
   ];
   it.each(refused)('refuses %s', (_, vault, message) => {

@@ -167,7 +167,7 @@ describe('what holds data', () => {
     const [rows] = resourcesOf(template, 'Custom::HoldfastRows').map(([id]) => id);
     expect(rows).toBeDefined();
     const starters = [...resourcesOf(template, 'AWS::Scheduler::Schedule'), ...resourcesOf(template, 'AWS::Lambda::EventSourceMapping')];
-    expect(starters.length).toBe(region === 'eu-west-1' ? 2 : 9);
+    expect(starters.length).toBe(region === 'eu-west-1' ? 2 : 12);
     for (const [id, starter] of starters) expect([starter.DependsOn].flat(), id).toContain(rows);
   });
 });

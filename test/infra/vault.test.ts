@@ -104,13 +104,13 @@ describe.each(REGIONS)('the vault in %s', (region) => {
 });
 
 describe('functions of the vault', () => {
-  const specs: readonly (readonly [string, FunctionSpec])[] = Object.entries(FUNCTIONS);
-  const vaultFunctions = specs.filter(([, spec]) => spec.vault !== undefined);
+  const vaultFunctions = Object.entries<FunctionSpec>(FUNCTIONS).flatMap(([name, { vault }]) => (vault === undefined ? [] : [[name, { vault }] as const]));
 
   it.each(CANDIDATES)('reach the bucket and the key of every region, and know the account, in %s', (region) => {
     const template = templateOf(region);
     expect(vaultFunctions.length).toBeGreaterThan(6);
     for (const [name, spec] of vaultFunctions) {
+      const keys: readonly string[] = spec.vault.keys;
       const [id] = resourcesOf(template, 'AWS::Lambda::Function').find(([, each]) => each.Properties['FunctionName'] === `holdfast-orders-${name}`) ?? ['none'];
       expect(Object(Object(template.Resources[id]?.Properties['Environment'])['Variables'])['HOLDFAST_ACCOUNT'], name).toEqual({ Ref: 'AWS::AccountId' });
       const role = [Object(template.Resources[id]?.Properties['Role'])['Fn::GetAtt']].flat()[0];
@@ -119,14 +119,21 @@ describe('functions of the vault', () => {
         .flatMap(({ statement }) => [statement['Resource'] ?? []].flat().map(textOf));
       for (const each of REGIONS) {
         expect(resources, name).toContain(`arn:\${AWS::Partition}:s3:::${vaultBucketOf(runtime, '${AWS::AccountId}', each)}/*`);
-        if (spec.vault?.keys.length !== 0) expect(resources, name).toContain(`arn:\${AWS::Partition}:kms:${each}:\${AWS::AccountId}:key/*`);
+        expect(resources.includes(`arn:\${AWS::Partition}:kms:${each}:\${AWS::AccountId}:key/*`), name).toBe(keys.length > 0);
       }
     }
   });
 
   it('write no object where they only read', () => {
     const writers = statementsOf(templateOf('us-east-1')).filter(({ statement }) => statement['Effect'] === 'Allow' && [statement['Action']].flat().includes('s3:PutObject'));
-    expect(writers.map(({ where }) => String(/HoldfastBackups(\w+?)Role/.exec(where)?.[1])).sort()).toEqual(['ArchiveLog', 'CommitPoint', 'PlanBackup', 'RecordRestoreTest', 'WriteBackupPart']);
+    expect(writers.map(({ where }) => String(/Holdfast(?:Backups|Checks)(\w+?)Role/.exec(where)?.[1])).sort()).toEqual([
+      'ArchiveLog',
+      'CommitPoint',
+      'PlanBackup',
+      'RecordRestoreTest',
+      'Scrub',
+      'WriteBackupPart',
+    ]);
   });
 
   it('mark nothing for removal but by the one that may, which can put, hold and delete nothing', () => {
@@ -187,6 +194,9 @@ describe('functions of the vault', () => {
     // As the machine hands it on.
     const input = { ...JSON.parse(schedules['restore-test']?.input ?? ''), execution: 'run-1', startedAtMs: 1 };
     expect(parseTestRequest(input)).toEqual({ group: 'orders', by: 'schedule', execution: 'run-1', startedAtMs: 1 });
+    expect(schedules['scrub']).toMatchObject({ expression: 'rate(83 minutes)' });
+    expect(schedules['compare-sites']).toMatchObject({ expression: 'rate(60 minutes)' });
+    expect(schedules['check-schedules']).toMatchObject({ expression: 'rate(15 minutes)' });
     expect(parseArchiveRequest(JSON.parse(schedules['log']?.input ?? ''))).toEqual({ isForced: false });
   });
 

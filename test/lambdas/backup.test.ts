@@ -176,6 +176,27 @@ describe.each(Object.entries(cases))('%s', (_, { load, good, wrong }) => {
   });
 });
 
+describe.each([
+  ['scrub', () => import('../../lambdas/scrub.ts')],
+  ['compare-sites', () => import('../../lambdas/compare-sites.ts')],
+  ['check-schedules', () => import('../../lambdas/check-schedules.ts')],
+] as const)('%s', (name, load) => {
+  test.each([
+    ['vault', { HOLDFAST_CONFIG: JSON.stringify({ ...runtimeConfig, vault: undefined }) }],
+    ['HOLDFAST_ACCOUNT', { HOLDFAST_ACCOUNT: '' }],
+    ['HOLDFAST_TOPIC_ARN', { HOLDFAST_TOPIC_ARN: '' }],
+  ])('without %s names it, before anything is done', async (what, less) => {
+    await expect(coldStart<object>(load, silent, { ...environment, ...less })).rejects.toMatchObject({ name: 'InvalidConfigError', message: expect.stringContaining(what) });
+  });
+
+  test.runIf(name !== 'check-schedules')('in a region that is not open asks its lease row, and nothing else', async () => {
+    const lease = { pk: { S: 'LEASE' }, sk: { S: '#' }, epoch: { N: '1' }, untilAtMs: { N: '0' }, openEpoch: { N: '1' }, closedEpoch: { N: '0' } };
+    const { module, asked } = await coldStart<{ handler: () => Promise<unknown> }>(load, () => ({ body: { Item: lease } }), environment);
+    expect(await module.handler()).toMatchObject({ acts: false, because: expect.stringContaining('us-east-1 is not open') });
+    expect(asked.map(({ action }) => action)).toEqual(['GetItem']);
+  });
+});
+
 test('a good payload is read as it is', () => {
   expect(parseCommit({ plan: backupPlan, parts: [part] })).toEqual({ plan: backupPlan, parts: [part] });
 });

@@ -1,9 +1,9 @@
 // Whether each function's own role suffices for a backup and a restore, and for nothing against what is locked: with AUTH on, where the engine
 // enforces roles, sessions and bucket policies. The observer's comparison judges the restored table; its attacks are made with the product's roles.
 import { readFileSync } from 'node:fs';
-import { CreateTableCommand, DeleteTableCommand, DynamoDBClient, ListTablesCommand, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb';
+import { CreateTableCommand, DeleteTableCommand, DynamoDBClient, GetItemCommand, ListTablesCommand, PutItemCommand, ScanCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { CreateFunctionCommand, GetFunctionCommand, InvokeCommand, LambdaClient, paginateListFunctions } from '@aws-sdk/client-lambda';
-import { DeleteObjectCommand, GetObjectRetentionCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
+import { DeleteObjectCommand, GetObjectRetentionCommand, ListObjectsV2Command, PutObjectCommand, PutObjectTaggingCommand, S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { z } from 'zod';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -137,6 +137,44 @@ describe('with only their own rights', () => {
         client.destroy();
       }
       expect(dropped).toEqual([`holdfast-${config.group}-drop-target: ${ofTest}`]);
+    },
+    COMMAND_LIMIT_MS,
+  );
+
+  test(
+    'the checks find what differs, tell it, repair it in the other region, and look for what is overdue',
+    async () => {
+      const home = dynamo(HOME);
+      const region = { TableName: `holdfast-${config.group}-region` };
+      await home.send(
+        new UpdateItemCommand({
+          ...region,
+          Key: { pk: { S: 'LEASE' }, sk: { S: '#' } },
+          UpdateExpression: 'SET epoch = :epoch, openEpoch = :epoch, untilAtMs = :until',
+          ExpressionAttributeValues: { ':epoch': { N: '1' }, ':until': { N: String(Date.now() + 3_600_000) } },
+        }),
+      );
+      const s3 = new S3Client({ region: AWAY, endpoint: group.endpoint, credentials, forcePathStyle: true });
+      closers.push(s3);
+      const Bucket = `holdfast-${config.group}-vault-${localAccountId}-${AWAY}`;
+      const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket, Prefix: 'packs/' }));
+      const [{ Key = '' } = {}] = Contents;
+      await s3.send(new PutObjectCommand({ Bucket, Key, Body: 'rubbish', ChecksumAlgorithm: 'SHA256' }));
+      const client = new LambdaClient({ region: HOME, endpoint: group.endpoint, credentials });
+      closers.push(client);
+      const call = async (name: string): Promise<unknown> => {
+        const { FunctionError, Payload } = await client.send(new InvokeCommand({ FunctionName: `holdfast-${config.group}-${name}` }));
+        const text = Buffer.from(Payload ?? []).toString();
+        expect(FunctionError, `${name}: ${text}`).toBeUndefined();
+        return JSON.parse(text);
+      };
+      expect(await call('compare-sites')).toMatchObject({ acts: true, count: 1, differences: [{ name: Key }], silent: [] });
+      const { Item } = await home.send(new GetItemCommand({ ...region, Key: { pk: { S: 'COMPARE' }, sk: { S: 'vault' } } }));
+      expect(Item?.['isUntold']).toEqual({ N: '0' });
+      expect(await call('scrub')).toMatchObject({ acts: true, findings: 1, standing: 0, health: 'healthy' });
+      expect(await call('compare-sites')).toMatchObject({ count: 0 });
+      expect(await call('check-schedules')).toEqual({ found: [], told: [] });
+      expect(readFileSync(group.logFile, 'utf8')).not.toMatch(/AccessDenied|not authorized/);
     },
     COMMAND_LIMIT_MS,
   );
