@@ -3,10 +3,10 @@ import { BackupClient, type StartedRun } from '../client/backup-client.ts';
 import { describe } from '../client/region-status.ts';
 import type { RunState } from '../client/runbook-runs.ts';
 import { backupTypes } from '../core/backup/backup-plan.ts';
-import { everything } from '../core/backup/selection.ts';
 import { manifestName } from '../core/vault/object-names.ts';
 import type { PointName } from '../core/vault/recovery-point.ts';
 import { renderPoints, renderRun } from './render-backups.ts';
+import { readSelection } from './restore-selection.ts';
 import { UsageError, type ExitStatus, type Values, type World } from './world.ts';
 
 const followIntervalMs = 1000;
@@ -20,13 +20,10 @@ export async function backUp(values: Values, by: string, client: BackupClient, w
 }
 
 export async function restore(values: Values, by: string, client: BackupClient, world: World): Promise<ExitStatus> {
-  const { at, point, into, keys, prefix, region } = values;
+  const { at, point, into, region } = values;
   if ((at === undefined) === (point === undefined)) throw new UsageError('restore needs either --at TIME or --point CHAIN/POINT');
   if (into === undefined || into === '') throw new UsageError('restore needs --into TABLE');
-  const wanted = keys?.flatMap((list) => list.split(',')).filter((key) => key !== '');
-  if (wanted?.length === 0) throw new UsageError('--keys names no key: give them like --keys a,b');
-  if (prefix === '') throw new UsageError('--prefix is empty: leave it out to restore every key');
-  const select = { ...everything, keys: wanted ?? null, prefix: prefix ?? null };
+  const select = readSelection(values);
   const started = await client.restore({ atMs: at === undefined ? null : parseTime(at), point: point === undefined ? null : parsePoint(point), table: into, select, region, by });
   return afterStart(started, values, client, world);
 }

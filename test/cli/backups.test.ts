@@ -177,7 +177,7 @@ describe('holdfast restore', () => {
 
   it('starts the machine with what its first step parses', async () => {
     const group = await open('us-east-1');
-    await holdfast(group, ['restore', '--at', '2027-01-15T07:59:37+00:00', '--into', 'orders-restored-1', '--keys', 'a,b', '--keys', 'c', '--prefix', 'x']);
+    await holdfast(group, ['restore', '--at', '2027-01-15T07:59:37+00:00', '--into', 'orders-restored-1', '--keys', 'a,b', '--keys', 'c', '--key', 'd,e', '--key', 'a']);
     await holdfast(group, ['restore', '--point', chainPoint, '--into', 'orders-restored-2', '--region', 'us-west-2']);
     const [first, second] = startedIn(group);
     expect(first).toMatchObject({ region: 'us-east-1', machine: 'restore', name: expect.stringMatching(/^restore-20270115T080000Z-/) });
@@ -186,12 +186,25 @@ describe('holdfast restore', () => {
       atMs: nowMs - 23_000,
       point: null,
       into: { table: 'orders-restored-1' },
-      select: { keys: ['a', 'b', 'c'], prefix: 'x', from: null, to: null },
+      select: { keys: ['d,e', 'a', 'b', 'c'], prefix: null, from: null, to: null },
       by: 'ada',
     });
     const [chain, point] = chainPoint.split('/');
     expect(second?.region).toBe('us-west-2');
     expect(parseRestoreRequest(second?.input)).toMatchObject({ atMs: null, point: { chain, point }, select: { keys: null, prefix: null } });
+  });
+
+  it.each([
+    [['--prefix', 'a'], { prefix: 'a' }],
+    [['--from', 'a'], { from: 'a' }],
+    [['--to', 'b'], { to: 'b' }],
+    [['--from', 'a', '--to', 'b'], { from: 'a', to: 'b' }],
+    [[], {}],
+    [Array.from({ length: 1000 }, (_, i) => ['--key', `k${i}`]).flat(), { keys: Array.from({ length: 1000 }, (_, i) => `k${i}`) }],
+  ])('selects what %j say', async (args, select) => {
+    const group = await open('us-east-1');
+    await holdfast(group, ['restore', '--point', chainPoint, '--into', 'orders-restored-1', ...args]);
+    expect(startedIn(group).map((s) => parseRestoreRequest(s.input).select)).toEqual([{ keys: null, prefix: null, from: null, to: null, ...select }]);
   });
 
   const at = ['--at', '2027-01-15T08:00:00Z'];
@@ -208,6 +221,15 @@ describe('holdfast restore', () => {
     [[...into, '--point', `${chainPoint}/x`], 2, /is no name of a point/],
     [[...into, ...at, '--keys', ','], 2, /--keys names no key/],
     [[...into, ...at, '--prefix', ''], 2, /--prefix is empty/],
+    [[...into, ...at, '--key', ''], 2, /--key is empty: no item/],
+    [[...into, ...at, '--key', 'a', '--prefix', 'b'], 2, /takes one of --key, --prefix and --from\/--to, not --key and --prefix at once/],
+    [[...into, ...at, '--keys', 'a', '--to', 'b'], 2, /not --key and --from\/--to at once/],
+    [[...into, ...at, '--prefix', 'a', '--from', 'b'], 2, /not --prefix and --from\/--to at once/],
+    [[...into, ...at, '--from', ''], 2, /--from is empty/],
+    [[...into, ...at, '--to', ''], 2, /--to is empty/],
+    [[...into, ...at, '--from', 'b', '--to', 'b'], 2, /--from b --to b selects nothing/],
+    [[...into, ...at, ...Array.from({ length: 1001 }, (_, i) => ['--key', `k${i}`]).flat()], 2, /1001 keys are more than one restore takes \(1000/],
+    [[...into, ...at, '--key', 'k'.repeat(100_001)], 2, /1 keys are more than one restore takes/],
     [[...at, '--into', 'orders'], 1, /A restore fills a table named orders-restored…, like orders-restored-1, and 'orders' is not/],
     [[...at, '--into', 'holdfast-orders-region'], 1, /is not: the functions of Holdfast may write no other table\. Nothing was started/],
     [[...at, '--into', 'orders-restored 1'], 1, /'into'.*must be \{table/],
