@@ -3,10 +3,10 @@ import { connectBackup } from '../src/client/connect-vault.ts';
 import { readEnvironment } from '../src/config/environment.ts';
 import { parseRestoreRequest, type RestorePlan } from '../src/core/backup/restore-plan.ts';
 import { TablePoints } from '../src/operations/backup-facts.ts';
-import { planRestore } from '../src/operations/restore-plan.ts';
+import { planAnyRestore } from '../src/operations/restore-in-place.ts';
 
 export async function handler(event: unknown): Promise<RestorePlan> {
-  return planRestore(ports, points, parseRestoreRequest(event));
+  return planAnyRestore(ports, points, parseRestoreRequest(event));
 }
 
 const ports = connectBackup(readEnvironment());

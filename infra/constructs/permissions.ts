@@ -167,6 +167,14 @@ export const FUNCTIONS = {
     targets: ['CreateTable', 'DescribeTable', 'Scan'],
   },
   'restore-part': { does: 'The keys of one shard, as they were at the moment', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1769, tables: [], vault: READS_POINTS, targets: ['BatchWriteItem'] },
+  'restore-in-place': {
+    does: 'The keys of one shard of the live table, as they were at the moment, through the fence',
+    in: CANDIDATES,
+    timeoutSeconds: 900,
+    memoryMb: 3008,
+    tables: [grant('region', 'own', 'GetItem'), grant('fence', 'own', 'ConditionCheckItem'), grant('data', 'own', 'GetItem', 'UpdateItem', 'DeleteItem')],
+    vault: READS_POINTS,
+  },
   'validate-restore': { does: 'Reads the target back and compares it with the vault', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1024, tables: [], targets: ['Scan', 'DescribeTable'] },
   'report-restore': { does: 'Writes down what a restore measured', in: CANDIDATES, timeoutSeconds: 30, memoryMb: 256, tables: [grant('region', 'own', 'UpdateItem')] },
   maintenance: { does: 'Answers 503 with Retry-After while no region is active', in: ['witness'], timeoutSeconds: 3, memoryMb: 128, reservedConcurrency: 4, tables: [] },
@@ -187,9 +195,9 @@ export const FAILOVER_STEPS = [
   'notify',
 ] as const satisfies readonly FunctionName[];
 
-/** The steps of statemachines/backup.asl.json and restore.asl.json, in their order; both notify too. */
+/** The steps of statemachines/backup.asl.json and restore.asl.json, in their order; both notify too, and a restore in place takes a backup's steps first. */
 export const BACKUP_STEPS = ['plan-backup', 'write-backup-part', 'commit-point', 'verify-point'] as const satisfies readonly FunctionName[];
-export const RESTORE_STEPS = ['archive-log', 'plan-restore', 'create-target', 'restore-part', 'validate-restore', 'report-restore'] as const satisfies readonly FunctionName[];
+export const RESTORE_STEPS = ['archive-log', 'plan-restore', 'create-target', 'restore-part', 'restore-in-place', 'validate-restore', 'report-restore'] as const satisfies readonly FunctionName[];
 
 /** What a service needs to write through the fence; its own table is its own affair. */
 export const FENCED_WRITER: readonly TableGrant[] = [grant('fence', 'own', 'ConditionCheckItem'), grant('region', 'own', 'GetItem')];

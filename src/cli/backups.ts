@@ -21,11 +21,29 @@ export async function backUp(values: Values, by: string, client: BackupClient, w
 
 export async function restore(values: Values, by: string, client: BackupClient, world: World): Promise<ExitStatus> {
   const { at, point, into, region } = values;
+  if (values.undo !== undefined) return undo(values, values.undo, by, client, world);
   if ((at === undefined) === (point === undefined)) throw new UsageError('restore needs either --at TIME or --point CHAIN/POINT');
-  if (into === undefined || into === '') throw new UsageError('restore needs --into TABLE');
+  const isInPlace = values['in-place'] === true;
+  if (isInPlace && into !== undefined) throw new UsageError('restore takes --into TABLE or --in-place, not both: beside the live table, or over it?');
+  if (!isInPlace && (into === undefined || into === '')) throw new UsageError('restore needs --into TABLE, or --in-place for the live table itself');
   const select = readSelection(values);
-  const started = await client.restore({ atMs: at === undefined ? null : parseTime(at), point: point === undefined ? null : parsePoint(point), table: into, select, region, by });
+  const started = await client.restore({
+    atMs: at === undefined ? null : parseTime(at),
+    point: point === undefined ? null : parsePoint(point),
+    table: isInPlace ? null : (into ?? ''),
+    select,
+    region,
+    by,
+  });
   return afterStart(started, values, client, world);
+}
+
+/** It has its moment and its keys from the restore that it takes back. */
+async function undo(values: Values, id: string, by: string, client: BackupClient, world: World): Promise<ExitStatus> {
+  const given = (['at', 'point', 'into', 'in-place', 'key', 'keys', 'prefix', 'from', 'to'] as const).find((name) => values[name] !== undefined);
+  if (given !== undefined) throw new UsageError(`restore --undo takes no --${given}: it goes back to the snapshot of that restore, with the same keys`);
+  if (id === '') throw new UsageError('restore --undo needs the name of a restore in place: its report has it');
+  return afterStart(await client.undo(id, values.region, by), values, client, world);
 }
 
 export async function showPoints(values: Values, client: BackupClient, world: World): Promise<ExitStatus> {

@@ -16,6 +16,8 @@ export const options = {
   at: { type: 'string' },
   point: { type: 'string' },
   into: { type: 'string' },
+  'in-place': { type: 'boolean' },
+  undo: { type: 'string' },
   key: { type: 'string', multiple: true },
   keys: { type: 'string', multiple: true },
   prefix: { type: 'string' },
@@ -34,7 +36,7 @@ export const optionsOf: Readonly<Record<Command, readonly OptionName[]>> = {
   resume: ['reason', 'by'],
   backup: ['type', 'region', 'wait', 'by'],
   points: ['at'],
-  restore: ['at', 'point', 'into', 'key', 'keys', 'prefix', 'from', 'to', 'region', 'wait', 'by'],
+  restore: ['at', 'point', 'into', 'in-place', 'undo', 'key', 'keys', 'prefix', 'from', 'to', 'region', 'wait', 'by'],
 };
 
 export const usage = `holdfast: disaster recovery for a service in several AWS regions
@@ -48,6 +50,8 @@ export const usage = `holdfast: disaster recovery for a service in several AWS r
   holdfast points [--at TIME]                the recovery points, and which moments they cover; what a restore to TIME would take
   holdfast restore --at TIME --into TABLE    the table as it was at TIME, into a new one beside it; or --point CHAIN/POINT
                    [--key K … | --keys a,b | --prefix P | --from A --to B] [--wait]   only these keys; that begin with P; from A on, before B
+  holdfast restore … --in-place              the live table itself, through the fence, after a snapshot; instead of --into
+  holdfast restore --undo RESTORE            the keys of a restore in place as its snapshot has them; RESTORE is the name in its report
   holdfast vault …                           backups of files, in a directory or any S3 store: 'holdfast vault --help' says more
 
   --json          the answer as JSON (with status --watch: one object a line)

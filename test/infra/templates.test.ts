@@ -187,7 +187,7 @@ describe('one name all the way', () => {
     const expected = {
       'holdfast-orders-failover': { steps: FAILOVER_STEPS, more: ['ApprovalTimeoutSeconds'], role: 'FailoverRole' },
       'holdfast-orders-backup': { steps: [...BACKUP_STEPS, 'notify'], more: [], role: 'BackupsBackupRole' },
-      'holdfast-orders-restore': { steps: [...RESTORE_STEPS, 'notify'], more: [], role: 'BackupsRestoreRole' },
+      'holdfast-orders-restore': { steps: [...BACKUP_STEPS, ...RESTORE_STEPS, 'notify'], more: [], role: 'BackupsRestoreRole' },
     };
     const machines = new Map(resourcesOf(template, 'AWS::StepFunctions::StateMachine').map(([, machine]) => [String(machine.Properties['StateMachineName']), machine]));
     expect([...machines.keys()].sort()).toEqual(Object.keys(expected).sort());

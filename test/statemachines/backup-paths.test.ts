@@ -2,7 +2,8 @@
 // handed what its function parses.
 import { describe, expect, it } from 'vitest';
 import { parseActingPlan, parseArchiveRequest, parseBackupRequest, parseCommit, parsePointInput, parseWritePart } from '../../src/core/backup/backup-plan.ts';
-import { parseReport, parseRestoredParts, parseRestorePart, parseRestorePlan, parseRestoreRequest } from '../../src/core/backup/restore-plan.ts';
+import { parseAnyReport, parseInPlacePart } from '../../src/core/backup/in-place.ts';
+import { parseRestoredParts, parseRestorePart, parseRestorePlan, parseRestoreRequest } from '../../src/core/backup/restore-plan.ts';
 import { readFailure } from '../../src/client/runbook-runs.ts';
 import { ScriptedError, type Script, type Walk, walk } from './interpreter.ts';
 import { callsOf, invokedBy, type Machine, readMachine } from './machine.ts';
@@ -57,6 +58,7 @@ const restorePlan = {
   coveredFromMs: 1,
   coveredThroughMs: 9,
 };
+const inPlacePart = { set: 1, removed: 0, unchanged: 3, conflicts: 0, conflictsShown: [], newestAtMs: null, endedAtMs: 9 };
 const restoredPart = { items: 1, removed: 0, bytes: 1, digest, newestAtMs: null };
 
 const GOOD: Readonly<Record<string, unknown>> = {
@@ -68,6 +70,7 @@ const GOOD: Readonly<Record<string, unknown>> = {
   PlanRestore: restorePlan,
   CreateTarget: { table: 'orders-restored' },
   RestorePart: restoredPart,
+  RestoreInPlace: inPlacePart,
   ValidateRestore: { isIdentical: true, digest, validatedAtMs: 9 },
   ReportRestore: { id: '1-a', isIdentical: true },
   Notify: {},
@@ -84,7 +87,8 @@ const PARSERS: Readonly<Record<string, (payload: unknown) => unknown>> = {
   CreateTarget: (payload) => parseRestorePlan('CreateTarget', payload),
   RestorePart: parseRestorePart,
   ValidateRestore: (payload) => parseRestoredParts('ValidateRestore', payload),
-  ReportRestore: parseReport,
+  ReportRestore: parseAnyReport,
+  RestoreInPlace: parseInPlacePart,
   Notify: (payload) =>
     expect(payload).toMatchObject({ group: 'orders', execution: 'run-1', kind: expect.stringMatching(/^(backup|restore)-failed$/), failure: { step: expect.any(String), error: expect.any(String) } }),
 };
@@ -159,10 +163,53 @@ describe('a backup', () => {
   });
 });
 
+const inPlaceSteps = ['PlanBackup', 'WriteBackupPart', 'CommitPoint', 'VerifyPoint', 'RestoreInPlace'];
+
+describe('a restore in place', () => {
+  const inPlaceInput = { ...restoreInput, into: { table: 'orders', inPlace: true } };
+  const inPlacePlan = { ...restorePlan, into: inPlaceInput.into, epoch: 3 };
+  const good = { PlanRestore: inPlacePlan };
+  const snapshotPlan = { ...backupPlan, type: 'snapshot' };
+
+  it('takes a snapshot first, reads it back, and hands it to each part and to the report', async () => {
+    const walked = await walk(restore, inPlaceInput, failing({}, { ...good, PlanBackup: snapshotPlan }));
+    expect(walked.path).toEqual(['ArchiveLog', 'PlanRestore', 'IsInPlace', 'PlanBackup', 'WriteBackupParts', 'CommitPoint', 'VerifyPoint', 'RestoreInPlaceParts', 'ReportRestore', 'Restored']);
+    expect(callsTo(walked, 'PlanRestore')[0]?.payload).toEqual(inPlaceInput);
+    expect(callsTo(walked, 'PlanBackup')[0]?.payload).toEqual({ group: 'orders', type: 'snapshot', by: 'anna' });
+    expect(callsTo(walked, 'CommitPoint')[0]?.payload).toEqual({ plan: snapshotPlan, parts: [part, part] });
+    const snapshot = { ...committed, key: backupPlan.key };
+    expect(callsTo(walked, 'VerifyPoint')[0]?.payload).toEqual({ chain, point: link.point });
+    expect(callsTo(walked, 'RestoreInPlace').map((call) => call.payload)).toEqual(restorePlan.shards.map((shard) => ({ plan: inPlacePlan, snapshot, shard })));
+    expect(callsTo(walked, 'ReportRestore')[0]?.payload).toEqual({ plan: inPlacePlan, parts: [inPlacePart, inPlacePart], validation: null, snapshot });
+    expect(walked.output).toEqual(GOOD['ReportRestore']);
+  });
+
+  it.each(inPlaceSteps.flatMap((step) => ['SupersededError', 'DamagedError', 'TooFewSitesError', 'Lambda.Unknown'].map((error) => [step, error] as const)))(
+    'whose %s fails with %s needs a person, and goes no further',
+    async (step, error) => {
+      const walked = await walk(restore, inPlaceInput, failing({ [step]: error }, good));
+      expect(walked.path.slice(-2)).toEqual(['NotifyRestoreFailed', 'NeedsOperator']);
+      const at = ['WriteBackupPart', 'RestoreInPlace'].includes(step) ? `${step}s`.replace('Places', 'PlaceParts') : step;
+      expect(readFailure('NeedsOperator', String(walked.cause))).toMatchObject({ step: at, error });
+      expect(callsTo(walked, 'ReportRestore')).toEqual([]);
+      if (step !== 'RestoreInPlace') expect(callsTo(walked, 'RestoreInPlace')).toEqual([]);
+      if (error === 'SupersededError') expect(callsTo(walked, step)).toHaveLength(1);
+    },
+  );
+
+  it('goes on where the lease only waited for its renewal', async () => {
+    const slow: Script = (name, payload, call) => {
+      if (name === 'RestoreInPlace' && call < 2) throw new ScriptedError('FenceClosedError');
+      return failing({}, good)(name, payload, call);
+    };
+    expect((await walk(restore, inPlaceInput, slow)).end).toBe('Restored');
+  });
+});
+
 describe('a restore', () => {
   it('goes the straight way when all is well, and ends with its report', async () => {
     const walked = await walk(restore, restoreInput, failing({}));
-    expect(walked.path).toEqual(['ArchiveLog', 'PlanRestore', 'CreateTarget', 'RestoreParts', 'ValidateRestore', 'ReportRestore', 'Restored']);
+    expect(walked.path).toEqual(['ArchiveLog', 'PlanRestore', 'IsInPlace', 'CreateTarget', 'RestoreParts', 'ValidateRestore', 'ReportRestore', 'Restored']);
     expect(callsTo(walked, 'PlanRestore')[0]?.payload).toEqual(restoreInput);
     expect(callsTo(walked, 'RestorePart').map((call) => call.payload['shard'])).toEqual(restorePlan.shards);
     expect(walked.output).toEqual(GOOD['ReportRestore']);
@@ -200,7 +247,7 @@ describe('a restore', () => {
 
   it.each(
     stepsOf(restore)
-      .filter((step) => step !== 'ArchiveLog')
+      .filter((step) => step !== 'ArchiveLog' && !inPlaceSteps.includes(step))
       .flatMap((step) => ['DamagedError', 'KeyUnavailableError', 'TooFewSitesError', 'NotIdenticalError', 'Lambda.Unknown'].map((error) => [step, error] as const)),
   )('whose %s fails with %s needs a person, and tells one', async (step, error) => {
     const walked = await walk(restore, restoreInput, failing({ [step]: error }));
