@@ -76,9 +76,12 @@ async function played(before: readonly (readonly [number, number | null])[], aft
   for (const [key, value] of before) await write(world, `k${key}`, value, 1);
   const atMs = second(world);
   const then = numbers(world);
+  // The first of them in the old epoch: what they leave carries it until it is written again.
+  const half = Math.ceil(after.length / 2);
+  for (const [key, value] of after.slice(0, half)) await write(world, `k${key}`, value, 1);
   world.clock.advance(1000);
   await world.region(east).open(2, west);
-  for (const [key, value] of after) await write(world, `k${key}`, value, 2);
+  for (const [key, value] of after.slice(half)) await write(world, `k${key}`, value, 2);
   await world.region(east).flush();
   world.clock.advance(logSettleMs * 2);
   await world.archive(east);
