@@ -127,6 +127,17 @@ describe('policies', () => {
   });
 });
 
+it('the live table is written by the log and by a restore in place only, and put by the log only', () => {
+  const may = (action: string) =>
+    Object.entries(FUNCTIONS)
+      .filter(([, { tables }]) => tables.some((grant) => grant.table === 'data' && grant.may.some((each) => each === action)))
+      .map(([name]) => name);
+  expect(may('UpdateItem')).toEqual(['synchronise', 'apply-log', 'restore-in-place']);
+  expect(may('DeleteItem')).toEqual(['synchronise', 'apply-log', 'restore-in-place']);
+  expect(may('PutItem')).toEqual(['synchronise', 'apply-log']);
+  expect(FUNCTIONS['restore-in-place']).not.toHaveProperty('targets');
+});
+
 describe('what holds data', () => {
   // A changed logical id would give CloudFormation an empty table, and an acceptor that forgot (H3). Change none.
   const PINNED = { HoldfastTablesRegister09B6630D: 'holdfast-orders-register-1', HoldfastTablesRegion74F28EAD: 'holdfast-orders-region', HoldfastTablesLogE4136492: 'holdfast-orders-log' };
