@@ -4,12 +4,12 @@ import { readEnvironment } from '../src/config/environment.ts';
 import { parseRestoreRequest } from '../src/core/backup/restore-plan.ts';
 import { parseTestRequest } from '../src/core/backup/restore-test.ts';
 import { TablePoints } from '../src/operations/backup-facts.ts';
-import { planRestore } from '../src/operations/restore-plan.ts';
+import { planAnyRestore } from '../src/operations/restore-in-place.ts';
 import { planRestoreTest, type PlannedTest } from '../src/operations/restore-test.ts';
 
 export async function handler(event: unknown): Promise<PlannedTest> {
   const test = parseTestRequest(event);
-  return test === null ? { isTurn: true, ...(await planRestore(ports, points, parseRestoreRequest(event))) } : planRestoreTest(ports, points, test);
+  return test === null ? { isTurn: true, ...(await planAnyRestore(ports, points, parseRestoreRequest(event))) } : planRestoreTest(ports, points, test);
 }
 
 const ports = connectBackup(readEnvironment());

@@ -33,7 +33,7 @@ export class BackupRunbooks extends Construct {
     const runbook = (runbookId: string, name: string, comment: string, steps: readonly [FunctionName, IFunction][]) =>
       addRunbook(new Construct(this, runbookId), { group: config.group, name, comment, steps: { ...Object.fromEntries(steps), notify } });
     const backup = runbook('Backup', 'backup', "A recovery point of the group's table", backupSteps);
-    const restore = runbook('Restore', 'restore', "A restore of the group's table into one beside it", restoreSteps);
+    const restore = runbook('Restore', 'restore', "A restore of the group's table into one beside it, or in place", [...backupSteps, ...restoreSteps]);
     const archive = restoreSteps.find(([name]) => name === 'archive-log')?.[1];
     if (archive === undefined) throw new Error("RESTORE_STEPS has no 'archive-log'");
 

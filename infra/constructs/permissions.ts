@@ -183,6 +183,14 @@ export const FUNCTIONS = {
     targets: ['CreateTable', 'DescribeTable', 'Scan'],
   },
   'restore-part': { does: 'The keys of one shard, as they were at the moment', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1769, tables: [], vault: READS_POINTS, targets: ['BatchWriteItem'] },
+  'restore-in-place': {
+    does: 'The keys of one shard of the live table, as they were at the moment, through the fence',
+    in: CANDIDATES,
+    timeoutSeconds: 900,
+    memoryMb: 3008,
+    tables: [grant('region', 'own', 'GetItem'), grant('fence', 'own', 'ConditionCheckItem'), grant('data', 'own', 'GetItem', 'UpdateItem', 'DeleteItem')],
+    vault: READS_POINTS,
+  },
   'validate-restore': { does: 'Reads the target back and compares it with the vault', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1024, tables: [], targets: ['Scan', 'DescribeTable'] },
   'report-restore': { does: 'Writes down what a restore measured', in: CANDIDATES, timeoutSeconds: 30, memoryMb: 256, tables: [grant('region', 'own', 'UpdateItem')] },
   'drop-target': {
@@ -243,13 +251,14 @@ export const FAILOVER_STEPS = [
   'notify',
 ] as const satisfies readonly FunctionName[];
 
-/** The steps of statemachines/backup.asl.json and restore.asl.json, in their order; both notify too. */
+/** The steps of statemachines/backup.asl.json and restore.asl.json, in their order; both notify too, and a restore in place takes a backup's steps first. */
 export const BACKUP_STEPS = ['plan-backup', 'write-backup-part', 'commit-point', 'verify-point'] as const satisfies readonly FunctionName[];
 export const RESTORE_STEPS = [
   'archive-log',
   'plan-restore',
   'create-target',
   'restore-part',
+  'restore-in-place',
   'validate-restore',
   'report-restore',
   'drop-target',

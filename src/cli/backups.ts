@@ -3,10 +3,10 @@ import { BackupClient, type StartedRun } from '../client/backup-client.ts';
 import { describe } from '../client/region-status.ts';
 import type { RunState } from '../client/runbook-runs.ts';
 import { backupTypes } from '../core/backup/backup-plan.ts';
-import { everything } from '../core/backup/selection.ts';
 import { manifestName } from '../core/vault/object-names.ts';
 import type { PointName } from '../core/vault/recovery-point.ts';
 import { renderPoints, renderRun } from './render-backups.ts';
+import { readSelection } from './restore-selection.ts';
 import { UsageError, type ExitStatus, type Values, type World } from './world.ts';
 
 const followIntervalMs = 1000;
@@ -20,20 +20,35 @@ export async function backUp(values: Values, by: string, client: BackupClient, w
 }
 
 export async function restore(values: Values, by: string, client: BackupClient, world: World): Promise<ExitStatus> {
-  const { at, point, into, keys, prefix, region } = values;
+  const { at, point, into, region } = values;
   if (values.test === true) {
-    const other = (['at', 'point', 'into', 'keys', 'prefix'] as const).find((option) => values[option] !== undefined);
+    const other = (['at', 'point', 'into', 'in-place', 'undo', 'key', 'keys', 'prefix', 'from', 'to'] as const).find((option) => values[option] !== undefined);
     if (other !== undefined) throw new UsageError(`--test draws what it restores: leave --${other} out`);
     return afterStart(await client.restoreTest({ region, by }), { ...values, wait: true }, client, world);
   }
+  if (values.undo !== undefined) return undo(values, values.undo, by, client, world);
   if ((at === undefined) === (point === undefined)) throw new UsageError('restore needs either --at TIME or --point CHAIN/POINT');
-  if (into === undefined || into === '') throw new UsageError('restore needs --into TABLE');
-  const wanted = keys?.flatMap((list) => list.split(',')).filter((key) => key !== '');
-  if (wanted?.length === 0) throw new UsageError('--keys names no key: give them like --keys a,b');
-  if (prefix === '') throw new UsageError('--prefix is empty: leave it out to restore every key');
-  const select = { ...everything, keys: wanted ?? null, prefix: prefix ?? null };
-  const started = await client.restore({ atMs: at === undefined ? null : parseTime(at), point: point === undefined ? null : parsePoint(point), table: into, select, region, by });
+  const isInPlace = values['in-place'] === true;
+  if (isInPlace && into !== undefined) throw new UsageError('restore takes --into TABLE or --in-place, not both: beside the live table, or over it?');
+  if (!isInPlace && (into === undefined || into === '')) throw new UsageError('restore needs --into TABLE, or --in-place for the live table itself');
+  const select = readSelection(values);
+  const started = await client.restore({
+    atMs: at === undefined ? null : parseTime(at),
+    point: point === undefined ? null : parsePoint(point),
+    table: isInPlace ? null : (into ?? ''),
+    select,
+    region,
+    by,
+  });
   return afterStart(started, values, client, world);
+}
+
+/** It has its moment and its keys from the restore that it takes back. */
+async function undo(values: Values, id: string, by: string, client: BackupClient, world: World): Promise<ExitStatus> {
+  const given = (['at', 'point', 'into', 'in-place', 'key', 'keys', 'prefix', 'from', 'to'] as const).find((name) => values[name] !== undefined);
+  if (given !== undefined) throw new UsageError(`restore --undo takes no --${given}: it goes back to the snapshot of that restore, with the same keys`);
+  if (id === '') throw new UsageError('restore --undo needs the name of a restore in place: its report has it');
+  return afterStart(await client.undo(id, values.region, by), values, client, world);
 }
 
 export async function showPoints(values: Values, client: BackupClient, world: World): Promise<ExitStatus> {

@@ -66,9 +66,9 @@ export function renderRun({ machine, name, region }: StartedRun, output: unknown
 
 function renderReport(report: unknown): string {
   const issues = fieldOf(report, 'issues');
+  const inPlace = fieldOf(report, 'inPlace');
   const lines = [
-    `  restored ${moment(report, 'atMs')} into ${text(report, 'table')}: ${text(report, 'items')} items, ${size(report, 'bytes')} (${text(report, 'selected')})`,
-    `  ${fieldOf(report, 'isIdentical') === true ? 'IDENTICAL to what the vault holds' : 'NOT IDENTICAL to what the vault holds'}, sum ${text(report, 'sum')}`,
+    ...(inPlace === undefined ? besideLines(report) : inPlaceLines(report, inPlace)),
     `  RTO ${span(report, 'rtoMs')} (planned → compared), RPO at most ${span(report, 'rpoMs')} (newest record restored → moment asked for)`,
     ...(Array.isArray(issues) ? issues : []).flatMap((issue: unknown) => [`  ${text(issue, 'severity').toUpperCase()}: ${text(issue, 'what')} ${text(issue, 'impact')} ${text(issue, 'remedy')}`]),
   ];
@@ -86,6 +86,23 @@ function renderTest(summary: unknown): string {
     `  evidence ${typeof evidence === 'string' ? `${evidence}, locked, in ${Array.isArray(sites) ? sites.map(String).join(', ') : 'unknown sites'}` : 'not kept'}`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function besideLines(report: unknown): string[] {
+  return [
+    `  restored ${moment(report, 'atMs')} into ${text(report, 'table')}: ${text(report, 'items')} items, ${size(report, 'bytes')} (${text(report, 'selected')})`,
+    `  ${fieldOf(report, 'isIdentical') === true ? 'IDENTICAL to what the vault holds' : 'NOT IDENTICAL to what the vault holds'}, sum ${text(report, 'sum')}`,
+  ];
+}
+
+function inPlaceLines(report: unknown, inPlace: unknown): string[] {
+  const [snapshot, shown] = [fieldOf(inPlace, 'snapshot'), fieldOf(inPlace, 'conflictsShown')];
+  return [
+    `  restored ${moment(report, 'atMs')} in place in ${text(report, 'table')} (${text(report, 'selected')}): ${text(inPlace, 'set')} set, ${text(report, 'removed')} removed, ${text(inPlace, 'unchanged')} as they were`,
+    `  ${text(inPlace, 'conflicts')} in conflict, left as the service wrote them`,
+    ...(Array.isArray(shown) ? shown : []).map((conflict: unknown) => `    ${text(conflict, 'key')}: ${text(conflict, 'because')}`),
+    `  snapshot ${text(snapshot, 'chain')}/${text(snapshot, 'point')}; undo: holdfast restore --undo ${text(report, 'id')}`,
+  ];
 }
 
 function text(from: unknown, name: string): string {

@@ -16,8 +16,12 @@ export const options = {
   at: { type: 'string' },
   point: { type: 'string' },
   into: { type: 'string' },
+  'in-place': { type: 'boolean' },
+  undo: { type: 'string' },
+  key: { type: 'string', multiple: true },
   keys: { type: 'string', multiple: true },
   prefix: { type: 'string' },
+  from: { type: 'string' },
   test: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -33,7 +37,7 @@ export const optionsOf: Readonly<Record<Command, readonly OptionName[]>> = {
   resume: ['reason', 'by'],
   backup: ['type', 'region', 'wait', 'by'],
   points: ['at'],
-  restore: ['at', 'point', 'into', 'keys', 'prefix', 'test', 'region', 'wait', 'by'],
+  restore: ['at', 'point', 'into', 'in-place', 'undo', 'key', 'keys', 'prefix', 'from', 'to', 'test', 'region', 'wait', 'by'],
 };
 
 export const usage = `holdfast: disaster recovery for a service in several AWS regions
@@ -46,7 +50,9 @@ export const usage = `holdfast: disaster recovery for a service in several AWS r
   holdfast backup [--type TYPE] [--wait]     a recovery point of the group's table: full, incremental (the default), differential or snapshot
   holdfast points [--at TIME]                the recovery points, and which moments they cover; what a restore to TIME would take
   holdfast restore --at TIME --into TABLE    the table as it was at TIME, into a new one beside it; or --point CHAIN/POINT
-                   [--keys a,b] [--prefix p] [--wait]   only these keys, only keys that begin so
+                   [--key K … | --keys a,b | --prefix P | --from A --to B] [--wait]   only these keys; that begin with P; from A on, before B
+  holdfast restore … --in-place              the live table itself, through the fence, after a snapshot; instead of --into
+  holdfast restore --undo RESTORE            the keys of a restore in place as its snapshot has them; RESTORE is the name in its report
   holdfast restore --test                    a restore test now: a moment drawn, restored beside the table, compared, dropped, and evidence kept
   holdfast vault …                           backups of files, in a directory or any S3 store: 'holdfast vault --help' says more
 

@@ -1,6 +1,7 @@
 // Backups, recovery points and restores as functions: what `npx holdfast backup`, `points` and `restore` do.
 import { parseBackupRequest, bySchedule, type BackupType } from '../core/backup/backup-plan.ts';
-import { archiveKey, parseArchiveRow, parseCutRow } from '../core/backup/backup-rows.ts';
+import { archiveKey, parseArchiveRow, parseCutRow, restoreKey } from '../core/backup/backup-rows.ts';
+import { undoOf } from '../core/backup/in-place-report.ts';
 import { parseRestoreRequest, targetPrefix, type RestorePlan } from '../core/backup/restore-plan.ts';
 import { parseTestRequest, whyNotTestTarget } from '../core/backup/restore-test.ts';
 import { everything, type Selection } from '../core/backup/selection.ts';
@@ -26,7 +27,8 @@ export type RestoreWish = {
   /** Exactly one of the two. */
   readonly atMs: number | null;
   readonly point: PointName | null;
-  readonly table: string;
+  /** null: in place, over the live table. */
+  readonly table: string | null;
   readonly select: Selection;
   readonly region: string | undefined;
   readonly by: string;
@@ -66,11 +68,12 @@ export class BackupClient {
   async restore({ atMs, point, table, select, region, by }: RestoreWish): Promise<StartedRun> {
     const { config } = this.#connection;
     const prefix = targetPrefix(config.tables.data);
-    if (!table.startsWith(prefix))
+    if (table !== null && !table.startsWith(prefix))
       throw new RefusedError(`A restore fills a table named ${prefix}…, like ${prefix}-1, and '${table}' is not: the functions of Holdfast may write no other table. Nothing was started.`);
-    const refusal = whyNotTestTarget(table, config.tables.data, null);
+    const refusal = table === null ? null : whyNotTestTarget(table, config.tables.data, null);
     if (refusal !== null) throw new RefusedError(`The restore into ${table} was refused: ${refusal}. Nothing was started.`);
-    const input = { group: config.group, at: atMs, point, into: { table }, select, by };
+    const into = table === null ? { table: config.tables.data, inPlace: true } : { table };
+    const input = { group: config.group, at: atMs, point, into, select, by };
     parseRestoreRequest(input);
     return this.#start('restore', 'restore', await this.#chosen(region), input);
   }
@@ -83,6 +86,19 @@ export class BackupClient {
     parseTestRequest({ ...input, execution: 'not named yet', startedAtMs: 0 });
     const regions = candidatesOf(config);
     return this.#start('restore', 'restore-test', await this.#chosen(region ?? regions[Number.parseInt(digest(chance.id()).slice(0, 8), 16) % regions.length]), input);
+  }
+
+  /** A restore in place to the snapshot that an earlier one took first, of the same keys, in the region that is open now. @throws RefusedError */
+  async undo(id: string, region: string | undefined, by: string): Promise<StartedRun> {
+    const silent: { region: string; because: string }[] = [];
+    const found = await this.#eachCandidate(silent, async ({ rows }) => [await rows.get(restoreKey(id))].filter((row) => row !== undefined));
+    const undo = found.map(undoOf).find((each) => each !== null);
+    if (undo === undefined || undo === null) {
+      const unread = silent.length === 0 ? '' : `; not read: ${silent.map((s) => `${s.region} (${s.because})`).join(', ')}`;
+      const because = found.length === 0 ? `No region knows a restore ${id}${unread}` : `The restore ${id} was not in place, or did not come to its report`;
+      throw new RefusedError(`${because}. 'holdfast points' lists snapshots, and 'holdfast restore --point CHAIN/POINT --in-place' goes back to one. Nothing was started.`);
+    }
+    return this.restore({ atMs: null, point: undo.snapshot, table: null, select: undo.select, region, by });
   }
 
   async look({ machine, name, region }: StartedRun): Promise<RunState> {

@@ -5,6 +5,7 @@ import { parseArchiveRow, parseCutRow, archiveKey } from '../core/backup/backup-
 import { InvalidConfigError } from '../core/errors.ts';
 import { candidatesOf } from '../core/policy.ts';
 import { createBulkDynamoDb, DynamoDbTableStore } from '../drivers/aws/dynamodb-backup-table.ts';
+import { DynamoDbLiveTable } from '../drivers/aws/dynamodb-live-table.ts';
 import { DynamoDbLogStore } from '../drivers/aws/dynamodb-log-store.ts';
 import { createKms } from '../drivers/aws/kms-client.ts';
 import { KmsKeyWrap } from '../drivers/aws/kms-key-wrap.ts';
@@ -13,6 +14,7 @@ import { S3Site } from '../drivers/aws/s3-site.ts';
 import { sha256, sha256Bytes, systemClock, systemRandom } from '../drivers/aws/system-environment.ts';
 import { sourceNameOf, type BackupPorts, type BackupSettings } from '../operations/backup-ports.ts';
 import type { RetentionPorts } from '../operations/keep-retention.ts';
+import type { InPlacePorts } from '../operations/restore-in-place.ts';
 import { SiteSet } from '../vault/site-set.ts';
 import { dynamoDbOf, rowStoreOf } from './connect.ts';
 import { DynamoDbRowList } from './dynamodb-row-list.ts';
@@ -129,6 +131,14 @@ export function connectBackup(environment: Environment): BackupPorts {
     },
     random: systemRandom,
   };
+}
+
+/** With the live table, for the one function that may write it. */
+export function connectInPlace(environment: Environment): BackupPorts & InPlacePorts {
+  const { region, config } = environment;
+  const { data, fence } = config.tables;
+  const live = new DynamoDbLiveTable(region, dynamoDbOf(region, environment), { data, fence, dataKey: config.dataKey, fenceShards: config.fenceShards });
+  return { ...connectBackup(environment), live };
 }
 
 /** What every region says that answers. A lost region holds nothing up; the own one must answer. */

@@ -18,17 +18,30 @@ import { addLine, TableSource } from './backup-table-source.ts';
 const linesPerPiece = 200;
 
 export async function restorePart(ports: BackupPorts, points: TablePoints, plan: RestorePlan, shard: number): Promise<RestoredPart> {
+  const state = await stateOfShard(points, plan, shard);
+  const sum = new ContentSum();
+  const source = new TableSource({ ...ports, settings: { ...ports.settings, keyName: plan.keyName } });
+  const written = await source.writeBack(plan.into, once(pieces(state.lines(), (line) => addLine(sum, line, ports.sha256))));
+  const digest = sum.toJSON();
+  return { items: written.items, removed: state.counts.removed, bytes: digest.bytes, digest, newestAtMs: state.newestAtMs };
+}
+
+/** `counts` are whole once `lines` was read to its end. */
+export type ShardState = { readonly lines: () => AsyncIterable<string>; readonly counts: { readonly removed: number }; readonly newestAtMs: number | null };
+
+/** Whether a key is selected and of this shard. */
+export function keysOf(plan: RestorePlan, shard: number): (key: string) => boolean {
   const isWanted = selector(plan.select);
-  const isMine = (key: string) => shardOf(key, plan.shards.length) === shard && isWanted(key);
+  return (key) => shardOf(key, plan.shards.length) === shard && isWanted(key);
+}
+
+export async function stateOfShard(points: TablePoints, plan: RestorePlan, shard: number): Promise<ShardState> {
+  const isMine = keysOf(plan, shard);
   const base = await open(points, plan, plan.base);
   const newest = await newestRecords(points, plan, base.body.positions ?? {}, isMine);
-  const sum = new ContentSum();
   const counts = { removed: 0 };
-  const source = new TableSource({ ...ports, settings: { ...ports.settings, keyName: plan.keyName } });
-  const written = await source.writeBack(plan.into, once(state(base, newest, plan, isMine, counts, (line) => addLine(sum, line, ports.sha256))));
   const times = [...newest.values()].map((record) => record.atMs);
-  const digest = sum.toJSON();
-  return { items: written.items, removed: counts.removed, bytes: digest.bytes, digest, newestAtMs: times.length === 0 ? null : times.reduce((a, b) => Math.max(a, b)) };
+  return { lines: () => linesAt(base, newest, plan, isMine, counts), counts, newestAtMs: times.length === 0 ? null : times.reduce((a, b) => Math.max(a, b)) };
 }
 
 /** @throws DamagedError when the vault gives another point than the one that was planned. */
@@ -78,8 +91,7 @@ function requireRead(plan: RestorePlan, point: string, read: LogPositions, posit
 type Newest = ReadonlyMap<string, ArchivedRecord>;
 
 /** The shard's state as lines: first what stands as it was scanned, then what the log made of the rest. */
-async function* state(base: OpenPoint, newest: Newest, plan: RestorePlan, isMine: (key: string) => boolean, counts: { removed: number }, onLine: (line: string) => void): AsyncIterable<Uint8Array> {
-  let lines: string[] = [];
+async function* linesAt(base: OpenPoint, newest: Newest, plan: RestorePlan, isMine: (key: string) => boolean, counts: { removed: number }): AsyncIterable<string> {
   for await (const entry of base.entries()) {
     if (parseEntryName(entry.meta.n).kind !== 'items') throw new DamagedError(`The full backup ${plan.base.point} holds more than items: it is of a newer version. Nothing of it was restored.`);
     for await (const line of linesOf(base.content(entry))) {
@@ -88,16 +100,15 @@ async function* state(base: OpenPoint, newest: Newest, plan: RestorePlan, isMine
       const record = newest.get(key);
       if (record?.image === null) counts.removed += 1;
       if (record !== undefined) continue;
-      onLine(line);
-      lines.push(line);
-      if (lines.length < linesPerPiece) continue;
-      yield bytesOf(lines);
-      lines = [];
+      yield line;
     }
   }
-  for (const record of newest.values()) {
-    if (record.image === null) continue;
-    const line = itemLine(record.image);
+  for (const record of newest.values()) if (record.image !== null) yield itemLine(record.image);
+}
+
+async function* pieces(from: AsyncIterable<string>, onLine: (line: string) => void): AsyncIterable<Uint8Array> {
+  let lines: string[] = [];
+  for await (const line of from) {
     onLine(line);
     lines.push(line);
     if (lines.length < linesPerPiece) continue;

@@ -19,10 +19,16 @@ type Chosen = Omit<Path, 'kind'> & { readonly atMs: number; readonly isExact: bo
 /** `clock`: only to say when it was planned. */
 export type PlanningPorts = Pick<BackupPorts, 'settings' | 'digest' | 'cuts' | 'quiet'> & { readonly clock: Pick<BackupPorts['clock'], 'nowMs'> };
 
-export async function planRestore(ports: PlanningPorts, points: TablePoints, request: RestoreRequest, draw: TestDraw | null = null): Promise<RestorePlan> {
+/** @param as what it is beside a restore into another table: in place, judged by restore-in-place.ts, in that epoch; or a test, drawn by restore-test.ts */
+export async function planRestore(
+  ports: PlanningPorts,
+  points: TablePoints,
+  request: RestoreRequest,
+  { epoch = null, draw = null }: { readonly epoch?: number | null; readonly draw?: TestDraw | null } = {},
+): Promise<RestorePlan> {
   const { settings, clock } = ports;
   if (request.group !== settings.group) throw new RefusedError(`A restore of group ${request.group} was started in a region of group ${settings.group}: start it there. Nothing was done.`);
-  const refusal = whyNotInto(request.into.table, settings.table) ?? whyNotTestTarget(request.into.table, settings.table, draw);
+  const refusal = epoch === null ? (whyNotInto(request.into.table, settings.table) ?? whyNotTestTarget(request.into.table, settings.table, draw)) : null;
   if (refusal !== null) throw new RefusedError(`The restore into ${request.into.table} was refused: ${refusal}. Nothing was changed.`);
   const startedAtMs = Math.round(clock.nowMs());
   const [quiet, cuts] = await Promise.all([ports.quiet(), ports.cuts()]);
@@ -47,6 +53,7 @@ export async function planRestore(ports: PlanningPorts, points: TablePoints, req
     cuts: chosen.cuts,
     shards: Array.from({ length: shards }, (_, id) => ({ id })),
     into: request.into,
+    epoch,
     select: request.select,
     startedAtMs,
     coveredFromMs: chosen.coveredFromMs,

@@ -57,7 +57,12 @@ export async function planRestoreTest(ports: PlanningPorts & Pick<BackupPorts, '
     const { execution, startedAtMs } = request;
     const test: TestDraw = { id, execution, startedAtMs, seed, seconds: secondsIn(spans), skipped: [...skipped], uncovered, newestMs, rpoMs: Math.max(0, begunAtMs - newestMs) };
     try {
-      const plan = await planRestore(ports, points, { group: settings.group, atMs, point: null, into: { table: testTargetOf(settings.table, id) }, select: everything, by: request.by }, test);
+      const plan = await planRestore(
+        ports,
+        points,
+        { group: settings.group, atMs, point: null, into: { table: testTargetOf(settings.table, id) }, select: everything, by: request.by },
+        { draw: test },
+      );
       // From before the draw, which has opened the points already: a restore that a person asks for opens them too.
       return { isTurn: true, ...plan, startedAtMs: begunAtMs };
     } catch (error) {

@@ -5,6 +5,7 @@ import { parseBackupRequest } from '../../src/core/backup/backup-plan.ts';
 import { parseRestoreRequest } from '../../src/core/backup/restore-plan.ts';
 import { parseTestRequest } from '../../src/core/backup/restore-test.ts';
 import { RefusedError } from '../../src/core/errors.ts';
+import { restoreKey } from '../../src/core/backup/backup-rows.ts';
 import { leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { holdfast } from './command-line.ts';
 import { memoryGroup, nowMs, type Group } from './group-fixture.ts';
@@ -173,12 +174,23 @@ describe('--wait', () => {
   });
 });
 
+it('prints what a restore in place did, and how to take it back', async () => {
+  const group = await open('us-east-1');
+  const inPlace = { epoch: 2, snapshot: { chain: 'c', point: 'p' }, set: 4, unchanged: 5, conflicts: 1, conflictsShown: [{ key: 'k7', because: 'the service wrote it' }] };
+  const report = { id: '1-a', table: 'orders', atMs: nowMs, items: 9, removed: 2, selected: 'everything', isIdentical: false, rtoMs: 2345, rpoMs: 0, issues: [], inPlace };
+  group.of('us-east-1').looks = [{ kind: 'succeeded', output: report, ...ended }];
+  const { out } = await holdfast(group, ['restore', '--at', '2027-01-15T08:00:00Z', '--in-place', '--wait']);
+  expect(out).toContain(
+    'in place in orders (everything): 4 set, 2 removed, 5 as they were\n  1 in conflict, left as the service wrote them\n    k7: the service wrote it\n  snapshot c/p; undo: holdfast restore --undo 1-a\n  RTO 2.3 s',
+  );
+});
+
 describe('holdfast restore', () => {
   const chainPoint = 'orders.20270115T000000Z.0000000a/20270115T000000000Z-full-000000000000000b';
 
   it('starts the machine with what its first step parses', async () => {
     const group = await open('us-east-1');
-    await holdfast(group, ['restore', '--at', '2027-01-15T07:59:37+00:00', '--into', 'orders-restored-1', '--keys', 'a,b', '--keys', 'c', '--prefix', 'x']);
+    await holdfast(group, ['restore', '--at', '2027-01-15T07:59:37+00:00', '--into', 'orders-restored-1', '--keys', 'a,b', '--keys', 'c', '--key', 'd,e', '--key', 'a']);
     await holdfast(group, ['restore', '--point', chainPoint, '--into', 'orders-restored-2', '--region', 'us-west-2']);
     const [first, second] = startedIn(group);
     expect(first).toMatchObject({ region: 'us-east-1', machine: 'restore', name: expect.stringMatching(/^restore-20270115T080000Z-/) });
@@ -187,7 +199,7 @@ describe('holdfast restore', () => {
       atMs: nowMs - 23_000,
       point: null,
       into: { table: 'orders-restored-1' },
-      select: { keys: ['a', 'b', 'c'], prefix: 'x', from: null, to: null },
+      select: { keys: ['d,e', 'a', 'b', 'c'], prefix: null, from: null, to: null },
       by: 'ada',
     });
     const [chain, point] = chainPoint.split('/');
@@ -195,12 +207,56 @@ describe('holdfast restore', () => {
     expect(parseRestoreRequest(second?.input)).toMatchObject({ atMs: null, point: { chain, point }, select: { keys: null, prefix: null } });
   });
 
+  it.each([
+    [['--prefix', 'a'], { prefix: 'a' }],
+    [['--from', 'a'], { from: 'a' }],
+    [['--to', 'b'], { to: 'b' }],
+    [['--from', 'a', '--to', 'b'], { from: 'a', to: 'b' }],
+    [[], {}],
+    [Array.from({ length: 1000 }, (_, i) => ['--key', `k${i}`]).flat(), { keys: Array.from({ length: 1000 }, (_, i) => `k${i}`) }],
+  ])('selects what %j say', async (args, select) => {
+    const group = await open('us-east-1');
+    await holdfast(group, ['restore', '--point', chainPoint, '--into', 'orders-restored-1', ...args]);
+    expect(startedIn(group).map((s) => parseRestoreRequest(s.input).select)).toEqual([{ keys: null, prefix: null, from: null, to: null, ...select }]);
+  });
+
+  it('starts one in place, and undoes one with its own keys to its own snapshot', async () => {
+    const group = await open('us-west-2');
+    const [chain = '', point = ''] = chainPoint.split('/');
+    const select = { keys: null, prefix: 'order-', from: null, to: null };
+    await holdfast(group, ['restore', '--at', '2027-01-15T07:59:37Z', '--in-place', '--prefix', 'order-']);
+    await group.put('us-east-1', restoreKey('1-a'), { report: JSON.stringify({ id: '1-a', inPlace: { snapshot: { chain, point }, select } }) });
+    await holdfast(group, ['restore', '--undo', '1-a', '--by', 'bo']);
+    const [restored, undone] = startedIn(group);
+    expect([restored?.region, undone?.region]).toEqual(['us-west-2', 'us-west-2']);
+    const inPlace = { group: 'orders', into: { table: 'orders', inPlace: true }, select };
+    expect(parseRestoreRequest(restored?.input)).toEqual({ ...inPlace, atMs: nowMs - 23_000, point: null, by: 'ada' });
+    expect(parseRestoreRequest(undone?.input)).toEqual({ ...inPlace, atMs: null, point: { chain, point }, by: 'bo' });
+  });
+
+  it.each([[{ table: 'orders-restored-1', begunAtMs: 1 }], [{ report: '{"id":"1-a"}' }], [{ report: '{' }], [{ report: '{"inPlace":{"snapshot":{"chain":"c"},"select":{}}}' }]])(
+    'refuses to undo what was not in place: %j',
+    async (row) => {
+      const group = await open('us-west-2');
+      await group.put('us-west-2', restoreKey('1-a'), row);
+      expect(await holdfast(group, ['restore', '--undo', '1-a'])).toMatchObject({ exit: 1, err: expect.stringMatching(/1-a was not in place, or did not come to its report\. .*Nothing was started/) });
+      expect(startedIn(group)).toEqual([]);
+    },
+  );
+
   const at = ['--at', '2027-01-15T08:00:00Z'];
   const into = ['--into', 'orders-restored-1'];
   it.each<[readonly string[], number, RegExp]>([
     [into, 2, /needs either --at TIME or --point/],
     [[...into, ...at, '--point', chainPoint], 2, /needs either --at TIME or --point/],
-    [at, 2, /needs --into TABLE/],
+    [at, 2, /needs --into TABLE, or --in-place/],
+    [[...at, ...into, '--in-place'], 2, /--into TABLE or --in-place, not both/],
+    [['--in-place'], 2, /needs either --at TIME or --point/],
+    [['--undo', ''], 2, /needs the name of a restore in place/],
+    [['--undo', '1-a', ...at], 2, /--undo takes no --at/],
+    [['--undo', '1-a', '--key', 'a'], 2, /--undo takes no --key/],
+    [['--undo', '1-a', '--in-place'], 2, /--undo takes no --in-place/],
+    [['--undo', '1-a'], 1, /No region knows a restore 1-a\. .*Nothing was started/],
     [[...into, '--at', '2027-01-15T08:00:00'], 2, /--at 2027-01-15T08:00:00 is no moment: write it with its zone/],
     [[...into, '--at', '2027-13-15T08:00:00Z'], 2, /is no moment/],
     [[...into, '--at', '1969-12-31T23:59:59Z'], 2, /is no moment/],
@@ -209,6 +265,15 @@ describe('holdfast restore', () => {
     [[...into, '--point', `${chainPoint}/x`], 2, /is no name of a point/],
     [[...into, ...at, '--keys', ','], 2, /--keys names no key/],
     [[...into, ...at, '--prefix', ''], 2, /--prefix is empty/],
+    [[...into, ...at, '--key', ''], 2, /--key is empty: no item/],
+    [[...into, ...at, '--key', 'a', '--prefix', 'b'], 2, /takes one of --key, --prefix and --from\/--to, not --key and --prefix at once/],
+    [[...into, ...at, '--keys', 'a', '--to', 'b'], 2, /not --key and --from\/--to at once/],
+    [[...into, ...at, '--prefix', 'a', '--from', 'b'], 2, /not --prefix and --from\/--to at once/],
+    [[...into, ...at, '--from', ''], 2, /--from is empty/],
+    [[...into, ...at, '--to', ''], 2, /--to is empty/],
+    [[...into, ...at, '--from', 'b', '--to', 'b'], 2, /--from b --to b selects nothing/],
+    [[...into, ...at, ...Array.from({ length: 1001 }, (_, i) => ['--key', `k${i}`]).flat()], 2, /1001 keys are more than one restore takes \(1000/],
+    [[...into, ...at, '--key', 'k'.repeat(100_001)], 2, /1 keys are more than one restore takes/],
     [[...at, '--into', 'orders'], 1, /A restore fills a table named orders-restored…, like orders-restored-1, and 'orders' is not/],
     [[...at, '--into', 'holdfast-orders-region'], 1, /is not: the functions of Holdfast may write no other table\. Nothing was started/],
     [[...at, '--into', 'orders-restored 1'], 1, /'into'.*must be \{table/],

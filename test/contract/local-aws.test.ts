@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startRegion, type EngineRegion, type RunningRegion } from '../../local/engine/ministack.ts';
 import { DynamoDbDataStore } from '../../src/drivers/aws/dynamodb-data-store.ts';
 import { DynamoDbDivergenceStore } from '../../src/drivers/aws/dynamodb-divergence-store.ts';
+import { DynamoDbLiveTable } from '../../src/drivers/aws/dynamodb-live-table.ts';
 import { DynamoDbLogStore } from '../../src/drivers/aws/dynamodb-log-store.ts';
 import { DynamoDbRowStore } from '../../src/drivers/aws/dynamodb-row-store.ts';
 import { toItem } from '../../src/drivers/aws/item-image.ts';
@@ -11,6 +12,7 @@ import { marks, padSequenceNumber } from '../../src/core/log/change-record.ts';
 import { discard, dynamo, install, newRegion } from '../local/engine/engine-fixture.ts';
 import { dataStoreContract } from './data-store.ts';
 import { divergenceStoreContract } from './divergence-store.ts';
+import { liveTableContract } from './live-table.ts';
 import { logStoreContract } from './log-store.ts';
 import { rowStoreContract } from './row-store.ts';
 
@@ -34,7 +36,7 @@ beforeAll(async () => {
   await createTable(tables.fence, { pk: 'S' });
   await createTable(tables.log, { pk: 'S', sk: 'N' });
   await createTable(tables.data, { [dataKey]: 'S' });
-}, 60_000);
+}, 240_000);
 
 afterAll(async () => {
   client?.destroy();
@@ -67,6 +69,16 @@ dataStoreContract('DynamoDB', async () => ({
   putOwn: async (_key, image, epoch) => {
     const item = { ...toItem(image), [marks.epoch]: { N: String(epoch) }, [marks.origin]: { S: region.region } };
     await client.send(new PutItemCommand({ TableName: tables.data, Item: item }));
+  },
+}));
+liveTableContract('DynamoDB', async () => ({
+  table: new DynamoDbLiveTable(region.region, client, { data: tables.data, dataKey, fence: tables.fence, fenceShards }),
+  rows: rows(),
+  fenceShards,
+  dataKey,
+  region: region.region,
+  put: async (image) => {
+    await client.send(new PutItemCommand({ TableName: tables.data, Item: toItem(image) }));
   },
 }));
 divergenceStoreContract('DynamoDB', () => ({

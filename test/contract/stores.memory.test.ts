@@ -1,12 +1,15 @@
 // The memory drivers keep the contracts that the AWS drivers keep: what the simulation says of them holds there.
 import { describe, expect, test } from 'vitest';
+import type { Image } from '../../src/core/log/change-record.ts';
 import { FaultyRowStore, type RowFault } from '../../src/drivers/faulty/faulty-row-store.ts';
 import { MemoryDataStore } from '../../src/drivers/memory/memory-data-store.ts';
 import { MemoryDivergenceStore } from '../../src/drivers/memory/memory-divergence-store.ts';
+import { MemoryLiveTable } from '../../src/drivers/memory/memory-live-table.ts';
 import { MemoryLogStore } from '../../src/drivers/memory/memory-log-store.ts';
 import { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
 import { dataStoreContract } from './data-store.ts';
 import { divergenceStoreContract } from './divergence-store.ts';
+import { liveTableContract } from './live-table.ts';
 import { logStoreContract } from './log-store.ts';
 import { rowStoreContract } from './row-store.ts';
 
@@ -32,6 +35,20 @@ dataStoreContract('memory', async () => {
   const rows = new MemoryRowStore('us-west-2');
   const data = new MemoryDataStore(rows, 2);
   return { data, rows, fenceShards: 2, dataKey: 'id', putOwn: async (key, image, epoch) => data.put(key, image, epoch) };
+});
+
+liveTableContract('memory', async () => {
+  const rows = new MemoryRowStore('us-east-1');
+  const items = new Map<string, Image>();
+  const set = async (key: string, image: Image | null) => void (image === null ? items.delete(key) : items.set(key, image));
+  return {
+    table: new MemoryLiveTable(rows, { get: (key) => items.get(key) ?? null, set }, { keyName: 'id', fenceShards: 3 }),
+    rows,
+    fenceShards: 3,
+    dataKey: 'id',
+    region: 'us-east-1',
+    put: async (image) => set(String(Object(image['id'])['S']), image),
+  };
 });
 
 describe('the faulty row store', () => {

@@ -135,6 +135,17 @@ describe('policies', () => {
   });
 });
 
+it('the live table is written by the log and by a restore in place only, and put by the log only', () => {
+  const may = (action: string) =>
+    Object.entries(FUNCTIONS)
+      .filter(([, { tables }]) => tables.some((grant) => grant.table === 'data' && grant.may.some((each) => each === action)))
+      .map(([name]) => name);
+  expect(may('UpdateItem')).toEqual(['synchronise', 'apply-log', 'restore-in-place']);
+  expect(may('DeleteItem')).toEqual(['synchronise', 'apply-log', 'restore-in-place']);
+  expect(may('PutItem')).toEqual(['synchronise', 'apply-log']);
+  expect(FUNCTIONS['restore-in-place']).not.toHaveProperty('targets');
+});
+
 describe('what holds data', () => {
   // A changed logical id would give CloudFormation an empty table, and an acceptor that forgot (H3). Change none.
   const PINNED = { HoldfastTablesRegister09B6630D: 'holdfast-orders-register-1', HoldfastTablesRegion74F28EAD: 'holdfast-orders-region', HoldfastTablesLogE4136492: 'holdfast-orders-log' };
@@ -195,7 +206,7 @@ describe('one name all the way', () => {
     const expected = {
       'holdfast-orders-failover': { steps: FAILOVER_STEPS, more: ['ApprovalTimeoutSeconds'], role: 'FailoverRole' },
       'holdfast-orders-backup': { steps: [...BACKUP_STEPS, 'notify'], more: [], role: 'BackupsBackupRole' },
-      'holdfast-orders-restore': { steps: [...RESTORE_STEPS, 'notify'], more: [], role: 'BackupsRestoreRole' },
+      'holdfast-orders-restore': { steps: [...BACKUP_STEPS, ...RESTORE_STEPS, 'notify'], more: [], role: 'BackupsRestoreRole' },
     };
     const machines = new Map(resourcesOf(template, 'AWS::StepFunctions::StateMachine').map(([, machine]) => [String(machine.Properties['StateMachineName']), machine]));
     expect([...machines.keys()].sort()).toEqual(Object.keys(expected).sort());

@@ -209,7 +209,7 @@ test('a restore test: a moment drawn, compared, its target gone, its evidence lo
     const s3 = new S3Client({ region: name, endpoint: regionUrl(region), credentials, forcePathStyle: true });
     const key = { Bucket: `holdfast-orders-vault-${localAccountId}-${name}`, Key: summary.evidence ?? '' };
     const object = await s3.send(new GetObjectCommand(key));
-    expect(JSON.parse((await object.Body?.transformToString()) ?? '')).toMatchObject({ isPassed: true, outcome: { report: { sum: measured.sum } } });
+    expect(JSON.parse((await object.Body?.transformToString()) ?? '')).toMatchObject({ isPassed: true, outcome: { report: JSON.parse(JSON.stringify(measured)) } });
     const { Retention } = await s3.send(new GetObjectRetentionCommand(key));
     expect(Retention).toMatchObject({ Mode: 'COMPLIANCE' });
     expect(Math.abs((Retention?.RetainUntilDate?.getTime() ?? 0) - run.startedAtMs - 86_400_000)).toBeLessThan(1000);

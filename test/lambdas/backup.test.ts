@@ -54,6 +54,8 @@ const restorePlan = {
   coveredFromMs: 1,
   coveredThroughMs: 9,
 };
+const inPlacePlan = { ...restorePlan, epoch: 3, into: { table: 'orders', inPlace: true } };
+const snapshot = { ...link, chain: backupPlan.chain, key: backupPlan.key };
 const restored = { items: 1, removed: 0, bytes: 1, digest: { items: 1, bytes: 1, sum }, newestAtMs: null };
 const validation = { isIdentical: true, digest: restored.digest, validatedAtMs: 9 };
 const restoreTest = { id: '0123456789abcdef', execution: 'run-1', startedAtMs: 1, seed: 's', seconds: 1, skipped: [], uncovered: [], newestMs: 1, rpoMs: 1, itemsLeast: 0, itemsMost: 1 };
@@ -99,6 +101,8 @@ const cases: Record<string, Case> = {
       { into: {} },
       { into: { table: 'a' } },
       { into: { table: 'a b c' } },
+      { into: { table: 'orders', inPlace: false } },
+      { into: { table: 'orders', inPlace: 'yes' } },
       { select: { prefx: 'a' } },
       { select: [] },
       { by: undefined },
@@ -128,6 +132,18 @@ const cases: Record<string, Case> = {
     good: { plan: restorePlan, shard: { id: 0 } },
     wrong: [{ shard: { id: 1 } }, { shard: 0 }, { plan: { ...restorePlan, cuts: [{ epoch: 1 }] } }, { plan: { ...restorePlan, deltas: [{}] } }],
   },
+  'restore-in-place': {
+    load: () => import('../../lambdas/restore-in-place.ts'),
+    good: { plan: inPlacePlan, snapshot, shard: { id: 0 } },
+    wrong: [
+      { plan: restorePlan },
+      { plan: { ...inPlacePlan, epoch: '3' } },
+      { snapshot: undefined },
+      { snapshot: { ...snapshot, sha256: '' } },
+      { snapshot: { ...snapshot, key: undefined } },
+      { shard: { id: 1 } },
+    ],
+  },
   'validate-restore': {
     load: () => import('../../lambdas/validate-restore.ts'),
     good: { plan: restorePlan, parts: [restored] },
@@ -136,7 +152,13 @@ const cases: Record<string, Case> = {
   'report-restore': {
     load: () => import('../../lambdas/report-restore.ts'),
     good: { plan: restorePlan, parts: [restored], validation },
-    wrong: [{ validation: null }, { validation: { ...validation, isIdentical: 'yes' } }, { parts: [{ ...restored, newestAtMs: 'x' }] }],
+    wrong: [
+      { plan: inPlacePlan, snapshot },
+      { plan: inPlacePlan, parts: [{ set: 1, removed: 0, unchanged: 0, conflicts: 0, conflictsShown: [], newestAtMs: null, endedAtMs: 1 }] },
+      { validation: null },
+      { validation: { ...validation, isIdentical: 'yes' } },
+      { parts: [{ ...restored, newestAtMs: 'x' }] },
+    ],
   },
   'drop-target': {
     load: () => import('../../lambdas/drop-target.ts'),

@@ -5,10 +5,11 @@ import { logPositionKey, parseArchiveRow, archiveKey, parseCutRow, recordCut, st
 import type { BackupPlan, BackupRequest, CommittedPoint } from '../../src/core/backup/backup-plan.ts';
 import { everything, type Selection } from '../../src/core/backup/selection.ts';
 import type { RestoreRequest } from '../../src/core/backup/restore-plan.ts';
-import { leaseKey } from '../../src/core/lease/lease-rows.ts';
+import { fenceKey, leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { marks, padSequenceNumber, toChangeRecord, type ChangeRecord, type Image, type StreamEntry } from '../../src/core/log/change-record.ts';
 import { nextSegment } from '../../src/core/log/segment.ts';
 import type { PointName } from '../../src/core/vault/recovery-point.ts';
+import { MemoryLiveTable } from '../../src/drivers/memory/memory-live-table.ts';
 import { MemoryLogStore } from '../../src/drivers/memory/memory-log-store.ts';
 import { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
 import { MemorySite } from '../../src/drivers/memory/memory-site.ts';
@@ -32,6 +33,7 @@ import { east, VirtualClock, west } from './group.ts';
 
 export { east, west };
 export const live = 'orders';
+const fenceShards = 2;
 
 /** Wraps nothing: what keys are wrapped with is the engine's affair. */
 export const openWrap: KeyWrap = {
@@ -99,12 +101,29 @@ export class Region {
 
   async setLease(epoch: number, untilAtMs: number): Promise<void> {
     await this.rows.change({ key: leaseKey, set: { epoch, untilAtMs, openEpoch: epoch, closedEpoch: 0 }, when: [], mayCreate: true });
+    for (let k = 0; k < fenceShards; k += 1) await this.rows.change({ key: fenceKey(k), set: { epoch, untilAtMs, closedThroughMs: 0 }, when: [], mayCreate: true });
   }
 
   /** A write of the service in this region and epoch; null removes. */
   async put(key: string, value: number | null, epoch: number): Promise<void> {
     const oldImage = this.tables.contents(live).get(key) ?? null;
     const newImage = value === null ? null : { id: { S: key }, n: { N: String(value) }, [marks.epoch]: { N: String(epoch) }, [marks.origin]: { S: this.name } };
+    await this.#set(key, oldImage, newImage, epoch);
+  }
+
+  /** The live table as a restore in place writes it: into the same stream. */
+  liveTable(): MemoryLiveTable {
+    const items = {
+      get: (key: string) => this.tables.contents(live).get(key) ?? null,
+      set: async (key: string, image: Image | null) => {
+        const old = this.tables.contents(live).get(key) ?? null;
+        await this.#set(key, old, image, Number(Object(Object(image ?? old)[marks.epoch])['N']));
+      },
+    };
+    return new MemoryLiveTable(this.rows, items, { keyName: 'id', fenceShards });
+  }
+
+  async #set(key: string, oldImage: Image | null, newImage: Image | null, epoch: number): Promise<void> {
     if (newImage === null && oldImage === null) return;
     if (newImage === null) this.tables.remove(live, key);
     else await this.tables.write(live, [newImage]);

@@ -170,6 +170,7 @@ describe('what is brought back', () => {
     [{ prefix: 'k0' }, ['k00', 'k01', 'k03', 'k04', 'k05', 'k06', 'k07', 'k08', 'k09']],
     [{ from: 'k18' }, ['k18', 'k19', 'new']],
     [{ from: 'k00', to: 'k03' }, ['k00', 'k01']],
+    [{ to: 'k03' }, ['k00', 'k01']],
     [{ prefix: 'zz' }, []],
   ])('is what was selected: %j', async (select, expected) => {
     const { world, throughMs, request } = await started();

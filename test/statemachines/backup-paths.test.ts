@@ -2,7 +2,8 @@
 // handed what its function parses.
 import { describe, expect, it } from 'vitest';
 import { parseActingPlan, parseArchiveRequest, parseBackupRequest, parseCommit, parsePointInput, parseWritePart } from '../../src/core/backup/backup-plan.ts';
-import { parseReport, parseRestoredParts, parseRestorePart, parseRestorePlan, parseRestoreRequest } from '../../src/core/backup/restore-plan.ts';
+import { parseAnyReport, parseInPlacePart } from '../../src/core/backup/in-place.ts';
+import { parseRestoredParts, parseRestorePart, parseRestorePlan, parseRestoreRequest } from '../../src/core/backup/restore-plan.ts';
 import { parseTestRequest, parseTestRun } from '../../src/core/backup/restore-test.ts';
 import { parseTestOutcome } from '../../src/core/backup/test-evidence.ts';
 import { readFailure } from '../../src/client/runbook-runs.ts';
@@ -79,6 +80,7 @@ const testPlan = { ...restorePlan, into: { table: 'orders-restored-test-01234567
 const report = { id: '1-a', isIdentical: true, rtoMs: 3, items: 1, bytes: 1, atMs: 5 };
 const dropped = { table: testPlan.into.table, leftovers: [], endedAtMs: 12 };
 const summary = { id: drawnTest.id, isPassed: true };
+const inPlacePart = { set: 1, removed: 0, unchanged: 3, conflicts: 0, conflictsShown: [], newestAtMs: null, endedAtMs: 9 };
 const restoredPart = { items: 1, removed: 0, bytes: 1, digest, newestAtMs: null };
 
 const GOOD: Readonly<Record<string, unknown>> = {
@@ -90,6 +92,7 @@ const GOOD: Readonly<Record<string, unknown>> = {
   PlanRestore: restorePlan,
   CreateTarget: { table: 'orders-restored' },
   RestorePart: restoredPart,
+  RestoreInPlace: inPlacePart,
   ValidateRestore: { isIdentical: true, digest, validatedAtMs: 9 },
   ReportRestore: report,
   DropTarget: dropped,
@@ -108,7 +111,8 @@ const PARSERS: Readonly<Record<string, (payload: unknown) => unknown>> = {
   CreateTarget: (payload) => parseRestorePlan('CreateTarget', payload),
   RestorePart: parseRestorePart,
   ValidateRestore: (payload) => parseRestoredParts('ValidateRestore', payload),
-  ReportRestore: parseReport,
+  ReportRestore: parseAnyReport,
+  RestoreInPlace: parseInPlacePart,
   DropTarget: (payload) => expect(parseTestRun('DropTarget', payload)).toEqual({ group: 'orders', execution: 'run-1', startedAtMs }),
   RecordRestoreTest: parseTestOutcome,
   Notify: (payload) =>
@@ -192,10 +196,67 @@ describe('a backup', () => {
   });
 });
 
+const inPlaceSteps = ['PlanBackup', 'WriteBackupPart', 'CommitPoint', 'VerifyPoint', 'RestoreInPlace'];
+
+describe('a restore in place', () => {
+  const inPlaceInput = { ...restoreInput, into: { table: 'orders', inPlace: true } };
+  const inPlacePlan = { ...restorePlan, into: inPlaceInput.into, epoch: 3 };
+  const good = { PlanRestore: inPlacePlan };
+  const snapshotPlan = { ...backupPlan, type: 'snapshot' };
+
+  it('takes a snapshot first, reads it back, and hands it to each part and to the report', async () => {
+    const walked = await walk(restore, inPlaceInput, failing({}, { ...good, PlanBackup: snapshotPlan }));
+    expect(walked.path).toEqual([
+      'IsTest',
+      'ArchiveLog',
+      'PlanRestore',
+      'IsItsTurn',
+      'IsInPlace',
+      'PlanBackup',
+      'WriteBackupParts',
+      'CommitPoint',
+      'VerifyPoint',
+      'RestoreInPlaceParts',
+      'ReportRestore',
+      'WasTest',
+      'Restored',
+    ]);
+    expect(callsTo(walked, 'PlanRestore')[0]?.payload).toEqual({ ...inPlaceInput, test: null, execution: 'run-1', startedAtMs });
+    expect(callsTo(walked, 'PlanBackup')[0]?.payload).toEqual({ group: 'orders', type: 'snapshot', by: 'anna' });
+    expect(callsTo(walked, 'CommitPoint')[0]?.payload).toEqual({ plan: snapshotPlan, parts: [part, part] });
+    const snapshot = { ...committed, key: backupPlan.key };
+    expect(callsTo(walked, 'VerifyPoint')[0]?.payload).toEqual({ chain, point: link.point });
+    expect(callsTo(walked, 'RestoreInPlace').map((call) => call.payload)).toEqual(restorePlan.shards.map((shard) => ({ plan: inPlacePlan, snapshot, shard })));
+    expect(callsTo(walked, 'ReportRestore')[0]?.payload).toEqual({ plan: inPlacePlan, parts: [inPlacePart, inPlacePart], validation: null, snapshot });
+    expect(walked.output).toEqual(GOOD['ReportRestore']);
+  });
+
+  it.each(inPlaceSteps.flatMap((step) => ['SupersededError', 'DamagedError', 'TooFewSitesError', 'Lambda.Unknown'].map((error) => [step, error] as const)))(
+    'whose %s fails with %s needs a person, and goes no further',
+    async (step, error) => {
+      const walked = await walk(restore, inPlaceInput, failing({ [step]: error }, good));
+      expect(walked.path.slice(-2)).toEqual(['NotifyRestoreFailed', 'NeedsOperator']);
+      const at = ['WriteBackupPart', 'RestoreInPlace'].includes(step) ? `${step}s`.replace('Places', 'PlaceParts') : step;
+      expect(readFailure('NeedsOperator', String(walked.cause))).toMatchObject({ step: at, error });
+      expect(callsTo(walked, 'ReportRestore')).toEqual([]);
+      if (step !== 'RestoreInPlace') expect(callsTo(walked, 'RestoreInPlace')).toEqual([]);
+      if (error === 'SupersededError') expect(callsTo(walked, step)).toHaveLength(1);
+    },
+  );
+
+  it('goes on where the lease only waited for its renewal', async () => {
+    const slow: Script = (name, payload, call) => {
+      if (name === 'RestoreInPlace' && call < 2) throw new ScriptedError('FenceClosedError');
+      return failing({}, good)(name, payload, call);
+    };
+    expect((await walk(restore, inPlaceInput, slow)).end).toBe('Restored');
+  });
+});
+
 describe('a restore', () => {
   it('goes the straight way when all is well, and ends with its report', async () => {
     const walked = await walk(restore, restoreInput, failing({}));
-    expect(walked.path).toEqual(['IsTest', 'ArchiveLog', 'PlanRestore', 'IsItsTurn', 'CreateTarget', 'RestoreParts', 'ValidateRestore', 'ReportRestore', 'WasTest', 'Restored']);
+    expect(walked.path).toEqual(['IsTest', 'ArchiveLog', 'PlanRestore', 'IsItsTurn', 'IsInPlace', 'CreateTarget', 'RestoreParts', 'ValidateRestore', 'ReportRestore', 'WasTest', 'Restored']);
     expect(callsTo(walked, 'PlanRestore')[0]?.payload).toEqual({ ...restoreInput, test: null, execution: 'run-1', startedAtMs });
     expect((await walk(restore, { ...restoreInput, test: null }, failing({}))).path).toEqual(walked.path);
     expect(callsTo(walked, 'RestorePart').map((call) => call.payload['shard'])).toEqual(restorePlan.shards);
@@ -234,7 +295,7 @@ describe('a restore', () => {
 
   it.each(
     stepsOf(restore)
-      .filter((step) => !['ArchiveLog', ...testSteps].includes(step))
+      .filter((step) => !['ArchiveLog', ...testSteps, ...inPlaceSteps].includes(step))
       .flatMap((step) => ['DamagedError', 'KeyUnavailableError', 'TooFewSitesError', 'NotIdenticalError', 'Lambda.Unknown'].map((error) => [step, error] as const)),
   )('whose %s fails with %s needs a person, and tells one', async (step, error) => {
     const walked = await walk(restore, restoreInput, failing({ [step]: error }));
@@ -262,6 +323,7 @@ describe('a restore test', () => {
       'IsTest',
       'PlanRestore',
       'IsItsTurn',
+      'IsInPlace',
       'CreateTarget',
       'RestoreParts',
       'ValidateRestore',

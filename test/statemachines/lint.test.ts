@@ -25,7 +25,7 @@ type Expected = {
 const EXPECTED: Readonly<Record<string, Expected>> = {
   failover: { steps: FAILOVER_STEPS, substitutions: ['ApprovalTimeoutSeconds'], errors: failoverErrors, payload: ['group', 'epoch', 'attempt', 'target', 'execution'] },
   backup: { steps: [...BACKUP_STEPS, 'notify'], substitutions: [], errors: allErrors, payload: [] },
-  restore: { steps: [...RESTORE_STEPS, 'notify'], substitutions: [], errors: allErrors, payload: [] },
+  restore: { steps: [...BACKUP_STEPS, ...RESTORE_STEPS, 'notify'], substitutions: [], errors: allErrors, payload: [] },
 };
 
 /** Steps that may try again what elsewhere is hopeless, and why. */

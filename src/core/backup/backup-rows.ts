@@ -103,6 +103,6 @@ export function restoreBegun(id: string, table: string, nowMs: number): RowChang
   return { key: restoreKey(id), set: { table, begunAtMs: nowMs }, when: [{ attribute: 'table', is: '=', value: table }], mayCreate: true };
 }
 
-export function restoreReported(report: RestoreReport): RowChange {
+export function restoreReported(report: Pick<RestoreReport, 'id' | 'reportedAtMs'>): RowChange {
   return { key: restoreKey(report.id), set: { report: JSON.stringify(report), reportedAtMs: report.reportedAtMs }, when: [], mayCreate: true };
 }

@@ -4,12 +4,15 @@ import { isCount, isCut, isDigest, isFields, isPointLink, isText, listOf, orNull
 import { isRestoreTest, type RestoreTest } from './restore-test.ts';
 import { selectionOf, type Selection } from './selection.ts';
 
+/** `inPlace`: the table is the live one, and is changed through the fence. */
+export type RestoreTarget = { readonly table: string; readonly inPlace?: true };
+
 export type RestoreRequest = {
   readonly group: string;
   /** The moment whose state is wanted. Exactly one of this and `point`. */
   readonly atMs: number | null;
   readonly point: { readonly chain: string; readonly point: string } | null;
-  readonly into: { readonly table: string };
+  readonly into: RestoreTarget;
   readonly select: Selection;
   readonly by: string;
 };
@@ -34,7 +37,9 @@ export type RestorePlan = {
   readonly key: string;
   readonly cuts: readonly Cut[];
   readonly shards: readonly { readonly id: number }[];
-  readonly into: { readonly table: string };
+  readonly into: RestoreTarget;
+  /** Of a restore in place: the epoch in which it may write. null for one beside the live table. */
+  readonly epoch: number | null;
   readonly select: Selection;
   readonly startedAtMs: number;
   readonly coveredFromMs: number;
@@ -58,7 +63,7 @@ export type Validation = { readonly isIdentical: boolean; readonly digest: Conte
 
 const isPointName = (v: unknown): v is { readonly chain: string; readonly point: string } => isFields(v) && isText(v['chain']) && isText(v['point']);
 const tableName = /^[A-Za-z0-9_.-]{3,255}$/;
-const isTarget = (v: unknown): v is { readonly table: string } => isFields(v) && isText(v['table']) && tableName.test(v['table']);
+const isTarget = (v: unknown): v is RestoreTarget => isFields(v) && isText(v['table']) && tableName.test(v['table']) && (v['inPlace'] === undefined || v['inPlace'] === true);
 const isShard = (v: unknown): v is { readonly id: number } => isFields(v) && isCount(v['id']);
 const isBoolean = (v: unknown): v is boolean => typeof v === 'boolean';
 
@@ -97,6 +102,7 @@ export function parseRestorePlan(step: string, raw: unknown): RestorePlan {
     cuts: from.take('cuts', listOf(isCut), 'a list of cuts'),
     shards: from.take('shards', listOf(isShard), 'a list of {id}'),
     into: from.take('into', isTarget, '{table}'),
+    epoch: from.takeOrNull('epoch', isCount, 'null, or the epoch of a restore in place'),
     select: takeSelection(from),
     startedAtMs: from.count('startedAtMs'),
     coveredFromMs: from.count('coveredFromMs'),
@@ -156,9 +162,9 @@ export function targetPrefix(live: string): string {
   return `${live}-restored`;
 }
 
-/** Why a restore into this table is refused; null: it is not. Over the live table comes later, with a snapshot taken first and undo. */
+/** Why a restore into this table, beside the live one, is refused; null: it is not. */
 export function whyNotInto(table: string, live: string): string | null {
   const prefix = targetPrefix(live);
-  if (table === live) return `'${table}' is the live table; a restore in place (with a snapshot taken first, and undo) is not there yet: name a new table, like ${prefix}-1`;
+  if (table === live) return `'${table}' is the live table: name a new table, like ${prefix}-1, or restore with --in-place`;
   return table.startsWith(prefix) ? null : `its name must begin with '${prefix}', like ${prefix}-1: Holdfast's functions may write no other table`;
 }

@@ -69,12 +69,13 @@ export function restoreReport(plan: RestorePlan, parts: readonly RestoredPart[],
   };
 }
 
-function issuesOf(plan: RestorePlan, items: number): Issue[] {
+/** @param items null where it is not what says whether anything is there */
+export function issuesOf(plan: RestorePlan, items: number | null): Issue[] {
   const issues: Issue[] = [];
   if (!plan.isExact)
     issues.push({
       severity: 'warning',
-      what: `No log covers the full backup ${plan.base.point}: its scan took from ${time(plan.coveredFromMs)} to ${time(plan.coveredThroughMs)}, and was restored as it is.`,
+      what: `No log covers the full backup or snapshot ${plan.base.point}: its scan took from ${time(plan.coveredFromMs)} to ${time(plan.coveredThroughMs)}, and was restored as it is.`,
       impact: 'Items that were written during the scan may be of different moments; those that belong together may not fit together.',
       remedy: 'Restore to a moment after the scan once the log is archived beyond it, or check the items written during the scan.',
     });

@@ -26,6 +26,10 @@ export function selectionOf(fields: Fields): Selection | { readonly wrong: strin
   return { keys, prefix, from, to };
 }
 
+export function isEverything({ keys, prefix, from, to }: Selection): boolean {
+  return keys === null && prefix === null && from === null && to === null;
+}
+
 /** One judge a restore: a list of keys becomes a set once. All that is given must hold. */
 export function selector(selection: Selection): (key: string) => boolean {
   const { prefix, from, to } = selection;

@@ -115,12 +115,12 @@ export class DynamoDbDataStore implements DataStore {
   }
 }
 
-function isRowMissing(error: unknown, index: number): boolean {
+export function isRowMissing(error: unknown, index: number): boolean {
   return error instanceof TransactionCanceledException && error.CancellationReasons?.[index]?.Item === undefined;
 }
 
 /** Which actions of a cancelled transaction failed their condition; none where it was cancelled for another reason. */
-function failedActions(error: unknown): number[] {
+export function failedActions(error: unknown): number[] {
   const reasons: CancellationReason[] = error instanceof TransactionCanceledException ? (error.CancellationReasons ?? []) : [];
   const isOpen = reasons.some((r) => r.Code !== undefined && r.Code !== 'None' && r.Code !== 'ConditionalCheckFailed');
   return isOpen ? [] : reasons.flatMap((r, index) => (r.Code === 'ConditionalCheckFailed' ? [index] : []));

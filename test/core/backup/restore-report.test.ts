@@ -20,6 +20,7 @@ const plan: RestorePlan = {
   key: 'k',
   cuts: [{ epoch: 1, region: 'east', openedAtMs: 1000, positions: {} }],
   shards: [{ id: 0 }, { id: 1 }],
+  epoch: null,
   into: { table: 'orders-restored' },
   select: everything,
   startedAtMs: 900_000,
