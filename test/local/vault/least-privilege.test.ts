@@ -28,6 +28,8 @@ const COMMAND_LIMIT_MS = 120_000;
 const QUIET_LIMIT_MS = 30_000;
 
 let group: AuthorisedGroup;
+/** When every item was its second text. */
+let secondAtMs = 0;
 const closers: { destroy(): void }[] = [];
 
 beforeAll(async () => {
@@ -83,6 +85,7 @@ describe('with only their own rights', () => {
       await write(home, (n) => `second ${n}`);
       await sleep(1100);
       const atMs = Math.floor(Date.now() / 1000) * 1000 - 1;
+      secondAtMs = atMs;
       await sleep(1100);
       await write(home, (n) => `third ${n}`);
       await eventually(
@@ -174,6 +177,39 @@ describe('with only their own rights', () => {
       expect(await call('scrub')).toMatchObject({ acts: true, findings: 1, standing: 0, health: 'healthy' });
       expect(await call('compare-sites')).toMatchObject({ count: 0 });
       expect(await call('check-schedules')).toEqual({ found: [], told: [] });
+      expect(readFileSync(group.logFile, 'utf8')).not.toMatch(/AccessDenied|not authorized/);
+    },
+    COMMAND_LIMIT_MS,
+  );
+
+  test(
+    'the live table is restored in place and back again, through the fence, and the other region follows',
+    async () => {
+      const home = dynamo(HOME);
+      for (let shard = 0; shard < config.fenceShards; shard += 1)
+        await home.send(
+          new UpdateItemCommand({
+            TableName: `holdfast-${config.group}-fence`,
+            Key: { pk: { S: `FENCE#${shard}` } },
+            UpdateExpression: 'SET epoch = :epoch, untilAtMs = :until',
+            ExpressionAttributeValues: { ':epoch': { N: '1' }, ':until': { N: String(Date.now() + 3_600_000) } },
+          }),
+        );
+      const textsOf = (which: string) => new Map(Array.from({ length: ITEMS }, (_, n) => [`order-${n}`, `${which} ${n}`]));
+      const follows = async (which: string) =>
+        eventually(
+          `${which} in the other region`,
+          async () => ((await read(dynamo(AWAY), config.table.name)).get(`order-${ITEMS - 1}`) === `${which} ${ITEMS - 1}` ? true : undefined),
+          QUIET_LIMIT_MS,
+        );
+      const report = z.object({ result: z.object({ id: z.string(), inPlace: z.object({ set: z.number(), conflicts: z.number() }) }) });
+      const { result } = report.parse(JSON.parse(await holdfast('restore', '--at', new Date(secondAtMs).toISOString(), '--in-place', '--region', HOME)));
+      expect(result.inPlace).toEqual({ set: ITEMS, conflicts: 0 });
+      expect(await read(home, config.table.name)).toEqual(textsOf('second'));
+      await follows('second');
+      await holdfast('restore', '--undo', result.id, '--region', HOME);
+      expect(await read(home, config.table.name)).toEqual(textsOf('third'));
+      await follows('third');
       expect(readFileSync(group.logFile, 'utf8')).not.toMatch(/AccessDenied|not authorized/);
     },
     COMMAND_LIMIT_MS,
