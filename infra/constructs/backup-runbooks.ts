@@ -35,6 +35,7 @@ export class BackupRunbooks extends Construct {
     const backup = runbook('Backup', 'backup', "A recovery point of the group's table", backupSteps);
     const restore = runbook('Restore', 'restore', "A restore of the group's table into one beside it, or in place", [...backupSteps, ...restoreSteps]);
     const archive = restoreSteps.find(([name]) => name === 'archive-log')?.[1];
+    const [, rotate] = make('rotate-keys');
     if (archive === undefined) throw new Error("RESTORE_STEPS has no 'archive-log'");
 
     const retention = new HoldfastFunction(this, { config, region, name: 'keep-retention' }).function;
@@ -44,7 +45,7 @@ export class BackupRunbooks extends Construct {
         exactly: new PolicyDocument({
           statements: [
             new PolicyStatement({ actions: ['states:StartExecution'], resources: [backup.stateMachineArn, restore.stateMachineArn] }),
-            new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [archive.functionArn, retention.functionArn] }),
+            new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [archive.functionArn, retention.functionArn, rotate.functionArn] }),
           ],
         }),
       },
@@ -63,6 +64,7 @@ export class BackupRunbooks extends Construct {
       schedule('RestoreTest', 'restore-test', props.schedules.restoreTest, restore.stateMachineArn, { group: config.group, at: null, point: null, into: null, select: null, by: 'schedule', test: {} }),
       schedule('Log', 'log', 'rate(1 minute)', archive.functionArn, { group: config.group }),
       schedule('Retention', 'retention', RETENTION_AT, retention.functionArn, { group: config.group }),
+      schedule('Keys', 'keys', 'rate(1 day)', rotate.functionArn, {}),
     ];
   }
 }

@@ -11,8 +11,11 @@ export type TableGrant = { readonly table: TableKind; readonly where: Where; rea
 
 type Action = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query' | 'Scan' | 'ConditionCheckItem' | 'DescribeTable';
 
-/** In every region's site of the vault. Nothing here can delete, bypass or hold; `retire` marks for the bucket's lifecycle rule what is not locked, and lengthens locks. */
-export type VaultGrant = { readonly objects: 'read' | 'write' | 'retire'; readonly keys: readonly ('Encrypt' | 'Decrypt' | 'DescribeKey')[] };
+/**
+ * In every region's site of the vault. Nothing here can delete, bypass or hold. `retire` marks for the bucket's lifecycle rule what is not locked, and
+ * lengthens locks; `write-keys` reads all and writes under `keys/` only.
+ */
+export type VaultGrant = { readonly objects: 'read' | 'write' | 'retire' | 'write-keys'; readonly keys: readonly ('Encrypt' | 'Decrypt' | 'DescribeKey')[] };
 
 /** On the tables that restores make: `<data table>-restored…`. */
 export type TargetAction = 'CreateTable' | 'DescribeTable' | 'BatchWriteItem' | 'Scan';
@@ -165,6 +168,14 @@ export const FUNCTIONS = {
     reservedConcurrency: 1,
     tables: [grant('region', 'own', 'GetItem')],
     vault: { objects: 'retire', keys: [] },
+  },
+  'rotate-keys': {
+    does: 'Another wrap for every data key whose newest one is older than 90 days',
+    in: CANDIDATES,
+    timeoutSeconds: 900,
+    memoryMb: 512,
+    tables: [grant('region', 'own', 'GetItem')],
+    vault: { objects: 'write-keys', keys: ['Encrypt', 'Decrypt'] },
   },
   'plan-restore': {
     does: 'Which recovery points, to which moment, into what',

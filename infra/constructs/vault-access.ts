@@ -2,6 +2,7 @@
 import { Aws } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
+import { keysPrefix } from '../../src/core/vault/object-names.ts';
 import type { TargetAction, TestTargetAction, VaultGrant } from './permissions.ts';
 
 /** As in src/client/connect-vault.ts. */
@@ -14,9 +15,11 @@ export function vaultKeyAlias(config: RuntimeConfig): string {
 }
 
 const READ = ['s3:GetObject', 's3:GetObjectVersion'] as const;
+const WRITE = ['s3:PutObject', 's3:PutObjectRetention'] as const;
 const OBJECT_ACTIONS = {
   read: READ,
-  write: [...READ, 's3:PutObject', 's3:PutObjectRetention'],
+  write: [...READ, ...WRITE],
+  'write-keys': READ,
   // Without the right to see locks and holds S3 leaves them out of its answers, and what is locked would look free.
   retire: [...READ, 's3:GetObjectRetention', 's3:GetObjectLegalHold', 's3:PutObjectRetention', 's3:PutObjectTagging', 's3:PutObjectVersionTagging'],
 } as const satisfies Readonly<Record<VaultGrant['objects'], readonly string[]>>;
@@ -29,6 +32,7 @@ export function vaultStatements(config: RuntimeConfig, grant: VaultGrant): Polic
   return [
     new PolicyStatement({ actions: bucketActions, resources: buckets }),
     new PolicyStatement({ actions: [...OBJECT_ACTIONS[grant.objects]], resources: buckets.map((bucket) => `${bucket}/*`) }),
+    ...(grant.objects === 'write-keys' ? [new PolicyStatement({ actions: [...WRITE], resources: buckets.map((bucket) => `${bucket}/${keysPrefix}*`) })] : []),
     ...(grant.keys.length === 0 ? [] : [keyStatement(config, regions, grant.keys)]),
   ];
 }

@@ -1,10 +1,12 @@
 // `holdfast vault export`, `import`, `audit`, `scrub` and `rewrap`: what keeps a vault whole, and takes it to a safe and back.
 import { auditVault, type AuditRow } from '../operations/vault-audit.ts';
 import { exportPoints, importVault } from '../operations/vault-export.ts';
+import { rotateKeys } from '../operations/rotate-keys.ts';
 import { scrubStep, type ScrubFinding } from '../operations/scrub.ts';
 import { healthOf, shares } from '../core/integrity/shares.ts';
 import { InvalidConfigError } from '../core/errors.ts';
 import { usualRetentionDays as retentionDays } from '../core/retention/lives.ts';
+import { KeyUnavailableError } from '../core/vault/vault-errors.ts';
 import type { VaultSite } from '../ports/vault-site.ts';
 import { openVault } from '../vault/vault.ts';
 import { openSites, readPassphrase } from './vault-open.ts';
@@ -83,9 +85,10 @@ export async function rewrapVault(values: VaultValues, world: VaultWorld): Promi
   const wrap = readPassphrase(values['passphrase-file'], world.environment);
   if (values['new-passphrase-file'] === undefined) throw new InvalidConfigError('rewrap needs --new-passphrase-file FILE: the passphrase that the vault will open with');
   const next = readPassphrase(values['new-passphrase-file'], world.environment);
-  const done: { key: string; generation: number }[] = [];
-  for (const key of await vault.keyIds()) done.push({ key, generation: await vault.rewrapKey(key, wrap, next, world.nowMs(), null) });
-  return say(values, world, done, `${done.length} data keys open with the new passphrase too. The old one opens them as long as its key files are there: nothing in a vault is removed.`);
+  const { rotated, failed } = await rotateKeys(vault, { wrap, newWrap: next, nowMs: world.nowMs(), olderThanMs: 0, lock: null });
+  const [first] = failed;
+  if (first !== undefined) throw new KeyUnavailableError(`${failed.length} data keys were not wrapped anew, ${rotated.length} were. ${first.key}: ${first.because}`);
+  return say(values, world, rotated, `${rotated.length} data keys open with the new passphrase too. The old one opens them as long as its key files are there: nothing in a vault is removed.`);
 }
 
 async function onePlace(place: string | undefined, option: string, isNew: boolean, world: VaultWorld): Promise<VaultSite> {

@@ -47,7 +47,7 @@ const isKeyPolicy = (where: string) => where.endsWith('.KeyPolicy');
 
 /** Stars that stand where a name cannot be known: objects of the vault, its key (named by its alias), and the tables that restores make. */
 function isKnownStar(resource: string, statement: Readonly<Record<string, unknown>>): boolean {
-  if (/:s3:::holdfast-orders-vault-\$\{AWS::AccountId\}-[a-z0-9-]+\/\*$/.test(resource) || /^\$\{HoldfastVaultBucket\w+\.Arn\}\/\*$/.test(resource)) return true;
+  if (/:s3:::holdfast-orders-vault-\$\{AWS::AccountId\}-[a-z0-9-]+\/(?:keys\/)?\*$/.test(resource) || /^\$\{HoldfastVaultBucket\w+\.Arn\}\/\*$/.test(resource)) return true;
   if (/:kms:[a-z0-9-]+:\$\{AWS::AccountId\}:key\/\*$/.test(resource))
     return JSON.stringify(statement['Condition']) === '{"ForAnyValue:StringEquals":{"kms:ResourceAliases":"alias/holdfast-orders-vault"}}';
   return TARGETS.test(resource) || TEST_TARGETS.test(resource);
@@ -178,7 +178,7 @@ describe('what holds data', () => {
     const [rows] = resourcesOf(template, 'Custom::HoldfastRows').map(([id]) => id);
     expect(rows).toBeDefined();
     const starters = [...resourcesOf(template, 'AWS::Scheduler::Schedule'), ...resourcesOf(template, 'AWS::Lambda::EventSourceMapping')];
-    expect(starters.length).toBe(region === 'eu-west-1' ? 2 : 12);
+    expect(starters.length).toBe(region === 'eu-west-1' ? 2 : 13);
     for (const [id, starter] of starters) expect([starter.DependsOn].flat(), id).toContain(rows);
   });
 });

@@ -131,9 +131,13 @@ describe('functions of the vault', () => {
       'CommitPoint',
       'PlanBackup',
       'RecordRestoreTest',
+      'RotateKeys',
       'Scrub',
       'WriteBackupPart',
     ]);
+    const rotating = writers.filter(({ where }) => where.includes('RotateKeys')).flatMap(({ statement }) => [statement['Resource'] ?? []].flat().map(textOf));
+    expect(rotating.length).toBe(REGIONS.length);
+    for (const resource of rotating) expect(resource).toMatch(/\/keys\/\*$/);
   });
 
   it('mark nothing for removal but by the one that may, which can put, hold and delete nothing', () => {

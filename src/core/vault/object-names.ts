@@ -49,6 +49,11 @@ export function parseEvidenceName(name: string): { readonly kind: EvidenceKind; 
   return atMs === undefined ? undefined : { kind: 'restore-test', atMs };
 }
 
+export function parseKeyName(name: string): { readonly key: string; readonly generation: number } | undefined {
+  const [, key, generation] = /^keys\/([0-9a-f]{16})\/(\d{8})$/.exec(name) ?? [];
+  return key === undefined || generation === undefined ? undefined : { key, generation: Number(generation) };
+}
+
 /** @param random 8 hex */
 export function newChain(source: string, atMs: number, random: string): string {
   const chain = `${source}.${compact(atMs).slice(0, 15)}Z.${random}`;
