@@ -177,6 +177,7 @@ describe('with only their own rights', () => {
       expect(await call('scrub')).toMatchObject({ acts: true, findings: 1, standing: 0, health: 'healthy' });
       expect(await call('compare-sites')).toMatchObject({ count: 0 });
       expect(await call('check-schedules')).toEqual({ found: [], told: [] });
+      expect(await call('rotate-keys')).toMatchObject({ acts: true });
       expect(readFileSync(group.logFile, 'utf8')).not.toMatch(/AccessDenied|not authorized/);
     },
     COMMAND_LIMIT_MS,
