@@ -2,7 +2,7 @@
 // is held in memory is the shard's part of the log; items pass through.
 import type { RestoredPart, RestorePlan } from '../core/backup/restore-plan.ts';
 import { selector } from '../core/backup/selection.ts';
-import { countsAt, isLater } from '../core/backup/state-at.ts';
+import { countsAt, LatestRecords } from '../core/backup/state-at.ts';
 import { itemLine, parseEntryName, parseItemLine, parseRecordLine, type ArchivedRecord } from '../core/backup/table-lines.ts';
 import { shardOf } from '../core/lease/fence-shard.ts';
 import { ContentSum } from '../core/vault/content-digest.ts';
@@ -53,8 +53,8 @@ async function open(points: TablePoints, plan: RestorePlan, link: { readonly poi
 }
 
 /** Of each of the shard's keys the last record that counts at the moment. */
-async function newestRecords(points: TablePoints, plan: RestorePlan, from: LogPositions, isMine: (key: string) => boolean): Promise<Map<string, ArchivedRecord>> {
-  const newest = new Map<string, ArchivedRecord>();
+async function newestRecords(points: TablePoints, plan: RestorePlan, from: LogPositions, isMine: (key: string) => boolean): Promise<ReadonlyMap<string, ArchivedRecord>> {
+  const latest = new LatestRecords<ArchivedRecord>(plan.cuts);
   let read: Record<string, number> = { ...from };
   for (const link of plan.deltas) {
     const point = await open(points, plan, link);
@@ -66,9 +66,7 @@ async function newestRecords(points: TablePoints, plan: RestorePlan, from: LogPo
         const record = parseRecordLine(line, name.origin);
         if (record.sequence !== next) throw new DamagedError(`${link.point} has record ${record.sequence} of ${name.origin}'s log where ${next} was to come. Nothing of it was restored.`);
         next += 1;
-        if (!isMine(record.key) || !countsAt(record, plan.cuts, plan.atMs)) continue;
-        const known = newest.get(record.key);
-        if (known === undefined || isLater(record, known, plan.cuts)) newest.set(record.key, record);
+        if (isMine(record.key) && countsAt(record, plan.cuts, plan.atMs)) latest.add(record);
       }
       if (next !== name.last + 1 || name.first > (read[name.origin] ?? 0) + 1)
         throw new DamagedError(
@@ -78,7 +76,7 @@ async function newestRecords(points: TablePoints, plan: RestorePlan, from: LogPo
     }
     requireRead(plan, link.point, read, point.body.positions ?? {});
   }
-  return newest;
+  return latest.all();
 }
 
 /** A point that says it reaches a position must have brought it there. */

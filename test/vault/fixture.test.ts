@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { countsAt, isLater } from '../../src/core/backup/state-at.ts';
+import { countsAt, LatestRecords } from '../../src/core/backup/state-at.ts';
 import { itemLine, parseEntryName, parseItemLine, parseRecordLine, type ArchivedRecord } from '../../src/core/backup/table-lines.ts';
 import { MemorySite } from '../../src/drivers/memory/memory-site.ts';
 import { PassphraseWrap } from '../../src/vault/passphrase-wrap.ts';
@@ -104,12 +104,9 @@ describe('the fixture vault of format 1', () => {
     expect(expected.tables.length).toBeGreaterThan(5);
     for (const { atMs, digest } of expected.tables) {
       const state = new Map(items.map(({ key, image }) => [key, image] as const));
-      const newest = new Map<string, ArchivedRecord>();
-      for (const record of records.filter((each) => countsAt(each, cuts, atMs))) {
-        const known = newest.get(record.key);
-        if (known === undefined || isLater(record, known, cuts)) newest.set(record.key, record);
-      }
-      for (const [key, { image }] of newest) {
+      const latest = new LatestRecords<ArchivedRecord>(cuts);
+      for (const record of records.filter((each) => countsAt(each, cuts, atMs))) latest.add(record);
+      for (const [key, { image }] of latest.all()) {
         if (image === null) state.delete(key);
         else state.set(key, image);
       }

@@ -39,6 +39,36 @@ export function countsAt(record: RecordPlace, cuts: readonly Cut[], atMs: number
   });
 }
 
+/**
+ * The records of many keys, in whatever order they come: of each key the one that overrides the others. Of each origin its own newest first, and then the
+ * latest of those: numbers within an origin and times between origins need not agree, so that comparing all with all would depend on the order.
+ */
+export class LatestRecords<T extends RecordPlace & { readonly key: string }> {
+  readonly #cuts: readonly Cut[];
+  readonly #ofOrigins = new Map<string, Map<string, T>>();
+
+  constructor(cuts: readonly Cut[]) {
+    this.#cuts = cuts;
+  }
+
+  add(record: T): void {
+    const newest = this.#ofOrigins.get(record.origin) ?? new Map<string, T>();
+    if (newest.size === 0) this.#ofOrigins.set(record.origin, newest);
+    this.#keepLater(newest, record);
+  }
+
+  all(): ReadonlyMap<string, T> {
+    const latest = new Map<string, T>();
+    for (const newest of this.#ofOrigins.values()) for (const record of newest.values()) this.#keepLater(latest, record);
+    return latest;
+  }
+
+  #keepLater(kept: Map<string, T>, record: T): void {
+    const known = kept.get(record.key);
+    if (known === undefined || isLater(record, known, this.#cuts)) kept.set(record.key, record);
+  }
+}
+
 /** Of two records of one key that count: whether `a` overrides `b`. Numbers of two streams cannot be compared; times can. */
 export function isLater(a: RecordPlace, b: RecordPlace, cuts: readonly Cut[]): boolean {
   const [epochA, epochB] = [epochOf(a, cuts), epochOf(b, cuts)];

@@ -1,10 +1,12 @@
 // What the state at a moment consists of; the end of what is covered; rows and payloads read strictly.
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { archived, cutKey, parseArchiveRow, parseCutRow, recordCut, stillApplied } from '../../../src/core/backup/backup-rows.ts';
 import { coveredThrough, furthest, logSettleMs, samePositions, spansOf } from '../../../src/core/backup/settle.ts';
-import { countsAt, epochOf, isLater, mergeCuts, type RecordPlace } from '../../../src/core/backup/state-at.ts';
+import { countsAt, epochOf, isLater, LatestRecords, mergeCuts, type RecordPlace } from '../../../src/core/backup/state-at.ts';
 import { everything, selectionOf, selector } from '../../../src/core/backup/selection.ts';
 import { MemoryRowStore } from '../../../src/drivers/memory/memory-row-store.ts';
+import { always } from '../property.ts';
 
 const record = (change: Partial<RecordPlace> = {}): RecordPlace => ({ origin: 'east', sequence: 10, epoch: 1, atMs: 5000, sequenceNumber: '10', ...change });
 const cut = { epoch: 2, region: 'west', openedAtMs: 9000, positions: { east: 10 } };
@@ -44,6 +46,38 @@ test('of two records of one key the later is of the higher epoch; then of the hi
   expect(later({ origin: 'west', atMs: 5001, sequenceNumber: '01' }, {})).toBe(true);
   expect(later({ origin: 'west', atMs: 4999, sequenceNumber: '99' }, {})).toBe(false);
   expect(later({ origin: 'west' }, {})).not.toBe(later({}, { origin: 'west' }));
+});
+
+test('of many records of a key the same one is the latest in whatever order they come', () => {
+  const place = fc.record({
+    origin: fc.constantFrom('east', 'west'),
+    epoch: fc.integer({ min: 0, max: 2 }),
+    atMs: fc.integer({ min: 1, max: 4 }).map((s) => s * 1000),
+    sequenceNumber: fc.integer({ min: 1, max: 4 }).map(String),
+    sequence: fc.nat(50),
+    key: fc.constantFrom('a', 'b'),
+  });
+  const latestOf = (records: readonly (RecordPlace & { readonly key: string })[]) => {
+    const latest = new LatestRecords([cut]);
+    for (const each of records) latest.add(each);
+    return Object.fromEntries(latest.all());
+  };
+  const records = fc.uniqueArray(place, { minLength: 2, maxLength: 8, selector: (r) => `${r.origin} ${r.sequence}` });
+  always(
+    fc.property(
+      records.chain((all) => fc.tuple(fc.constant(all), fc.shuffledSubarray(all, { minLength: all.length, maxLength: all.length }))),
+      ([all, shuffled]) => {
+        expect(latestOf(shuffled)).toEqual(latestOf(all));
+      },
+    ),
+    500,
+  );
+  // Numbers and times that do not agree: east's newest is by its number the first, whatever west says of times.
+  const three = [record({ sequenceNumber: '11', atMs: 3000 }), record({ sequenceNumber: '10', sequence: 2, atMs: 5000 }), record({ origin: 'west', atMs: 4000, sequenceNumber: '01' })].map((r) => ({
+    ...r,
+    key: 'k',
+  }));
+  expect(latestOf(three)['k']?.origin).toBe('west');
 });
 
 test('cuts are merged, one an epoch; the first that is known stays', () => {
