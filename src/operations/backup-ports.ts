@@ -11,6 +11,7 @@ import type { RowStore } from '../ports/row-store.ts';
 import type { TableStore } from '../ports/table-store.ts';
 import type { ObjectLock } from '../ports/vault-site.ts';
 import type { SiteSet } from '../vault/site-set.ts';
+import type { SubjectKeys } from './subject-keys.ts';
 
 export type BackupSettings = {
   readonly group: string;
@@ -24,6 +25,8 @@ export type BackupSettings = {
   readonly retentionDays: Readonly<Record<RetentionClass, number>>;
   readonly lockDaysMax: number;
   readonly packBytes: number;
+  /** The attribute that names the person whom an item is about; absent: no item is sealed by itself. */
+  readonly subjectAttribute?: string;
 };
 
 export type BackupPorts = {
@@ -37,6 +40,8 @@ export type BackupPorts = {
   /** All but this region's. */
   readonly otherSites: SiteSet;
   readonly wrap: KeyWrap;
+  /** The keys of persons; absent: none are sealed, and what is cannot be opened. */
+  readonly subjects?: SubjectKeys;
   /** The rows CUT of every region that answers; the own ones must be readable. */
   readonly cuts: () => Promise<readonly Cut[]>;
   /** The rows ARCHIVE of every region that answers. */

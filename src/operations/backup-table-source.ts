@@ -1,15 +1,19 @@
 // A table as a source of backups, over any database that has the TableStore port, and the change logs of its regions.
-import { changesName, itemLine, itemsName, parseItemLine, recordLine } from '../core/backup/table-lines.ts';
+import type { SealedImage } from '../core/backup/subject-lines.ts';
+import { changesName, itemLine, itemsName, parseItemLine, recordLine, sealedItemLine } from '../core/backup/table-lines.ts';
 import { isPositions } from '../core/backup/payload.ts';
 import { spansOf } from '../core/backup/settle.ts';
 import { MalformedError } from '../core/errors.ts';
-import type { Image } from '../core/log/change-record.ts';
+import type { ChangeRecord, Image } from '../core/log/change-record.ts';
 import { requireChain, type LogHead } from '../core/log/segment.ts';
 import { addDigests, ContentSum } from '../core/vault/content-digest.ts';
 import type { ContentDigest, LogPositions } from '../core/vault/recovery-point.ts';
 import type { BackupSource, Piece, SourceEntry, SourcePosition, WrittenBack } from '../ports/backup-source.ts';
 import { bytesOf, linesOf } from './backup-lines.ts';
 import { readScanPositions, type BackupPorts } from './backup-ports.ts';
+
+/** null: the item is about nobody, and stays as it is. */
+export type SealImage = (image: Image) => Promise<SealedImage | null>;
 
 export type TableTarget = { readonly table: string };
 
@@ -18,6 +22,8 @@ export type SourcePorts = Pick<BackupPorts, 'me' | 'settings' | 'own' | 'log' | 
 /** Items that one call of the driver is given to write; it cuts them as its database wants. */
 const itemsPerWrite = 100;
 const segmentsPerPage = 20;
+/** Items whose persons' keys are asked for side by side. */
+const sealsAtOnce = 16;
 /** Segments that a digest reads side by side. */
 const digestSegments = 4;
 
@@ -25,10 +31,13 @@ export class TableSource implements BackupSource<TableTarget> {
   readonly kind = 'dynamodb';
   readonly name: string;
   readonly #ports: SourcePorts;
+  readonly #seal: SealImage | null;
 
-  constructor(ports: SourcePorts) {
+  /** @param seal of images that are about a person, before anything of them is written; null: none are */
+  constructor(ports: SourcePorts, seal: SealImage | null = null) {
     this.name = ports.settings.source;
     this.#ports = ports;
+    this.#seal = seal;
   }
 
   async list(piecesMax: number): Promise<readonly Piece[]> {
@@ -42,7 +51,28 @@ export class TableSource implements BackupSource<TableTarget> {
   }
 
   async *#itemLines(table: string, segment: number, segments: number): AsyncIterable<Uint8Array> {
-    for await (const page of this.#ports.tables.scan(table, segment, segments)) if (page.length > 0) yield bytesOf(page.map(itemLine));
+    for await (const page of this.#ports.tables.scan(table, segment, segments)) if (page.length > 0) yield bytesOf(await this.#linesOf(page));
+  }
+
+  async #linesOf(page: readonly Image[]): Promise<string[]> {
+    const seal = this.#seal;
+    if (seal === null) return page.map(itemLine);
+    const lines: string[] = [];
+    for (let i = 0; i < page.length; i += sealsAtOnce)
+      lines.push(
+        ...(await Promise.all(
+          page.slice(i, i + sealsAtOnce).map(async (image) => {
+            const sealed = await seal(image);
+            return sealed === null ? itemLine(image) : sealedItemLine(image, sealed, this.#ports.settings.keyName);
+          }),
+        )),
+      );
+    return lines;
+  }
+
+  async #recordLine(record: ChangeRecord, sequence: number): Promise<string> {
+    const sealed = record.image === null ? null : ((await this.#seal?.(record.image)) ?? null);
+    return recordLine(record, sequence, sealed);
   }
 
   async position(): Promise<SourcePosition> {
@@ -71,7 +101,8 @@ export class TableSource implements BackupSource<TableTarget> {
       for (const segment of segments) {
         const start = segment.sequence - segment.records.length + 1;
         if (start > position + 1) break;
-        const lines = segment.records.flatMap((record, i) => (start + i > position && start + i <= last ? [recordLine(record, start + i)] : []));
+        const lines: string[] = [];
+        for (const [i, record] of segment.records.entries()) if (start + i > position && start + i <= last) lines.push(await this.#recordLine(record, start + i));
         if (lines.length > 0) yield bytesOf(lines);
         position = Math.min(segment.sequence, last);
         before = { sequence: segment.sequence, hash: segment.hash };

@@ -18,7 +18,7 @@ import {
 import { inPlaceReport, type InPlaceReport } from '../core/backup/in-place-report.ts';
 import type { RestorePlan, RestoreRequest } from '../core/backup/restore-plan.ts';
 import { isEverything } from '../core/backup/selection.ts';
-import { parseEntryName, parseItemLine } from '../core/backup/table-lines.ts';
+import { parseEntryName, parseItemLine, parseStoredItem } from '../core/backup/table-lines.ts';
 import { FenceClosedError, RefusedError, SupersededError } from '../core/errors.ts';
 import { isActingAt, isLeaseOpen } from '../core/lease/lease-rows.ts';
 import { DamagedError } from '../core/vault/vault-errors.ts';
@@ -27,7 +27,7 @@ import { openPoint } from '../vault/point-reader.ts';
 import { TablePoints } from './backup-facts.ts';
 import { linesOf } from './backup-lines.ts';
 import { readLease, type BackupPorts } from './backup-ports.ts';
-import { keysOf, stateOfShard } from './restore-part.ts';
+import { keysOf, openerOf, stateOfShard } from './restore-part.ts';
 import { planRestore } from './restore-plan.ts';
 
 /** Characters of items that one transaction carries at most; DynamoDB takes 4 MB, and what is compared counts too. */
@@ -61,7 +61,7 @@ async function asScanned(points: TablePoints, { point }: RestoreRequest): Promis
   return facts?.type === 'snapshot' ? { deltas: [], isExact: false, atMs: facts.throughMs, coveredFromMs: facts.fromMs, coveredThroughMs: facts.throughMs } : {};
 }
 
-export type InPlacePorts = Pick<BackupPorts, 'me' | 'own' | 'clock'> & { readonly live: LiveTable };
+export type InPlacePorts = Pick<BackupPorts, 'me' | 'own' | 'clock' | 'subjects'> & { readonly live: LiveTable };
 
 export async function restoreInPlace(
   ports: InPlacePorts,
@@ -70,11 +70,11 @@ export async function restoreInPlace(
 ): Promise<InPlacePart> {
   const { plan, epoch, shard, snapshot } = work;
   await leaseRestMs(ports, epoch);
-  const differences = new Differences(await snapshotLines(points, plan, snapshot, shard));
-  const state = await stateOfShard(points, plan, shard);
+  const differences = new Differences(await snapshotLines(ports, points, plan, snapshot, shard));
+  const state = await stateOfShard(ports, points, plan, shard);
   let characters = 0;
   // All of it is read before any of it is written: what is damaged stops it here.
-  for await (const line of state.lines()) {
+  for await (const line of state.lines((key) => differences.leave(key))) {
     const { key, image } = parseItemLine(line, plan.keyName);
     characters += line.length;
     requireFits(characters, plan);
@@ -96,7 +96,8 @@ export async function restoreInPlace(
       else counts.set += 1;
     }
   }
-  return { ...counts, unchanged, conflicts: conflicts.length, conflictsShown: shownOf(conflicts), newestAtMs: state.newestAtMs, endedAtMs: Math.round(ports.clock.nowMs()) };
+  const { erased } = state.counts;
+  return { ...counts, unchanged, ...(erased === 0 ? {} : { erased }), conflicts: conflicts.length, conflictsShown: shownOf(conflicts), newestAtMs: state.newestAtMs, endedAtMs: Math.round(ports.clock.nowMs()) };
 }
 
 /** What of the lease is left. @throws SupersededError where its epoch is over, FenceClosedError where it waits for a renewal */
@@ -109,10 +110,13 @@ async function leaseRestMs({ own, clock, me }: InPlacePorts, epoch: number): Pro
   return Math.max(1, Math.floor(lease.untilAtMs - nowMs));
 }
 
-async function snapshotLines(points: TablePoints, plan: RestorePlan, snapshot: Snapshot, shard: number): Promise<Map<string, string>> {
+/** Of a person erased since the snapshot there is no line: where something is to be written over such an item, it is in conflict. */
+async function snapshotLines(ports: Pick<BackupPorts, 'subjects'>, points: TablePoints, plan: RestorePlan, snapshot: Snapshot, shard: number): Promise<Map<string, string>> {
   const isMine = keysOf(plan, shard);
   const { chain, point, sha256 } = snapshot;
-  const opened = await openPoint(await points.vault(), { chain, point }, await points.key(snapshot.key));
+  const dataKey = await points.key(snapshot.key);
+  const openSealed = openerOf(ports, dataKey);
+  const opened = await openPoint(await points.vault(), { chain, point }, dataKey);
   if (opened.sha256 !== sha256 || opened.header.type !== 'snapshot')
     throw new DamagedError(`Point ${chain}/${point} is not the snapshot that was taken (its hash is ${opened.sha256}, not ${sha256}). Nothing was changed.`);
   const lines = new Map<string, string>();
@@ -120,11 +124,12 @@ async function snapshotLines(points: TablePoints, plan: RestorePlan, snapshot: S
   for await (const entry of opened.entries()) {
     if (parseEntryName(entry.meta.n).kind !== 'items') throw new DamagedError(`The snapshot ${point} holds more than items: it is of a newer version. Nothing was changed.`);
     for await (const line of linesOf(opened.content(entry))) {
-      const { key, image } = parseItemLine(line, plan.keyName);
+      const { key, sealed } = parseStoredItem(line, plan.keyName);
       if (!isMine(key)) continue;
       characters += line.length;
       requireFits(characters, plan);
-      lines.set(key, contentLine(image) ?? '');
+      const plain = sealed === null ? line : await openSealed(sealed.subject, sealed.sealed);
+      if (plain !== null) lines.set(key, contentLine(parseItemLine(plain, plan.keyName).image) ?? '');
     }
   }
   return lines;

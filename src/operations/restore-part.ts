@@ -3,11 +3,13 @@
 import type { RestoredPart, RestorePlan } from '../core/backup/restore-plan.ts';
 import { selector } from '../core/backup/selection.ts';
 import { countsAt, LatestRecords } from '../core/backup/state-at.ts';
-import { itemLine, parseEntryName, parseItemLine, parseRecordLine, type ArchivedRecord } from '../core/backup/table-lines.ts';
+import { sealedOf, type SealedImage } from '../core/backup/subject-lines.ts';
+import { itemLine, parseEntryName, parseRecordLine, parseStoredItem, type ArchivedRecord } from '../core/backup/table-lines.ts';
 import { shardOf } from '../core/lease/fence-shard.ts';
 import { ContentSum } from '../core/vault/content-digest.ts';
 import type { LogPositions } from '../core/vault/recovery-point.ts';
-import { DamagedError } from '../core/vault/vault-errors.ts';
+import { DamagedError, KeyUnavailableError } from '../core/vault/vault-errors.ts';
+import type { DataKey } from '../vault/data-key.ts';
 import { openPoint, type OpenPoint } from '../vault/point-reader.ts';
 import { TablePoints } from './backup-facts.ts';
 import { bytesOf, linesOf } from './backup-lines.ts';
@@ -18,16 +20,34 @@ import { addLine, TableSource } from './backup-table-source.ts';
 const linesPerPiece = 200;
 
 export async function restorePart(ports: BackupPorts, points: TablePoints, plan: RestorePlan, shard: number): Promise<RestoredPart> {
-  const state = await stateOfShard(points, plan, shard);
+  const state = await stateOfShard(ports, points, plan, shard);
   const sum = new ContentSum();
   const source = new TableSource({ ...ports, settings: { ...ports.settings, keyName: plan.keyName } });
   const written = await source.writeBack(plan.into, once(pieces(state.lines(), (line) => addLine(sum, line, ports.sha256))));
   const digest = sum.toJSON();
-  return { items: written.items, removed: state.counts.removed, bytes: digest.bytes, digest, newestAtMs: state.newestAtMs };
+  const { removed, erased } = state.counts;
+  return { items: written.items, removed, ...(erased === 0 ? {} : { erased }), bytes: digest.bytes, digest, newestAtMs: state.newestAtMs };
 }
 
-/** `counts` are whole once `lines` was read to its end. */
-export type ShardState = { readonly lines: () => AsyncIterable<string>; readonly counts: { readonly removed: number }; readonly newestAtMs: number | null };
+/** `counts` are whole once `lines` was read to its end; `lines` is told the key of each item that nobody can open any more. */
+export type ShardState = {
+  readonly lines: (onErased?: (key: string) => void) => AsyncIterable<string>;
+  readonly counts: { readonly removed: number; readonly erased: number };
+  readonly newestAtMs: number | null;
+};
+
+export type OpenSealed = (subject: string, sealed: string) => Promise<string | null>;
+
+/** What is under a person's own key, opened; null: that person was erased. */
+export function openerOf({ subjects }: Pick<BackupPorts, 'subjects'>, key: DataKey): OpenSealed {
+  return subjects?.opener(key) ?? noKeys;
+}
+
+async function noKeys(subject: string): Promise<never> {
+  throw new KeyUnavailableError(
+    `The vault holds what is about a person (${subject}) under that person's key, and this configuration keeps no such keys: set vault.subject again, and deploy. Nothing was restored.`,
+  );
+}
 
 /** Whether a key is selected and of this shard. */
 export function keysOf(plan: RestorePlan, shard: number): (key: string) => boolean {
@@ -35,13 +55,18 @@ export function keysOf(plan: RestorePlan, shard: number): (key: string) => boole
   return (key) => shardOf(key, plan.shards.length) === shard && isWanted(key);
 }
 
-export async function stateOfShard(points: TablePoints, plan: RestorePlan, shard: number): Promise<ShardState> {
+export async function stateOfShard(ports: Pick<BackupPorts, 'subjects'>, points: TablePoints, plan: RestorePlan, shard: number): Promise<ShardState> {
   const isMine = keysOf(plan, shard);
   const base = await open(points, plan, plan.base);
   const newest = await newestRecords(points, plan, base.body.positions ?? {}, isMine);
-  const counts = { removed: 0 };
+  const counts = { removed: 0, erased: 0 };
+  const openSealed = openerOf(ports, await points.key(plan.key));
   const times = [...newest.values()].map((record) => record.atMs);
-  return { lines: () => linesAt(base, newest, plan, isMine, counts), counts, newestAtMs: times.length === 0 ? null : times.reduce((a, b) => Math.max(a, b)) };
+  return {
+    lines: (onErased) => linesAt(base, newest, plan, { isMine, counts, openSealed, onErased }),
+    counts,
+    newestAtMs: times.length === 0 ? null : times.reduce((a, b) => Math.max(a, b)),
+  };
 }
 
 /** @throws DamagedError when the vault gives another point than the one that was planned. */
@@ -88,20 +113,40 @@ function requireRead(plan: RestorePlan, point: string, read: LogPositions, posit
 
 type Newest = ReadonlyMap<string, ArchivedRecord>;
 
+type Shard = {
+  readonly isMine: (key: string) => boolean;
+  readonly counts: { removed: number; erased: number };
+  readonly openSealed: OpenSealed;
+  readonly onErased: ((key: string) => void) | undefined;
+};
+
 /** The shard's state as lines: first what stands as it was scanned, then what the log made of the rest. */
-async function* linesAt(base: OpenPoint, newest: Newest, plan: RestorePlan, isMine: (key: string) => boolean, counts: { removed: number }): AsyncIterable<string> {
+async function* linesAt(base: OpenPoint, newest: Newest, plan: RestorePlan, { isMine, counts, openSealed, onErased }: Shard): AsyncIterable<string> {
+  const opened = async (key: string, { subject, sealed }: SealedImage): Promise<string | null> => {
+    const line = await openSealed(subject, sealed);
+    if (line !== null) return line;
+    counts.erased += 1;
+    onErased?.(key);
+    return null;
+  };
   for await (const entry of base.entries()) {
     if (parseEntryName(entry.meta.n).kind !== 'items') throw new DamagedError(`The full backup ${plan.base.point} holds more than items: it is of a newer version. Nothing of it was restored.`);
     for await (const line of linesOf(base.content(entry))) {
-      const { key } = parseItemLine(line, plan.keyName);
+      const { key, sealed } = parseStoredItem(line, plan.keyName);
       if (!isMine(key)) continue;
       const record = newest.get(key);
       if (record?.image === null) counts.removed += 1;
       if (record !== undefined) continue;
-      yield line;
+      const plain = sealed === null ? line : await opened(key, sealed);
+      if (plain !== null) yield plain;
     }
   }
-  for (const record of newest.values()) if (record.image !== null) yield itemLine(record.image);
+  for (const { key, image } of newest.values()) {
+    if (image === null) continue;
+    const sealed = sealedOf(image);
+    const plain = sealed === null ? itemLine(image) : await opened(key, sealed);
+    if (plain !== null) yield plain;
+  }
 }
 
 async function* pieces(from: AsyncIterable<string>, onLine: (line: string) => void): AsyncIterable<Uint8Array> {

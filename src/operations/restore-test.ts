@@ -122,7 +122,7 @@ export async function recordRestoreTest(ports: RecordPorts, outcome: TestOutcome
       ports.digest,
     );
     const bytes = Buffer.from(text);
-    const lock = lockOf(settings, evidenceUntilMs(outcome.startedAtMs, settings.retentionDays));
+    const lock = lockOf(settings, evidenceUntilMs('restore-test', outcome.startedAtMs, settings.retentionDays));
     stored = (await sites.put(name, bytes, { sha256: ports.digest(text), lock })).stored.toSorted();
   }
   const summary = summaryOf(outcome, id, me, isVault ? name : null, stored);

@@ -137,8 +137,8 @@ function judgeObject({ site, name, state, lives, packLives, needing, rules, nowM
     because = [point.point];
     neededUntilMs = lives.get(point.point) ?? null;
   } else if (evidence !== undefined) {
-    because = [`evidence of a ${evidence.kind}`];
-    neededUntilMs = evidenceUntilMs(evidence.atMs, rules.retentionDays);
+    because = [evidence.kind === 'erasure' ? 'certificate of an erasure' : `evidence of a ${evidence.kind}`];
+    neededUntilMs = evidenceUntilMs(evidence.kind, evidence.atMs, rules.retentionDays);
   } else if (name === vaultFileName) because = ['the vault itself'];
   else if (/^keys\/[0-9a-f]{16}\/\d{8}$/.test(name)) because = ['data key'];
   else findings.push('no name of the format: Holdfast did not put it there, or a newer version did');

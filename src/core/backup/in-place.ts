@@ -17,6 +17,8 @@ export type InPlacePart = {
   readonly set: number;
   readonly removed: number;
   readonly unchanged: number;
+  /** Keys whose item nobody can open any more, left as they are; absent: none. */
+  readonly erased?: number;
   readonly conflicts: number;
   /** The first of them. */
   readonly conflictsShown: readonly InPlaceConflict[];
@@ -61,6 +63,11 @@ export class Differences {
     this.#seen.delete(key);
     if (seen === wanted) this.#unchanged += 1;
     else this.#found.push({ key, seen, wanted });
+  }
+
+  /** Nobody can say what was wanted: it is left as it is. */
+  leave(key: string): void {
+    this.#seen.delete(key);
   }
 
   /** Once everything wanted was told: what is left was not there at the moment. */
@@ -133,6 +140,7 @@ function parseInPlaceReport(plan: RestorePlan, raw: unknown): { readonly plan: R
       set: of.count('set'),
       removed: of.count('removed'),
       unchanged: of.count('unchanged'),
+      ...(part['erased'] === undefined ? {} : { erased: of.count('erased') }),
       conflicts: of.count('conflicts'),
       conflictsShown: of.take('conflictsShown', listOf(isShown), 'a list of {key, because}'),
       newestAtMs: of.take('newestAtMs', orNull(isCount), 'null, or a time'),

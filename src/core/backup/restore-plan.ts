@@ -52,6 +52,8 @@ export type RestoredPart = {
   readonly items: number;
   /** Items of the full backup that the log had removed by then. */
   readonly removed: number;
+  /** Items of persons whose key was destroyed; absent: none. */
+  readonly erased?: number;
   readonly bytes: number;
   /** Of what the target must hold of this shard, computed from the vault. */
   readonly digest: ContentDigest;
@@ -129,6 +131,7 @@ export function parseRestoredParts(step: string, raw: unknown): { readonly plan:
     return {
       items: of.count('items'),
       removed: of.count('removed'),
+      ...(part['erased'] === undefined ? {} : { erased: of.count('erased') }),
       bytes: of.count('bytes'),
       digest: of.take('digest', isDigest, 'a digest'),
       newestAtMs: of.take('newestAtMs', orNull(isCount), 'null, or a time'),

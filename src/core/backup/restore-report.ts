@@ -65,13 +65,21 @@ export function restoreReport(plan: RestorePlan, parts: readonly RestoredPart[],
     issues: issuesOf(
       plan,
       total((p) => p.items),
+      total((p) => p.erased ?? 0),
     ),
   };
 }
 
 /** @param items null where it is not what says whether anything is there */
-export function issuesOf(plan: RestorePlan, items: number | null): Issue[] {
+export function issuesOf(plan: RestorePlan, items: number | null, erased: number): Issue[] {
   const issues: Issue[] = [];
+  if (erased > 0)
+    issues.push({
+      severity: 'info',
+      what: `${erased} items are about persons who were erased.`,
+      impact: 'They are in the vault, and nobody can read them: they are left out, and are in no digest. A restore in place leaves such keys in the table as they are.',
+      remedy: 'None: this is what an erasure is for. Its certificate is in the vault, under evidence/.',
+    });
   if (!plan.isExact)
     issues.push({
       severity: 'warning',

@@ -5,6 +5,7 @@ import type { ChangeRecord, Image } from '../log/change-record.ts';
 import { canonicalJson } from '../vault/canonical-json.ts';
 import { isCount, isFields, isText } from './payload.ts';
 import type { RecordPlace } from './state-at.ts';
+import { sealedOf, type SealedImage } from './subject-lines.ts';
 
 const setTypes = ['SS', 'NS', 'BS'];
 
@@ -23,9 +24,15 @@ export function itemLine(image: Image): string {
   return canonicalJson(ordered(image));
 }
 
-export function recordLine(record: ChangeRecord, sequence: number): string {
+/** @param sealed what stands in the image's place where it is about a person */
+export function recordLine(record: ChangeRecord, sequence: number, sealed: SealedImage | null = null): string {
   const { atMs, epoch, image, key, sequenceNumber } = record;
-  return canonicalJson({ atMs, epoch, image: image === null ? null : ordered(image), key, sequence, sequenceNumber });
+  return canonicalJson({ atMs, epoch, image: sealed ?? (image === null ? null : ordered(image)), key, sequence, sequenceNumber });
+}
+
+/** @throws MalformedError for an item that has no text key */
+export function sealedItemLine(image: Image, { sealed, subject }: SealedImage, keyName: string): string {
+  return canonicalJson({ key: keyOf(image, keyName), sealed, subject });
 }
 
 function parse(line: string): unknown {
@@ -39,11 +46,24 @@ function parse(line: string): unknown {
 /** The item of a line, and the value of its key. @throws MalformedError */
 export function parseItemLine(line: string, keyName: string): { readonly key: string; readonly image: Image } {
   const image = parse(line);
+  return { key: keyOf(image, keyName), image: isFields(image) ? image : {} };
+}
+
+/** As it is stored: what is about a person is sealed still. @throws MalformedError */
+export function parseStoredItem(line: string, keyName: string): { readonly key: string; readonly sealed: SealedImage | null } {
+  const image = parse(line);
+  const sealed = sealedOf(image);
+  const key = sealed !== null && isFields(image) ? image['key'] : keyOf(image, keyName);
+  if (typeof key !== 'string') throw new MalformedError('A sealed line of the items has no key: it was not written by this source. Nothing of it was restored.');
+  return { key, sealed };
+}
+
+function keyOf(image: unknown, keyName: string): string {
   const attribute = isFields(image) ? image[keyName] : undefined;
   const key = isFields(attribute) ? attribute['S'] : undefined;
-  if (!isFields(image) || typeof key !== 'string')
+  if (typeof key !== 'string')
     throw new MalformedError(`A line of the items is no item with a text key '${keyName}': it was not written by this source, or its key has another name. Nothing of it was restored.`);
-  return { key, image };
+  return key;
 }
 
 export type ArchivedRecord = RecordPlace & { readonly key: string; readonly image: Image | null };

@@ -3,6 +3,7 @@ import { MalformedError } from '../errors.ts';
 import type { Row, RowChange } from '../rows/row.ts';
 import { canonicalJson } from '../vault/canonical-json.ts';
 import { evidenceName } from '../vault/object-names.ts';
+import type { Certificate } from './erasure.ts';
 import { isCount, isFields, isText, listOf, PayloadReader } from './payload.ts';
 import type { RestoreReport } from './restore-report.ts';
 import { isRestoreTest, restoreTestKey, runIn, type Digest, type Dropped, type RestoreTest, type TestRequest } from './restore-test.ts';
@@ -50,7 +51,7 @@ export function tellable(failure: TestFailure | null): TestFailure | null {
 }
 
 /** The evidence says by its last field what it must be: anyone can check it without a key. Equal outcomes give equal bytes, however often they are recorded. */
-export function evidenceText(evidence: Evidence, digest: Digest): string {
+export function evidenceText(evidence: Evidence | Certificate, digest: Digest): string {
   return canonicalJson({ ...evidence, sha256: digest(canonicalJson(evidence)) });
 }
 
@@ -60,10 +61,14 @@ export function whatIsWrongWithEvidence(text: string, parsed: unknown, vault: st
   const { sha256, ...rest } = parsed;
   if (sha256 !== digest(canonicalJson(rest)) || canonicalJson(parsed) !== text) return 'it is not what its own SHA-256 says';
   if (rest['vault'] !== vault) return 'it is evidence of another vault';
-  const { id, outcome } = rest;
-  if (typeof id !== 'string' || !isFields(outcome) || !isCount(outcome['startedAtMs']) || evidenceName('restore-test', outcome['startedAtMs'], id) !== name)
-    return 'it is the evidence of another test';
-  return null;
+  return nameOf(rest) === name ? null : 'it is the evidence of another test or erasure';
+}
+
+/** The name that evidence belongs under; null: it says too little to have one. */
+function nameOf({ kind, id, outcome, erasedAtMs }: Readonly<Record<string, unknown>>): string | null {
+  if (typeof id !== 'string' || !/^[0-9a-f]{16}$/.test(id)) return null;
+  if (kind === 'erasure') return isCount(erasedAtMs) ? evidenceName(kind, erasedAtMs, id) : null;
+  return isFields(outcome) && isCount(outcome['startedAtMs']) ? evidenceName('restore-test', outcome['startedAtMs'], id) : null;
 }
 
 const isFailure = (v: unknown): v is TestFailure => isFields(v) && isText(v['step']) && isText(v['error']) && typeof v['cause'] === 'string';

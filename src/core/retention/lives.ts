@@ -1,5 +1,6 @@
 // How long points and packs live: each point as long as its class says, and as long as what hangs on it; each pack as long as the points that need it.
 // Pure arithmetic over what manifests say in the clear: no key is needed to know what may go.
+import type { EvidenceKind } from '../vault/object-names.ts';
 import type { RetentionClass } from '../vault/recovery-point.ts';
 
 export type RetentionDays = Readonly<Record<RetentionClass, number>>;
@@ -21,9 +22,10 @@ export type KeptPoint = {
 
 const dayMs = 86_400_000;
 
-/** Evidence of a test is locked and kept as long as a point of class monthly. @param atMs when its test began, as its name says */
-export function evidenceUntilMs(atMs: number, days: RetentionDays): number {
-  return atMs + days.monthly * dayMs;
+/** How long evidence is locked and kept: of a test as long as a point of class monthly. @param atMs when it began, as its name says */
+export function evidenceUntilMs(kind: EvidenceKind, atMs: number, days: RetentionDays): number {
+  // A certificate says why something cannot be read: as long as any point may hold it.
+  return atMs + (kind === 'erasure' ? Math.max(...Object.values(days)) : days.monthly) * dayMs;
 }
 
 export const forever = Number.POSITIVE_INFINITY;

@@ -32,8 +32,8 @@ export function keyName(keyId: string, generation: number): string {
   return `${keysPrefix}${keyId}/${String(generation).padStart(8, '0')}`;
 }
 
-/** What a test of the vault found, kept as an object of it. */
-export type EvidenceKind = 'restore-test';
+/** What was found or done and proved, kept as an object of the vault: a restore test's outcome, the certificate of an erasure. */
+export type EvidenceKind = 'restore-test' | 'erasure';
 
 /** @param id 16 hex */
 export function evidenceName(kind: EvidenceKind, atMs: number, id: string): string {
@@ -42,11 +42,11 @@ export function evidenceName(kind: EvidenceKind, atMs: number, id: string): stri
   return name;
 }
 
-/** When the test began; undefined for another name. */
+/** When the test or the erasure began; undefined for another name. */
 export function parseEvidenceName(name: string): { readonly kind: EvidenceKind; readonly atMs: number } | undefined {
-  const at = /^evidence\/(\d{8}T\d{9}Z)-restore-test-[0-9a-f]{16}\.json$/.exec(name)?.[1];
+  const [, at, word] = /^evidence\/(\d{8}T\d{9}Z)-(restore-test|erasure)-[0-9a-f]{16}\.json$/.exec(name) ?? [];
   const atMs = at === undefined ? undefined : parseCompact(at);
-  return atMs === undefined ? undefined : { kind: 'restore-test', atMs };
+  return atMs === undefined ? undefined : { kind: word === 'erasure' ? 'erasure' : 'restore-test', atMs };
 }
 
 export function parseKeyName(name: string): { readonly key: string; readonly generation: number } | undefined {
