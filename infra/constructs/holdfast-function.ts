@@ -10,7 +10,7 @@ import { Construct } from 'constructs';
 import { type RuntimeConfig } from '../../src/config/runtime-config.ts';
 import { acknowledge } from './nag-exceptions.ts';
 import { FUNCTIONS, type FunctionName, type FunctionSpec } from './permissions.ts';
-import { tableStatements } from './table-access.ts';
+import { subjectStatements, tableStatements } from './table-access.ts';
 import { targetStatements, testTargetStatements, vaultStatements, wildcardsOf } from './vault-access.ts';
 
 export type HoldfastFunctionProps = {
@@ -37,7 +37,7 @@ export class HoldfastFunction extends Construct {
       ...targetStatements(props.config, props.region, targets),
       ...testTargetStatements(props.config, props.region, testTargets),
     ];
-    const statements = [...tableStatements(props.config, props.region, spec.tables), ...ofVault, ...(props.statements ?? []), writeLogs(logGroup)];
+    const statements = [...tableStatements(props.config, props.region, spec.tables), ...subjectStatements(props.config, spec.subjects), ...ofVault, ...(props.statements ?? []), writeLogs(logGroup)];
     for (const { rule, reason } of wildcardsOf(ofVault)) acknowledge(this, rule, reason);
     this.function = new LambdaFunction(this, 'Function', {
       functionName,

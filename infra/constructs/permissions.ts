@@ -23,6 +23,12 @@ export type TargetAction = 'CreateTable' | 'DescribeTable' | 'BatchWriteItem' | 
 /** On the tables that restore tests make: `<data table>-restored-test-…`. */
 export type TestTargetAction = 'DeleteTable' | 'DescribeTable';
 
+/**
+ * On the rows with persons' keys, in every region's region table and on no other row, and only where `vault.subject` says that there are any:
+ * `seal` adds keys, `open` reads them.
+ */
+export type SubjectGrant = 'seal' | 'open';
+
 export type FunctionSpec = {
   readonly does: string;
   readonly in: readonly RegionMember['role'][];
@@ -34,6 +40,7 @@ export type FunctionSpec = {
   readonly vault?: VaultGrant;
   readonly targets?: readonly TargetAction[];
   readonly testTargets?: readonly TestTargetAction[];
+  readonly subjects?: SubjectGrant;
 };
 
 const EVERYWHERE = ['candidate', 'witness'] as const;
@@ -141,6 +148,7 @@ export const FUNCTIONS = {
     memoryMb: 1769,
     tables: [grant('data', 'own', 'Scan'), grant('log', 'own', 'GetItem', 'Query')],
     vault: WRITES_POINTS,
+    subjects: 'seal',
   },
   'commit-point': { does: 'The parts become one recovery point', in: CANDIDATES, timeoutSeconds: 120, memoryMb: 1024, tables: [grant('region', 'own', 'UpdateItem')], vault: WRITES_POINTS },
   'verify-point': {
@@ -158,6 +166,7 @@ export const FUNCTIONS = {
     memoryMb: 1024,
     tables: [...FOLLOWS_LOGS, grant('region', 'own', 'UpdateItem')],
     vault: WRITES_POINTS,
+    subjects: 'seal',
   },
   'keep-retention': {
     does: 'Gives up what no retention class needs any more, and locks for longer what is needed for longer, each day',
@@ -193,7 +202,16 @@ export const FUNCTIONS = {
     tables: [grant('region', 'own', 'GetItem', 'UpdateItem')],
     targets: ['CreateTable', 'DescribeTable', 'Scan'],
   },
-  'restore-part': { does: 'The keys of one shard, as they were at the moment', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1769, tables: [], vault: READS_POINTS, targets: ['BatchWriteItem'] },
+  'restore-part': {
+    does: 'The keys of one shard, as they were at the moment',
+    in: CANDIDATES,
+    timeoutSeconds: 900,
+    memoryMb: 1769,
+    tables: [],
+    vault: READS_POINTS,
+    targets: ['BatchWriteItem'],
+    subjects: 'open',
+  },
   'restore-in-place': {
     does: 'The keys of one shard of the live table, as they were at the moment, through the fence',
     in: CANDIDATES,
@@ -201,6 +219,7 @@ export const FUNCTIONS = {
     memoryMb: 3008,
     tables: [grant('region', 'own', 'GetItem'), grant('fence', 'own', 'ConditionCheckItem'), grant('data', 'own', 'GetItem', 'UpdateItem', 'DeleteItem')],
     vault: READS_POINTS,
+    subjects: 'open',
   },
   'validate-restore': { does: 'Reads the target back and compares it with the vault', in: CANDIDATES, timeoutSeconds: 900, memoryMb: 1024, tables: [], targets: ['Scan', 'DescribeTable'] },
   'report-restore': { does: 'Writes down what a restore measured', in: CANDIDATES, timeoutSeconds: 30, memoryMb: 256, tables: [grant('region', 'own', 'UpdateItem')] },

@@ -3,7 +3,8 @@
 import { Aws } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
-import type { TableGrant, TableKind } from './permissions.ts';
+import { subjectRows } from '../../src/core/backup/subject-rows.ts';
+import type { SubjectGrant, TableGrant, TableKind } from './permissions.ts';
 
 /** One statement a grant; none where no region has such a table. */
 export function tableStatements(config: RuntimeConfig, region: string, grants: readonly TableGrant[]): PolicyStatement[] {
@@ -11,6 +12,18 @@ export function tableStatements(config: RuntimeConfig, region: string, grants: r
     .map((grant) => ({ grant, resources: regionsWith(config, region, grant).map((where) => tableArn(config, where, grant.table)) }))
     .filter(({ resources }) => resources.length > 0)
     .map(({ grant, resources }) => new PolicyStatement({ actions: grant.may.map((action) => `dynamodb:${action}`), resources }));
+}
+
+/** The keys of persons, which lie in every region; none where the configuration seals nothing by person. */
+export function subjectStatements(config: RuntimeConfig, grant: SubjectGrant | undefined): PolicyStatement[] {
+  if (grant === undefined || config.vault?.subject === undefined) return [];
+  return [
+    new PolicyStatement({
+      actions: ['dynamodb:GetItem', ...(grant === 'seal' ? ['dynamodb:UpdateItem'] : [])],
+      resources: config.voters.map(({ region }) => tableArn(config, region, 'region')),
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${subjectRows}*`] } },
+    }),
+  ];
 }
 
 export function tableName(config: RuntimeConfig, region: string, kind: TableKind): string {

@@ -5,6 +5,7 @@ import { HoldfastClient } from '../client/holdfast-client.ts';
 import { describe } from '../client/region-status.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { backUp, restore, showPoints } from './backups.ts';
+import { erase } from './erase.ts';
 import { renderLoss, renderStatus } from './render-status.ts';
 import { commands, optionsOf, usage, type Command } from './usage.ts';
 import { parseArguments, UsageError, type ExitStatus, type Values, type World } from './world.ts';
@@ -73,6 +74,8 @@ async function execute(command: Command, values: Values, connection: Connection,
       return showPoints(values, new BackupClient(connection), world);
     case 'restore':
       return restore(values, by, new BackupClient(connection), world);
+    case 'erase':
+      return erase(values, by, connection, world);
   }
 }
 

@@ -1,5 +1,5 @@
 // What `holdfast` can be told, in one place: the text that people see and the options that are parsed.
-export const commands = ['status', 'failover', 'approve', 'pause', 'resume', 'backup', 'points', 'restore'] as const;
+export const commands = ['status', 'failover', 'approve', 'pause', 'resume', 'backup', 'points', 'restore', 'erase'] as const;
 export type Command = (typeof commands)[number];
 
 export const options = {
@@ -23,6 +23,8 @@ export const options = {
   prefix: { type: 'string' },
   from: { type: 'string' },
   test: { type: 'boolean' },
+  subject: { type: 'string' },
+  confirm: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -38,6 +40,7 @@ export const optionsOf: Readonly<Record<Command, readonly OptionName[]>> = {
   backup: ['type', 'region', 'wait', 'by'],
   points: ['at'],
   restore: ['at', 'point', 'into', 'in-place', 'undo', 'key', 'keys', 'prefix', 'from', 'to', 'test', 'region', 'wait', 'by'],
+  erase: ['subject', 'confirm', 'by'],
 };
 
 export const usage = `holdfast: disaster recovery for a service in several AWS regions
@@ -54,6 +57,7 @@ export const usage = `holdfast: disaster recovery for a service in several AWS r
   holdfast restore … --in-place              the live table itself, through the fence, after a snapshot; instead of --into
   holdfast restore --undo RESTORE            the keys of a restore in place as its snapshot has them; RESTORE is the name in its report
   holdfast restore --test                    a restore test now: a moment drawn, restored beside the table, compared, dropped, and evidence kept
+  holdfast erase --subject NAME --confirm NAME   destroys the keys of everything backed up about this person, for good, and leaves a certificate
   holdfast vault …                           backups of files, in a directory or any S3 store: 'holdfast vault --help' says more
 
   --json          the answer as JSON (with status --watch: one object a line)

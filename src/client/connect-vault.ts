@@ -14,6 +14,7 @@ import { S3Site } from '../drivers/aws/s3-site.ts';
 import { sha256, sha256Bytes, systemClock, systemRandom } from '../drivers/aws/system-environment.ts';
 import { sourceNameOf, type BackupPorts, type BackupSettings } from '../operations/backup-ports.ts';
 import type { RetentionPorts } from '../operations/keep-retention.ts';
+import { SubjectKeys } from '../operations/subject-keys.ts';
 import type { InPlacePorts } from '../operations/restore-in-place.ts';
 import { SiteSet } from '../vault/site-set.ts';
 import { dynamoDbOf, rowStoreOf } from './connect.ts';
@@ -26,7 +27,7 @@ const cutsMax = 100;
 export function backupSettingsOf(config: RuntimeConfig): BackupSettings {
   const { vault } = config;
   if (vault === undefined) throw new InvalidConfigError(`The configuration of group ${config.group} has no 'vault': add it to holdfast.config.ts and deploy, then there are backups`);
-  const { lockMode, retentionDays, lockDaysMax, packBytes } = vault;
+  const { lockMode, retentionDays, lockDaysMax, packBytes, subject } = vault;
   return {
     group: config.group,
     source: sourceNameOf(config.tables.data),
@@ -37,6 +38,7 @@ export function backupSettingsOf(config: RuntimeConfig): BackupSettings {
     retentionDays,
     lockDaysMax,
     packBytes,
+    ...(subject === undefined ? {} : { subjectAttribute: subject.attribute }),
   };
 }
 
@@ -130,7 +132,17 @@ export function connectBackup(environment: Environment): BackupPorts {
       return rows.flatMap((row) => parseArchiveRow(row) ?? []);
     },
     random: systemRandom,
+    ...(targets.settings.subjectAttribute === undefined ? {} : { subjects: connectSubjects(environment) }),
   };
+}
+
+/** Persons' keys lie in every region, also where nothing is served. */
+function connectSubjects(environment: Environment): SubjectKeys {
+  const { config } = environment;
+  return new SubjectKeys(
+    config.voters.map((v) => rowStoreOf(config, v.region, dynamoDbOf(v.region, environment))),
+    systemRandom,
+  );
 }
 
 /** With the live table, for the one function that may write it. */

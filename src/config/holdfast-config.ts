@@ -44,6 +44,11 @@ const configSchema = z
   .superRefine((config, context) => {
     const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
     refuseMembers(config, refuse);
+    if (config.vault?.subject?.attribute === config.table.partitionKey)
+      refuse(
+        ['vault', 'subject', 'attribute'],
+        `is '${config.table.partitionKey}', the table's partition key, which stays readable in the vault: name another attribute, and let the key be no person's name`,
+      );
     if (config.quorumLost === 'hold-open') {
       refuse(['quorumLost'], "'hold-open' (keep serving without a majority) is not built yet; use 'stop': a region that cannot reach a majority closes by itself");
     }

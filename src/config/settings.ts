@@ -113,6 +113,8 @@ const vaultParts = {
   packBytes: whole(mebibyte, 63 * mebibyte, 'bytes').default(32 * mebibyte),
   schedules: schedulesSchema,
   overdueAfterMinutes: overdueSchema,
+  /** The attribute that names the person whom an item is about: such items are sealed under that person's own key, which `holdfast erase` destroys. */
+  subject: z.strictObject({ attribute: z.string({ error: 'must be the name of an attribute of the items' }).min(1, { error: 'must be the name of an attribute of the items' }).max(255) }).optional(),
   /** Every object in every site is read once in so many days. */
   scrubDays: whole(1, 365, 'days').default(30),
 };

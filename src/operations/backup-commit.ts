@@ -21,16 +21,22 @@ export async function commitBackup(ports: BackupPorts, points: TablePoints, plan
     keyName: settings.keyName,
     region: plan.region,
     epoch: plan.epoch,
+    ...sealedBy(settings.subjectAttribute, parts),
   };
   const { chain, point, source, type, parent, lockedUntilMs } = plan;
   const header = { chain, point, source, type, parent, createdAtMs: plan.startedAtMs, class: plan.class, lockedUntilMs };
   const body: Omit<PointBody, 'entries' | 'packVersions' | 'digest'> = { source: table, fromMs: plan.fromMs, throughMs, positions: plan.until, cuts: plan.cuts };
-  const engineParts = parts.map(({ endedAtMs: _ended, ...part }) => part);
+  const engineParts = parts.map(({ endedAtMs: _ended, sealedBy: _sealed, ...part }) => part);
   const answer = await commitPoint({ sites, vault: vault.id, key, header, body, parts: engineParts, random: randomOf(ports, { header, body, parts }), lock: lockOf(settings, lockedUntilMs) });
   const digest = parts.map((part) => part.digest ?? emptyDigest).reduce(addDigests, emptyDigest);
   const committed = { chain, point, sha256: answer.sha256, items: digest.items, bytes: digest.bytes, storedBytes: answer.storedBytes, throughMs };
   if (type !== 'log') await ports.own.change(backupCommitted(source, type, plan.because, committed, plan.startedAtMs, Math.round(clock.nowMs())));
   return committed;
+}
+
+/** A point is sealed by person where all of its parts are: a deployment may come between two of them. */
+function sealedBy(attribute: string | undefined, parts: readonly BackupPart[]): Pick<TableFacts, 'sealedBy'> {
+  return attribute !== undefined && parts.every((part) => part.sealedBy === attribute) ? { sealedBy: attribute } : {};
 }
 
 /** Chance that depends on all that goes into the manifest: the same content has the same salt, and so the same bytes; another one has another. */

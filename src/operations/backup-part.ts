@@ -26,7 +26,7 @@ export async function writeBackupPart(ports: BackupPorts, points: TablePoints, p
   const entries = plan.since === null ? source.read(piece) : source.changes({ since: plan.since, until: plan.until, origin: originOf(piece) });
   for await (const entry of entries) await writer.add(counted(entry, sum, ports));
   const endedAtMs = Math.round(clock.nowMs());
-  return { ...(await writer.finish(sum.toJSON())), endedAtMs };
+  return { ...(await writer.finish(sum.toJSON())), endedAtMs, ...(settings.subjectAttribute === undefined ? {} : { sealedBy: settings.subjectAttribute }) };
 }
 
 /** @throws MalformedError where persons are configured, and there is nowhere to keep their keys */

@@ -1,17 +1,17 @@
 // Erases a person from every recovery point, locked or not, by destroying that person's keys in every region; proves that the rest still
 // reads, and leaves a certificate in the vault. Repeating it is safe and finishes what was begun.
-import type { Certificate, Proven } from '../core/backup/erasure.ts';
+import type { Certificate, NotSealed, Proven } from '../core/backup/erasure.ts';
 import { standsAlone, type NamedPoint } from '../core/backup/chains.ts';
-import { sealedOf } from '../core/backup/subject-lines.ts';
+import { sealedOf, subjectOf } from '../core/backup/subject-lines.ts';
 import { evidenceText } from '../core/backup/test-evidence.ts';
 import { evidenceUntilMs } from '../core/retention/lives.ts';
 import { parseEntryName } from '../core/backup/table-lines.ts';
 import { MalformedError, RefusedError } from '../core/errors.ts';
-import { isFields } from '../core/backup/payload.ts';
-import { toHex } from '../core/vault/bytes.ts';
+import { isFields, type Fields } from '../core/backup/payload.ts';
 import { ContentSum } from '../core/vault/content-digest.ts';
 import { evidenceName } from '../core/vault/object-names.ts';
 import { DamagedError } from '../core/vault/vault-errors.ts';
+import type { Clock } from '../ports/environment.ts';
 import { openPoint } from '../vault/point-reader.ts';
 import { TablePoints } from './backup-facts.ts';
 import { linesOf } from './backup-lines.ts';
@@ -25,22 +25,29 @@ const provenPoints = 3;
 /** A data key comes with a new chain: so many in a row while this runs, and something is wrong. */
 export const roundsMax = 10;
 
-export type ErasurePorts = Pick<BackupPorts, 'clock' | 'digest' | 'random' | 'settings' | 'sha256' | 'sites' | 'subjects'>;
+export type ErasurePorts = Pick<BackupPorts, 'digest' | 'settings' | 'sha256' | 'sites' | 'subjects'> & {
+  readonly clock: Pick<Clock, 'nowMs'>;
+  /** Of the certificate, 16 hex, never the same twice. */
+  readonly id: string;
+};
 
 export type Erased = { readonly name: string; readonly certificate: Certificate };
 
 /** @throws TooFewSitesError unless every region says that the keys are gone, DamagedError where the rest does not read: then there is no certificate */
 export async function eraseSubject(ports: ErasurePorts, points: TablePoints, person: string, by: string): Promise<Erased> {
-  const { clock, random, settings, sites, subjects } = ports;
-  if (subjects === undefined || settings.subjectAttribute === undefined)
-    throw new RefusedError('No attribute says which person an item is about, so nothing is under a key of a person. Nothing was changed.');
+  const { id, settings, sites, subjects } = ports;
+  const attribute = settings.subjectAttribute;
+  if (subjects === undefined || attribute === undefined)
+    throw new RefusedError('No attribute says which person an item is about, so nothing is under a key of a person: set vault.subject in holdfast.config.ts, and deploy. Nothing was changed.');
   if (person === '') throw new RefusedError('Whom? The name of the person is empty. Nothing was changed.');
   const vault = await points.vault();
-  const nowMs = Math.round(clock.nowMs());
+  const nowMs = Math.round(ports.clock.nowMs());
   const erased = await destroyKeys(subjects, points, person, nowMs);
+  const { sealed, notSealed } = await seen(points, attribute);
   const proof: Proven[] = [];
-  for (const name of newest(await points.list())) proof.push(await provePoint(ports, points, name, new Set(erased.values())));
-  const id = toHex(random(8));
+  const gone = new Set(erased.values());
+  for (const name of sealed.filter((p) => standsAlone(p.type)).slice(-provenPoints))
+    proof.push(await provePoint(ports, points, name, { gone, isAbout: (image) => subjectOf(image, attribute) === person }));
   const certificate: Certificate = {
     format: 1,
     kind: 'erasure',
@@ -52,6 +59,7 @@ export async function eraseSubject(ports: ErasurePorts, points: TablePoints, per
     subjects: Object.fromEntries(erased),
     regions: subjects.regions,
     proof,
+    notSealed,
   };
   const text = evidenceText(certificate, ports.digest);
   const bytes = Buffer.from(text, 'utf8');
@@ -74,12 +82,19 @@ async function destroyKeys(subjects: SubjectKeys, points: TablePoints, person: s
   );
 }
 
-function newest(points: readonly NamedPoint[]): NamedPoint[] {
-  return points.filter((p) => p.isCommitted && standsAlone(p.type)).slice(-provenPoints);
+/** Every point says itself whether it was sealed. */
+async function seen(points: TablePoints, attribute: string): Promise<{ readonly sealed: readonly NamedPoint[]; readonly notSealed: NotSealed }> {
+  const committed = (await points.list()).filter((p) => p.isCommitted);
+  const facts = await points.allFacts(committed);
+  const isSealed = new Set(facts.filter((each) => each.table.sealedBy === attribute).map((each) => each.point));
+  const clear = facts.filter((each) => !isSealed.has(each.point)).map((each) => each.createdAtMs);
+  return { sealed: committed.filter((p) => isSealed.has(p.point)), notSealed: { points: clear.length, newestAtMs: clear.length === 0 ? null : clear.reduce((a, b) => Math.max(a, b)) } };
 }
 
+type Person = { readonly gone: ReadonlySet<string>; readonly isAbout: (image: Fields) => boolean };
+
 /** Reads a point whole: its digest is that of its lines, every line opens but those of erased persons, and none of the person's does. */
-async function provePoint(ports: ErasurePorts, points: TablePoints, name: NamedPoint, gone: ReadonlySet<string>): Promise<Proven> {
+async function provePoint(ports: ErasurePorts, points: TablePoints, name: NamedPoint, { gone, isAbout }: Person): Promise<Proven> {
   const vault = await points.vault();
   const key = await points.key((await vault.readManifest(name)).header.key);
   const point = await openPoint(vault, name, key);
@@ -90,7 +105,10 @@ async function provePoint(ports: ErasurePorts, points: TablePoints, name: NamedP
     const isItems = parseEntryName(entry.meta.n).kind === 'items';
     for await (const line of linesOf(point.content(entry))) {
       addLine(sum, line, ports.sha256);
-      const sealed = sealedIn(line, isItems);
+      const image = imageIn(line, isItems);
+      const sealed = sealedOf(image);
+      if (sealed === null && isFields(image) && isAbout(image))
+        throw new DamagedError(`${name.chain}/${name.point} says that it is sealed, and something about the person is in it in the clear. The keys are destroyed; nothing was certified.`);
       const text = sealed === null ? line : ((await open?.(sealed.subject, sealed.sealed)) ?? null);
       if (text === null && sealed !== null && gone.has(sealed.subject)) ofThePerson += 1;
       else if (text === null) ofOthersErased += 1;
@@ -106,8 +124,8 @@ async function provePoint(ports: ErasurePorts, points: TablePoints, name: NamedP
   return { chain: name.chain, point: name.point, sha256: point.sha256, lines: digest.items, readable, ofThePerson, ofOthersErased };
 }
 
-function sealedIn(line: string, isItems: boolean) {
+function imageIn(line: string, isItems: boolean): unknown {
   const value: unknown = JSON.parse(line);
   if (!isFields(value)) throw new MalformedError('A line of a point is no object: it was not written by this source. Nothing was certified.');
-  return sealedOf(isItems ? value : value['image']);
+  return isItems ? value : value['image'];
 }

@@ -97,7 +97,15 @@ export async function restoreInPlace(
     }
   }
   const { erased } = state.counts;
-  return { ...counts, unchanged, ...(erased === 0 ? {} : { erased }), conflicts: conflicts.length, conflictsShown: shownOf(conflicts), newestAtMs: state.newestAtMs, endedAtMs: Math.round(ports.clock.nowMs()) };
+  return {
+    ...counts,
+    unchanged,
+    ...(erased === 0 ? {} : { erased }),
+    conflicts: conflicts.length,
+    conflictsShown: shownOf(conflicts),
+    newestAtMs: state.newestAtMs,
+    endedAtMs: Math.round(ports.clock.nowMs()),
+  };
 }
 
 /** What of the lease is left. @throws SupersededError where its epoch is over, FenceClosedError where it waits for a renewal */

@@ -85,7 +85,16 @@ async function worldOf(items: readonly Item[], fault: () => 'before' | 'after' |
     for (const site of sites) for await (const { name } of site.list('evidence/')) names.push(name);
     return names;
   };
-  return { world, sites, stores, ports, backup, restore, evidence, erase: async (person: string) => eraseSubject(ports, new TablePoints(ports), person, 'anna') };
+  return {
+    world,
+    sites,
+    stores,
+    ports,
+    backup,
+    restore,
+    evidence,
+    erase: async (person: string) => eraseSubject({ ...ports, id: Buffer.from(ports.random(8)).toString('hex') }, new TablePoints(ports), person, 'anna'),
+  };
 }
 
 type Whole = Awaited<ReturnType<typeof worldOf>>;

@@ -43,7 +43,8 @@ export type ActingPlan = {
 export type BackupPlan = ActingPlan | { readonly acts: false; readonly because: string; readonly group: string; readonly source: string; readonly pieces: readonly PieceId[] };
 
 /** What a piece became: the engine's part, and when it had been read to its end. */
-export type BackupPart = Part & { readonly endedAtMs: number };
+/** `sealedBy`: the attribute by whose persons the items are sealed; absent: none is */
+export type BackupPart = Part & { readonly endedAtMs: number; readonly sealedBy?: string };
 
 export type CommittedPoint = {
   readonly chain: string;
@@ -109,7 +110,7 @@ export function parseCommit(raw: unknown): { readonly plan: ActingPlan; readonly
   const plan = parseActingPlan('CommitPoint', from.take('plan', isFields, "PlanBackup's answer"));
   const parts = from.take('parts', listOf(isFields), "a list of WriteBackupPart's answers").map((part): BackupPart => {
     const of = new PayloadReader('CommitPoint (a part)', part);
-    return { ...partOf(part), endedAtMs: of.count('endedAtMs') };
+    return { ...partOf(part), endedAtMs: of.count('endedAtMs'), ...(part['sealedBy'] === undefined ? {} : { sealedBy: of.text('sealedBy') }) };
   });
   if (parts.length !== plan.pieces.length) throw from.wrong('parts', `one part for each of the plan's ${plan.pieces.length} pieces, not ${parts.length}`);
   return { plan, parts };

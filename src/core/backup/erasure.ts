@@ -9,6 +9,9 @@ export type Proven = {
   readonly ofOthersErased: number;
 };
 
+/** Points that were made before items were sealed by this attribute: what they hold of the person they hold in the clear, until they expire. */
+export type NotSealed = { readonly points: number; readonly newestAtMs: number | null };
+
 export type Certificate = {
   readonly format: 1;
   readonly kind: 'erasure';
@@ -20,5 +23,7 @@ export type Certificate = {
   /** Data key → the name under which the person was there. The person's own name is not part of it. */
   readonly subjects: Readonly<Record<string, string>>;
   readonly regions: readonly string[];
+  /** Points that were read whole afterwards. */
   readonly proof: readonly Proven[];
+  readonly notSealed: NotSealed;
 };

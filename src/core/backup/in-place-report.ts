@@ -49,11 +49,14 @@ export function inPlaceReport(plan: RestorePlan, parts: readonly InPlacePart[], 
     startedAtMs: plan.startedAtMs,
     validatedAtMs,
     reportedAtMs: nowMs,
-    issues: [...issuesOf(
-      plan,
-      null,
-      total((p) => p.erased ?? 0),
-    ), ...conflictIssues(conflicts)],
+    issues: [
+      ...issuesOf(
+        plan,
+        null,
+        total((p) => p.erased ?? 0),
+      ),
+      ...conflictIssues(conflicts),
+    ],
     inPlace: {
       epoch: plan.epoch ?? 0,
       snapshot: { chain: snapshot.chain, point: snapshot.point },

@@ -27,11 +27,13 @@ export type TableFacts = {
   /** Where it was made, and in which epoch. */
   readonly region: string;
   readonly epoch: number;
+  /** The attribute by whose persons its items are sealed; absent: none is. */
+  readonly sealedBy?: string;
 };
 
 /** @throws DamagedError when it is no point of a table. */
 export function factsOf(header: PointHeader, body: PointBody, sha256: string): PointFacts {
-  const { kind, table, keyName, region, epoch } = body.source;
+  const { kind, table, keyName, region, epoch, sealedBy } = body.source;
   if (kind !== 'dynamodb' || !isText(table) || !isText(keyName) || !isText(region) || !isCount(epoch) || body.positions === undefined || (body.digest === null && body.entries.count > 0))
     throw new DamagedError(`Point ${header.chain}/${header.point} is no point of a table (kind ${kind}): restore it with 'holdfast vault restore', or name another one.`);
   return {
@@ -49,7 +51,7 @@ export function factsOf(header: PointHeader, body: PointBody, sha256: string): P
     // A point for which nothing was logged has no parts, and no digest.
     items: body.digest?.items ?? 0,
     bytes: body.digest?.bytes ?? 0,
-    table: { kind, table, keyName, region, epoch },
+    table: { kind, table, keyName, region, epoch, ...(isText(sealedBy) ? { sealedBy } : {}) },
   };
 }
 

@@ -4,10 +4,13 @@ import type { Row, RowChange, RowKey } from '../rows/row.ts';
 
 export type SubjectRow = { readonly isErased: boolean; readonly wrapped: Readonly<Record<string, string>> };
 
+/** What the names of these rows begin with, and no others. */
+export const subjectRows = 'SUBJECT#';
+
 const prefix = 'key_';
 
 export function subjectKey(subject: string): RowKey {
-  return { table: 'region', pk: `SUBJECT#${subject}`, sk: 'KEY' };
+  return { table: 'region', pk: `${subjectRows}${subject}`, sk: 'KEY' };
 }
 
 /** Two writers each add their own key: neither is in the other's way. */
