@@ -1,4 +1,4 @@
-// Erases a person from every recovery point, locked or not, by destroying that person's keys in every region; proves that the rest still
+// Erases a person from every recovery point that is sealed, locked or not, by destroying that person's keys in every region; proves that the rest still
 // reads, and leaves a certificate in the vault. Repeating it is safe and finishes what was begun.
 import type { Certificate, NotSealed, Proven } from '../core/backup/erasure.ts';
 import { standsAlone, type NamedPoint } from '../core/backup/chains.ts';

@@ -1,6 +1,7 @@
 // Why: a wrong setting must be refused before it is deployed, by an error that names the field and what it may be.
 import { describe, expect, it } from 'vitest';
 import { config as sample } from '../../holdfast.config.ts';
+import { backupSettingsOf } from '../../src/client/connect-vault.ts';
 import { readEnvironment, requireSetting } from '../../src/config/environment.ts';
 import { type HoldfastConfigInput, defineConfig, describeBudget } from '../../src/config/holdfast-config.ts';
 import { configIdOf, parseRuntimeConfig, toRuntimeConfig } from '../../src/config/runtime-config.ts';
@@ -69,6 +70,13 @@ describe('defineConfig', () => {
     expect(messageOf(() => defineConfig({ ...least, ...change }))).toMatch(message);
   });
 
+  it('tells by whom items are sealed, where that is said', () => {
+    const runtime = toRuntimeConfig(defineConfig({ ...least, vault: { subject: { attribute: 'customerId' } } }));
+    expect(runtime.vault?.subject).toEqual({ attribute: 'customerId' });
+    expect(backupSettingsOf(parseRuntimeConfig(JSON.stringify(runtime))).subjectAttribute).toBe('customerId');
+    expect(backupSettingsOf(toRuntimeConfig(sample))).not.toHaveProperty('subjectAttribute');
+  });
+
   it('takes each limit itself', () => {
     expect(defineConfig({ ...least, fenceShards: 64 }).fenceShards).toBe(64);
     expect(defineConfig({ ...least, timing: { leaseMs: 17_000 } }).timing.leaseMs).toBe(17_000);
@@ -128,6 +136,9 @@ describe('the vault', () => {
     ['COMPLIANCE without the sentence', { lockMode: 'COMPLIANCE' }, /vault\.confirmCompliance: must be 'nobody can delete these backups before their date', word for word/],
     ['COMPLIANCE with another sentence', { lockMode: 'COMPLIANCE', confirmCompliance: 'yes' }, /vault\.confirmCompliance: must be/],
     ['a mode that is none', { lockMode: 'governance' }, /vault\.lockMode: must be 'GOVERNANCE'.*'COMPLIANCE'/],
+    ['a person without a name of the attribute', { subject: { attribute: '' } }, /vault\.subject\.attribute: must be the name of an attribute/],
+    ['a person by another setting', { subject: { key: 'customerId' } }, /vault\.subject/],
+    ['a person by the partition key, which stays readable', { subject: { attribute: 'id' } }, /vault\.subject\.attribute: is 'id', the table's partition key/],
     ['no days', { retentionDays: { hourly: 0 } }, /vault\.retentionDays\.hourly: must be at least 1 days/],
     ['more than a hundred years', { retentionDays: { yearly: 36_501 } }, /vault\.retentionDays\.yearly: must be at most 36500 days/],
     ['half a day', { retentionDays: { daily: 1.5 } }, /vault\.retentionDays\.daily: must be a whole number days/],

@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { config } from '../../holdfast.config.ts';
+import { config as sample } from '../../holdfast.config.ts';
 import { addStacks, newApp } from '../../infra/main.ts';
+import type { HoldfastConfig } from '../../src/config/holdfast-config.ts';
 import { type BuiltFunction, buildLambdas } from '../../scripts/build-lambdas.ts';
 
 const resourceSchema = z.object({
@@ -21,7 +22,7 @@ export type Template = z.output<typeof templateSchema>;
 export type Synthesised = { readonly templates: ReadonlyMap<string, Template>; readonly built: readonly BuiltFunction[]; readonly paths: ReadonlyMap<string, ReadonlyMap<string, string>> };
 
 /** Builds and synthesises everything. Throws, with the findings, where the CDK's own checks or cdk-nag find something, unless they are left out. */
-export async function synthesise({ isChecked = true }: { readonly isChecked?: boolean } = {}): Promise<Synthesised> {
+export async function synthesise({ isChecked = true, config = sample }: { readonly isChecked?: boolean; readonly config?: HoldfastConfig } = {}): Promise<Synthesised> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-synth-'));
   const lambdas = join(directory, 'lambdas');
   const built = await buildLambdas(lambdas);

@@ -2,6 +2,8 @@
 // certificate comes only after every region says that the keys are gone. Crashes at every call of it.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { whatIsWrongWithEvidence } from '../../src/core/backup/test-evidence.ts';
+import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { parseEvidenceName } from '../../src/core/vault/object-names.ts';
 import type { RowKey } from '../../src/core/rows/row.ts';
 import { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
@@ -10,19 +12,25 @@ import { archiveLog } from '../../src/operations/archive-log.ts';
 import { commitBackup } from '../../src/operations/backup-commit.ts';
 import { TablePoints } from '../../src/operations/backup-facts.ts';
 import { linesOf } from '../../src/operations/backup-lines.ts';
+import type { BackupPorts } from '../../src/operations/backup-ports.ts';
 import { writeBackupPart } from '../../src/operations/backup-part.ts';
 import { planBackup } from '../../src/operations/backup-plan.ts';
-import { eraseSubject } from '../../src/operations/erase-subject.ts';
+import { eraseSubject, roundsMax } from '../../src/operations/erase-subject.ts';
 import { SubjectKeys } from '../../src/operations/subject-keys.ts';
 import type { RowStore } from '../../src/ports/row-store.ts';
+import { sha256Hex } from '../../src/vault/chunk-crypto.ts';
 import { openPoint } from '../../src/vault/point-reader.ts';
 import { openItem, unwrapSubjectKey } from '../../src/vault/subject-crypto.ts';
 import { restorePart } from '../../src/operations/restore-part.ts';
+import { planAnyRestore, reportInPlace, restoreInPlace } from '../../src/operations/restore-in-place.ts';
+import { auditVault, type AuditRow } from '../../src/operations/vault-audit.ts';
+import { scrubObject } from '../../src/operations/scrub.ts';
 import { planRestore } from '../../src/operations/restore-plan.ts';
 import { createTarget } from '../../src/operations/restore-target.ts';
 import { validateRestore } from '../../src/operations/restore-validate.ts';
 import { countingRandom, createWorld, east, live } from './backup-fixture.ts';
 
+const id = '00'.repeat(8);
 const regions = ['us-east-1', 'us-west-2', 'eu-west-1'];
 
 /** A region's rows, whose calls may be lost, before or after they are carried out. */
@@ -90,6 +98,7 @@ async function worldOf(items: readonly Item[], fault: () => 'before' | 'after' |
     sites,
     stores,
     ports,
+    subjects,
     backup,
     restore,
     evidence,
@@ -130,7 +139,139 @@ const some: readonly Item[] = [
   { key: 'k4', person: 'anna', text: 'another-of-anna' },
 ];
 
+/** A restore in place of everything to a full backup, with the snapshot that it takes first, in one shard. */
+async function inPlace({ world, ports }: Pick<Whole, 'world'> & { readonly ports: BackupPorts }, point: { chain: string; point: string }, between: () => Promise<unknown> = async () => undefined) {
+  const points = new TablePoints(ports);
+  const planned = await planAnyRestore(ports, points, { ...world.request(null, live), point, into: { table: live, inPlace: true } });
+  const plan = { ...planned, shards: [{ id: 0 }] };
+  const backup = await planBackup(ports, points, { group: 'orders', type: 'snapshot', by: 'anna' });
+  if (!backup.acts) throw new Error(backup.because);
+  const parts = [];
+  for (const piece of backup.pieces) parts.push(await writeBackupPart(ports, points, backup, piece));
+  const { chain, point: name, sha256 } = await commitBackup(ports, points, backup, parts);
+  const snapshot = { chain, point: name, sha256, key: backup.key };
+  await between();
+  const part = await restoreInPlace({ ...ports, live: world.region(east).liveTable() }, points, { plan, epoch: plan.epoch ?? 0, shard: 0, snapshot });
+  return reportInPlace(ports, plan, [part], snapshot);
+}
+
+const liveTexts = ({ world }: Whole) => [...world.region(east).tables.contents(live).values()].map((image) => `${JSON.stringify(image['id'])} ${JSON.stringify(image['text'])}`).toSorted();
+
 describe('erasing a person', () => {
+  test('a restore in place opens what is sealed, and leaves the keys of the erased as they are', async () => {
+    const whole = await worldOf(some);
+    const point = await whole.backup();
+    const { tables } = whole.world.region(east);
+    const written = { id: { S: 'k2' }, text: { S: 'changed' }, customerId: { S: 'bert' } };
+    await tables.write(live, [written]);
+    expect(await inPlace(whole, point)).toMatchObject({ isIdentical: true, inPlace: { set: 1, unchanged: 3 } });
+    expect(liveTexts(whole)).toEqual(plain(some));
+    await whole.erase('anna');
+    await tables.write(live, [written, { id: { S: 'k1' }, text: { S: 'anna came back' }, customerId: { S: 'anna' } }]);
+    const report = await inPlace(whole, point);
+    expect(report).toMatchObject({ isIdentical: true, removed: 0, inPlace: { set: 1, unchanged: 1 } });
+    expect(report.issues.map(({ what }) => what)).toContain('2 items are about persons who were erased.');
+    expect(liveTexts(whole)).toEqual(plain(some.map((item) => (item.key === 'k1' ? { ...item, text: 'anna came back' } : item))));
+    // Erased between the snapshot and the work: what the snapshot says of bert's item is gone too, and so it is left.
+    await tables.write(live, [written]);
+    expect(await inPlace(whole, point, async () => whole.erase('bert'))).toMatchObject({ isIdentical: true, removed: 0, inPlace: { set: 0, unchanged: 1 } });
+    expect(liveTexts(whole)).toContain('{"S":"k2"} {"S":"changed"}');
+  });
+
+  test('without the configuration nothing that is sealed is restored, beside or in place', async () => {
+    const whole = await worldOf(some);
+    const point = await whole.backup();
+    const bare = { world: whole.world, ports: whole.world.portsIn(east) };
+    await expect(whole.world.restore(east, { ...whole.world.request(null, 'orders-restored-1'), point })).rejects.toMatchObject({ name: 'KeyUnavailableError' });
+    await expect(inPlace(bare, point)).rejects.toMatchObject({ name: 'KeyUnavailableError', message: expect.stringContaining('vault.subject') });
+    await expect(eraseSubject({ ...bare.ports, id }, new TablePoints(bare.ports), 'anna', 'anna')).rejects.toMatchObject({ name: 'RefusedError', message: expect.stringContaining('vault.subject') });
+    expect(await whole.evidence()).toEqual([]);
+  });
+
+  test('what was backed up before items were sealed is told, and is no proof', async () => {
+    const whole = await worldOf(some);
+    const bare = whole.world;
+    await bare.backup(east, 'full');
+    const { certificate } = await whole.erase('anna');
+    expect(certificate).toMatchObject({ proof: [], notSealed: { points: 1, newestAtMs: bare.clock.nowMs() } });
+    expect(await readable(whole)).toContain('secret-of-anna');
+    bare.clock.advance(1000);
+    await whole.backup();
+    expect((await whole.erase('anna')).certificate).toMatchObject({ proof: [{ ofThePerson: 2 }], notSealed: { points: 1 } });
+  });
+
+  test('a point that says it is sealed and is not stops the certificate', async () => {
+    const whole = await worldOf(some);
+    const { subjectAttribute: _, ...settings } = whole.ports.settings;
+    const points = new TablePoints(whole.ports);
+    const plan = await planBackup(whole.ports, points, { group: 'orders', type: 'full', by: 'anna' });
+    if (!plan.acts) throw new Error(plan.because);
+    const parts = [];
+    for (const piece of plan.pieces) parts.push({ ...(await writeBackupPart({ ...whole.ports, settings }, points, plan, piece)), sealedBy: 'customerId' });
+    await commitBackup(whole.ports, points, plan, parts);
+    await expect(whole.erase('anna')).rejects.toMatchObject({ name: 'DamagedError', message: expect.stringContaining('in the clear') });
+    expect(await whole.evidence()).toEqual([]);
+  });
+
+  test('parts of two deployments make no sealed point', async () => {
+    const whole = await worldOf(some);
+    const { subjectAttribute: _, ...settings } = whole.ports.settings;
+    const points = new TablePoints(whole.ports);
+    const plan = await planBackup(whole.ports, points, { group: 'orders', type: 'full', by: 'anna' });
+    if (!plan.acts) throw new Error(plan.because);
+    const parts = [];
+    for (const [i, piece] of plan.pieces.entries()) parts.push(await writeBackupPart(i === 0 ? { ...whole.ports, settings } : whole.ports, points, plan, piece));
+    const point = await commitBackup(whole.ports, points, plan, parts);
+    expect((await points.facts(point)).table).not.toHaveProperty('sealedBy');
+  });
+
+  test('data keys that are made faster than keys are erased end it', async () => {
+    const whole = await worldOf(some);
+    await whole.backup();
+    const vault = await new TablePoints(whole.ports).vault();
+    const erase = whole.subjects.erase.bind(whole.subjects);
+    let made = 0;
+    const subjects = Object.assign(Object.create(whole.subjects), {
+      erase: async (...args: Parameters<typeof erase>) => {
+        made += 1;
+        await vault.newKey(whole.ports.wrap, whole.world.clock.nowMs(), whole.ports.random, null);
+        return erase(...args);
+      },
+    });
+    await expect(eraseSubject({ ...whole.ports, subjects, id }, new TablePoints(whole.ports), 'anna', 'anna')).rejects.toMatchObject({
+      name: 'RefusedError',
+      message: expect.stringMatching(/10 rounds/),
+    });
+    expect(made).toBe(roundsMax);
+    expect(await whole.evidence()).toEqual([]);
+    // What is quiet again is certified.
+    expect(Object.keys((await whole.erase('anna')).certificate.subjects)).toHaveLength(roundsMax + 1);
+  });
+
+  test('the scrub and the audit know the certificate, and no letter of it can be another', async () => {
+    const whole = await worldOf(some);
+    await whole.backup();
+    const { name, certificate } = await whole.erase('anna');
+    const text = Buffer.from((await whole.sites[0]?.get(name)) ?? []).toString();
+    const judge = (said: string, as = name, vault = certificate.vault) => whatIsWrongWithEvidence(said, JSON.parse(said), vault, as, sha256);
+    expect(judge(text)).toBeNull();
+    expect(judge(text.replace('"ofThePerson":2', '"ofThePerson":1'))).toContain('SHA-256');
+    expect(judge(text, name.replace('erasure', 'restore-test'))).toContain('another test or erasure');
+    expect(judge(text, name, 'b'.repeat(32))).toContain('another vault');
+    const vault = await new TablePoints(whole.ports).vault();
+    const options = { nowMs: () => whole.world.clock.nowMs() };
+    expect(await scrubObject(vault, name, options)).toMatchObject({ findings: [] });
+    const rows: AuditRow[] = [];
+    const { retentionDays, lockDaysMax } = whole.ports.settings;
+    await auditVault(vault, { retentionDays, lockDaysMax, areLocksWanted: true }, whole.world.clock.nowMs(), (row) => rows.push(row));
+    expect(rows.filter((row) => row.name === name).map(({ because, findings }) => [...because, ...findings])).toEqual(whole.sites.map(() => ['certificate of an erasure']));
+    // A copy that somebody altered is found by its own hash, and repaired from another site.
+    const altered = Buffer.from(text.replace('"ofThePerson":2', '"ofThePerson":1'));
+    await whole.sites[1]?.replace(name, altered, { sha256: sha256Hex(altered), lock: null });
+    expect((await scrubObject(vault, name, options)).findings).toMatchObject([{ site: 'us-west-2', name }]);
+    expect(Buffer.from((await whole.sites[1]?.get(name)) ?? []).toString()).toBe(text);
+  });
+
   test('leaves a locked certificate that does not name them, and a second erasure certifies the same', async () => {
     const whole = await worldOf(some);
     const point = await whole.backup();
