@@ -2,6 +2,7 @@
 // certificate comes only after every region says that the keys are gone. Crashes at every call of it.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { RestoredPart } from '../../src/core/backup/restore-plan.ts';
 import { whatIsWrongWithEvidence } from '../../src/core/backup/test-evidence.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { parseEvidenceName } from '../../src/core/vault/object-names.ts';
@@ -176,6 +177,22 @@ describe('erasing a person', () => {
     await tables.write(live, [written]);
     expect(await inPlace(whole, point, async () => whole.erase('bert'))).toMatchObject({ isIdentical: true, removed: 0, inPlace: { set: 0, unchanged: 1 } });
     expect(liveTexts(whole)).toContain('{"S":"k2"} {"S":"changed"}');
+  });
+
+  test('a restore test passes though items of the erased are missing, and fails where another one is', async () => {
+    const whole = await worldOf(some);
+    const point = await whole.backup();
+    await whole.erase('anna');
+    const points = new TablePoints(whole.ports);
+    const planned = await planRestore(whole.ports, points, { ...whole.world.request(null, 'orders-restored-1'), point });
+    for (let i = 0; i < 3; i += 1) await createTarget(whole.ports, planned).catch(() => undefined);
+    const parts: RestoredPart[] = [];
+    for (const { id: shard } of planned.shards) parts.push(await restorePart(whole.ports, points, planned, shard));
+    const drawn = { id, execution: 'run', startedAtMs: 0, seed: 'any', seconds: 1, skipped: [], uncovered: [], newestMs: 0, rpoMs: 0 };
+    const validated = async (itemsLeast: number, itemsMost: number) => validateRestore(whole.ports, { ...planned, test: { ...drawn, itemsLeast, itemsMost } }, parts);
+    expect(await validated(4, 4)).toMatchObject({ isIdentical: true, digest: { items: 2 } });
+    await expect(validated(5, 5)).rejects.toMatchObject({ name: 'NotIdenticalError', message: expect.stringContaining('2 items, and 2 of persons who were erased') });
+    await expect(validated(1, 3)).rejects.toMatchObject({ name: 'NotIdenticalError' });
   });
 
   test('without the configuration nothing that is sealed is restored, beside or in place', async () => {
