@@ -16,7 +16,7 @@ export async function expireVault(values: VaultValues, world: VaultWorld): Promi
   });
   for (const { site, because } of done.silent) world.err(`holdfast: ${site} did not answer: ${because}\n`);
   world.out(values.json === true ? `${JSON.stringify({ ...done, isDryRun: rules.isDryRun })}\n` : `${told(done, rules.isDryRun)}\n`);
-  if (values.json !== true && !rules.isDryRun && done.pointsGivenUp + done.packsGivenUp > 0 && places.some((place) => place.startsWith('s3://')))
+  if (values.json !== true && !rules.isDryRun && done.pointsGivenUp + done.packsGivenUp + done.evidenceGivenUp > 0 && places.some((place) => place.startsWith('s3://')))
     world.out('In S3 they carry the tag holdfast-expired=true now, and go by the lifecycle rule for it; a bucket without that rule keeps them.\n');
   return done.silent.length === 0 && done.unread === 0 ? 0 : 1;
 }
@@ -37,6 +37,7 @@ function lineOf({ name, what, because, sites, bytes }: RetentionRow): string {
 function told(done: Retained, isDryRun: boolean): string {
   const would = isDryRun ? 'would be ' : '';
   const parts = [`${done.pointsGivenUp} of ${done.points} points and ${done.packsGivenUp} of ${done.packs} packs ${would}given up, ${sizeOf(done.bytesGivenUp)} in each site`];
+  if (done.evidenceGivenUp > 0) parts.push(`${done.evidenceGivenUp} pieces of evidence ${would}given up`);
   if (done.extended > 0) parts.push(`${done.extended} locks ${would}made longer`);
   if (done.staying > 0) parts.push(`${done.staying} stay although nobody needs them`);
   if (done.silent.length > 0) parts.push('nothing more is given up while a site is silent, since it may know of a reason to keep it');

@@ -1,7 +1,7 @@
 // What a vault holds, as retention must know it: every manifest as every site has it, and every pack. Needs no key and changes nothing. What one site alone
 // could say is never left out in silence: sites that do not answer, and manifests that cannot be read or of which there are two, are named.
 import type { RetainedPoint, StoredPack } from '../core/retention/expiry.ts';
-import { manifestName, packsPrefix, parsePackName, parsePointName, pointsPrefix, type ParsedPoint } from '../core/vault/object-names.ts';
+import { evidencePrefix, manifestName, packsPrefix, parseEvidenceName, parsePackName, parsePointName, pointsPrefix, type EvidenceKind, type ParsedPoint } from '../core/vault/object-names.ts';
 import type { ObjectState, StoredObject, VaultSite } from '../ports/vault-site.ts';
 import { describe, SiteSet } from '../vault/site-set.ts';
 import { Vault } from '../vault/vault.ts';
@@ -19,10 +19,14 @@ export type Survey = {
   /** Pack's SHA-256 → its copies. */
   readonly packs: ReadonlyMap<string, Copies>;
   readonly storedPacks: readonly StoredPack[];
+  readonly evidence: readonly SurveyedEvidence[];
   readonly silent: ReadonlyMap<string, string>;
   /** Manifests that tell nothing certain; what they need is not known. */
   readonly unread: readonly UnreadManifest[];
 };
+
+/** Nothing hangs on evidence: its name says how long it is kept. */
+export type SurveyedEvidence = { readonly name: string; readonly kind: EvidenceKind; readonly atMs: number; readonly sites: readonly string[] };
 
 /** `isCertain`: it is a point, or may become one; else a minority has it and no copy is good, and so it never will. */
 export type UnreadManifest = { readonly name: string; readonly chain: string; readonly isCertain: boolean; readonly because: string };
@@ -33,6 +37,7 @@ export async function surveyVault(vault: Vault): Promise<Survey> {
   // Manifests before packs: a pack that is listed and of which no manifest was is one that none named a moment before.
   const manifests = await listEverywhere(sites, pointsPrefix, silent);
   const packs = await listEverywhere(sites, packsPrefix, silent);
+  const evidence = await listEverywhere(sites, evidencePrefix, silent);
   const points: SurveyedPoint[] = [];
   const unread: UnreadManifest[] = [];
   await eachAtOnce([...manifests], async ([name, copies]) => {
@@ -47,6 +52,10 @@ export async function surveyVault(vault: Vault): Promise<Survey> {
     points: points.toSorted((a, b) => (a.point < b.point ? -1 : 1)),
     packs: bySha256,
     storedPacks: [...bySha256].map(([sha256, copies]) => ({ sha256, storedAtMs: newestOf(copies) })),
+    evidence: [...evidence].flatMap(([name, copies]) => {
+      const parsed = parseEvidenceName(name);
+      return parsed === undefined ? [] : [{ name, ...parsed, sites: [...copies.keys()] }];
+    }),
     silent,
     unread: unread.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
   };

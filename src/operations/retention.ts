@@ -2,7 +2,7 @@
 // any site names them. Nothing is removed here: the sites remove, and none of them what is locked. Repeated, or two at once, it comes to the same.
 import { time } from '../core/backup/moment.ts';
 import { expiredAt, neededLives } from '../core/retention/expiry.ts';
-import { extensionOf, packLivesOf, type RetentionDays } from '../core/retention/lives.ts';
+import { evidenceUntilMs, extensionOf, packLivesOf, type RetentionDays } from '../core/retention/lives.ts';
 import { RefusedError } from '../core/errors.ts';
 import { packName } from '../core/vault/object-names.ts';
 import type { ObjectLock, ObjectState, VaultSite } from '../ports/vault-site.ts';
@@ -34,6 +34,7 @@ export type Retained = {
   /** Given up in this run, in every site that had it; a site may take days to remove it, and until then it is given up again. */
   readonly pointsGivenUp: number;
   readonly packsGivenUp: number;
+  readonly evidenceGivenUp: number;
   /** Of one copy of each. */
   readonly bytesGivenUp: number;
   /** Locks made longer, in all sites. */
@@ -61,7 +62,7 @@ class RetentionRun {
   readonly #onRow: (row: RetentionRow) => void;
   readonly #survey: Survey;
   readonly #silent: Map<string, string>;
-  readonly #total = { pointsGivenUp: 0, packsGivenUp: 0, bytesGivenUp: 0, extended: 0, staying: 0 };
+  readonly #total = { pointsGivenUp: 0, packsGivenUp: 0, evidenceGivenUp: 0, bytesGivenUp: 0, extended: 0, staying: 0 };
 
   constructor(vault: Vault, rules: RetentionRules, nowMs: number, onRow: (row: RetentionRow) => void, survey: Survey) {
     this.#vault = vault;
@@ -150,6 +151,11 @@ class RetentionRun {
     await eachAtOnce(due.packs, async (pack) => {
       if (this.#silent.size > 0) return;
       if (await this.#retire(packName(pack), [...(packs.get(pack)?.keys() ?? [])], 'no point needs it')) this.#total.packsGivenUp += 1;
+    });
+    await eachAtOnce(this.#survey.evidence, async ({ name, kind, atMs, sites }) => {
+      const keptUntilMs = evidenceUntilMs(kind, atMs, retentionDays);
+      if (keptUntilMs > this.#nowMs || this.#silent.size > 0) return;
+      if (await this.#retire(name, sites, `evidence, kept until ${time(keptUntilMs)}`)) this.#total.evidenceGivenUp += 1;
     });
   }
 

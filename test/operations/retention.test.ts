@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { orphanDays } from '../../src/core/retention/expiry.ts';
-import { manifestName, packName } from '../../src/core/vault/object-names.ts';
+import { evidenceName, manifestName, packName } from '../../src/core/vault/object-names.ts';
 import { FaultySite } from '../../src/drivers/faulty/faulty-site.ts';
 import { openPoint } from '../../src/vault/point-reader.ts';
 import { SiteSet } from '../../src/vault/site-set.ts';
@@ -238,5 +238,35 @@ describe('what stays', () => {
     }
     expect((await world.present()).points.has(old.point)).toBe(false);
     expect(shown(await readBack(world.vault, slow, world.key))).toEqual(shown(contents));
+  });
+});
+
+describe('evidence', () => {
+  it('goes when its time is over and its lock with it, of a test sooner than a certificate; not a day before, and never while it is locked or held', async () => {
+    const world = await quietWorld('evidence');
+    const bytes = Buffer.from('{}');
+    const put = async (name: string, lockedUntilMs: number) => {
+      const sha256 = createHash('sha256').update(bytes).digest('hex');
+      for (const site of world.sites) await site.put(name, bytes, { sha256, lock: { mode: 'COMPLIANCE', untilMs: lockedUntilMs } });
+    };
+    const [test, certificate, longer] = [evidenceName('restore-test', start, 'a'.repeat(16)), evidenceName('erasure', start, 'b'.repeat(16)), evidenceName('restore-test', start, 'c'.repeat(16))];
+    world.nowMs = start;
+    await put(test, start + day);
+    await put(certificate, start + shortDays.yearly * day);
+    await put(longer, start + 49 * day);
+    const left = async () => {
+      const names: string[] = [];
+      for await (const { name } of world.sites[0]?.list('evidence/') ?? []) names.push(name);
+      return names;
+    };
+    world.nowMs = start + shortDays.monthly * day - 1;
+    expect((await world.retain()).evidenceGivenUp).toBe(0);
+    world.nowMs = start + shortDays.monthly * day + 1;
+    expect((await world.retain()).evidenceGivenUp).toBe(1);
+    expect(await left()).toEqual([certificate, longer].toSorted());
+    for (const site of world.sites) await site.setHold(certificate, (await site.head(certificate))?.versionId ?? null, true);
+    world.nowMs = start + shortDays.yearly * day + 1;
+    expect((await world.retain()).evidenceGivenUp).toBe(1);
+    expect(await left()).toEqual([certificate]);
   });
 });
