@@ -90,12 +90,9 @@ const scheduleSchema = (usual: string) =>
     .default(usual);
 
 /** By the calendar only: each candidate region draws from the date which of them tests, so all must fire on the same day (UTC), and not near its end. */
-const restoreTestSchema = z
-  .string()
-  .regex(/^cron\(\S+ ([1-9]|1\d|2[0-2]) .+\)$/, {
-    error: "must be a cron of EventBridge Scheduler with one hour from 1 to 22 (UTC), like 'cron(30 10 ? * SUN *)': all regions must find the same date",
-  })
-  .default('cron(30 10 ? * SUN *)');
+const restoreTestSchema = scheduleSchema('cron(30 10 ? * SUN *)').refine((text) => /^cron\(\S+ ([1-9]|1\d|2[0-2]) .+\)$/.test(text), {
+  error: "must be a cron of EventBridge Scheduler with one hour from 1 to 22 (UTC), like 'cron(30 10 ? * SUN *)': all regions must find the same date",
+});
 
 const schedulesSchema = z.strictObject({ full: scheduleSchema('cron(0 0 * * ? *)'), incremental: scheduleSchema('cron(0 1-23 * * ? *)'), restoreTest: restoreTestSchema }).prefault({});
 

@@ -6,6 +6,7 @@ import { compareKey, overdueChecked, overdueKey, parseCompareRow, parseOverdueRo
 import { readSchedule, type Schedule } from '../core/integrity/schedule.ts';
 import { parseScrubRow, scrubKey } from '../core/integrity/scrub-state.ts';
 import { InvalidConfigError } from '../core/errors.ts';
+import { evidencePrefix, parseEvidenceName } from '../core/vault/object-names.ts';
 import { openVault } from '../vault/vault.ts';
 import { fromEach, told, type IntegrityPorts } from './integrity-ports.ts';
 
@@ -13,6 +14,8 @@ const minuteMs = 60_000;
 const dayMs = 86_400_000;
 /** The hourly comparison may be late by this much: a failed run is tried again by the next hour's. */
 const comparisonMarginMs = 90 * minuteMs;
+/** A restore test of a large table takes hours. */
+const restoreTestMarginMs = 6 * 60 * minuteMs;
 
 export type SchedulesChecked = { readonly found: readonly Overdue[]; readonly told: readonly string[] };
 
@@ -56,8 +59,19 @@ async function expectedOf(ports: IntegrityPorts): Promise<Expected[]> {
     { what: 'incremental backup', schedule: scheduleOf(schedules.incremental), marginMs: after.incremental * minuteMs, newestAtMs: newest('full', 'incremental') },
     { what: 'log archive', schedule: { kind: 'rate', everyMs: minuteMs }, marginMs: after.log * minuteMs, newestAtMs: latest([newest('log'), ...archived]) },
     { what: 'comparison of the sites', schedule: { kind: 'rate', everyMs: 60 * minuteMs }, marginMs: comparisonMarginMs, newestAtMs: latest(comparedAt) },
+    // One that failed has told so itself; one that was killed, or never began, leaves no evidence.
+    { what: 'restore test', schedule: scheduleOf(schedules.restoreTest), marginMs: restoreTestMarginMs, newestAtMs: await newestTest(ports) },
     { what: 'round of the scrub', schedule: { kind: 'rate', everyMs: scrubDays * dayMs }, marginMs: dayMs, newestAtMs: latest(rounds) },
   ];
+}
+
+async function newestTest({ sites }: IntegrityPorts): Promise<number | null> {
+  const times: number[] = [];
+  for await (const { name } of sites.list(evidencePrefix)) {
+    const evidence = parseEvidenceName(name);
+    if (evidence?.kind === 'restore-test') times.push(evidence.atMs);
+  }
+  return latest(times);
 }
 
 /** No vault yet is no backup yet. */

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { archived } from '../../src/core/backup/backup-rows.ts';
 import { compareKey, overdueKey, parseOverdueRow } from '../../src/core/integrity/integrity-rows.ts';
-import { newChain, newPoint, manifestName } from '../../src/core/vault/object-names.ts';
+import { evidenceName, newChain, newPoint, manifestName } from '../../src/core/vault/object-names.ts';
 import type { PointType } from '../../src/core/vault/recovery-point.ts';
 import { checkSchedules } from '../../src/operations/check-schedules.ts';
 import type { VaultSite } from '../../src/ports/vault-site.ts';
@@ -60,6 +60,23 @@ describe('schedules', () => {
       expect(await misses('west'), `at ${hour}`).toEqual([]);
     }
     expect(group.told).toEqual([]);
+  });
+
+  it('of restore tests are missed where no evidence was left, whatever came of it', async () => {
+    const evidence = async (atMs: number) => {
+      const bytes = Buffer.from('{}');
+      for (const site of group.sites.sites) await site.put(evidenceName('restore-test', atMs, '0123456789abcdef'), bytes, { sha256: sha256Hex(bytes), lock: null });
+    };
+    const sunday = midnight + 24 * hourMs + 10.5 * hourMs;
+    await misses('west');
+    group.set(sunday + 6 * hourMs);
+    expect(await misses('west')).not.toContain('restore test');
+    group.clock.advance(1);
+    expect(await misses('west')).toContain('restore test');
+    await evidence(sunday + 5 * minuteMs);
+    expect(await misses('west')).not.toContain('restore test');
+    group.set(sunday + 7 * 24 * hourMs + 6 * hourMs + 1);
+    expect(await misses('west')).toContain('restore test');
   });
 
   it('missed by a region that is gone are told by the other one, once, and not again by the first', async () => {

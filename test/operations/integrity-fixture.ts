@@ -64,7 +64,7 @@ export class IntegrityGroup {
         group: 'orders',
         source: 'orders',
         scrubDays: 30,
-        schedules: { full: 'cron(0 0 * * ? *)', incremental: 'cron(0 1-23 * * ? *)' },
+        schedules: { full: 'cron(0 0 * * ? *)', incremental: 'cron(0 1-23 * * ? *)', restoreTest: 'cron(30 10 ? * SUN *)' },
         overdueAfterMinutes: { full: 120, incremental: 30, log: 10 },
       },
       own: this.rows[me],
