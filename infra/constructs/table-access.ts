@@ -3,8 +3,10 @@
 import { Aws } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
-import { subjectRows } from '../../src/core/backup/subject-rows.ts';
 import type { SubjectGrant, TableGrant, TableKind } from './permissions.ts';
+
+/** As in src/core/backup/subject-rows.ts; test/infra/subjects.test.ts compares. */
+const SUBJECTS = 'SUBJECT#';
 
 /** One statement a grant; none where no region has such a table. */
 export function tableStatements(config: RuntimeConfig, region: string, grants: readonly TableGrant[]): PolicyStatement[] {
@@ -21,7 +23,7 @@ export function subjectStatements(config: RuntimeConfig, grant: SubjectGrant | u
     new PolicyStatement({
       actions: ['dynamodb:GetItem', ...(grant === 'seal' ? ['dynamodb:UpdateItem'] : [])],
       resources: config.voters.map(({ region }) => tableArn(config, region, 'region')),
-      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${subjectRows}*`] } },
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${SUBJECTS}*`] } },
     }),
   ];
 }

@@ -2,7 +2,6 @@
 import { Aws } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
-import { keysPrefix } from '../../src/core/vault/object-names.ts';
 import type { TargetAction, TestTargetAction, VaultGrant } from './permissions.ts';
 
 /** As in src/client/connect-vault.ts. */
@@ -13,6 +12,9 @@ export function vaultBucketName(config: RuntimeConfig, region: string): string {
 export function vaultKeyAlias(config: RuntimeConfig): string {
   return `alias/holdfast-${config.group}-vault`;
 }
+
+/** As in src/core/vault/object-names.ts; test/infra/vault.test.ts compares. */
+const KEYS = 'keys/';
 
 const READ = ['s3:GetObject', 's3:GetObjectVersion'] as const;
 const WRITE = ['s3:PutObject', 's3:PutObjectRetention'] as const;
@@ -32,7 +34,7 @@ export function vaultStatements(config: RuntimeConfig, grant: VaultGrant): Polic
   return [
     new PolicyStatement({ actions: bucketActions, resources: buckets }),
     new PolicyStatement({ actions: [...OBJECT_ACTIONS[grant.objects]], resources: buckets.map((bucket) => `${bucket}/*`) }),
-    ...(grant.objects === 'write-keys' ? [new PolicyStatement({ actions: [...WRITE], resources: buckets.map((bucket) => `${bucket}/${keysPrefix}*`) })] : []),
+    ...(grant.objects === 'write-keys' ? [new PolicyStatement({ actions: [...WRITE], resources: buckets.map((bucket) => `${bucket}/${KEYS}*`) })] : []),
     ...(grant.keys.length === 0 ? [] : [keyStatement(config, regions, grant.keys)]),
   ];
 }

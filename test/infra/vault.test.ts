@@ -6,6 +6,7 @@ import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
 import { parseArchiveRequest, parseBackupRequest } from '../../src/core/backup/backup-plan.ts';
 import { targetPrefix } from '../../src/core/backup/restore-plan.ts';
 import { parseTestRequest, testTargetPrefix } from '../../src/core/backup/restore-test.ts';
+import { keysPrefix } from '../../src/core/vault/object-names.ts';
 import { FUNCTIONS, type FunctionSpec } from '../../infra/constructs/permissions.ts';
 import { resourcesOf, statementsOf, type Synthesised, synthesise, type Template, textOf } from './synthesised.ts';
 
@@ -137,7 +138,7 @@ describe('functions of the vault', () => {
     ]);
     const rotating = writers.filter(({ where }) => where.includes('RotateKeys')).flatMap(({ statement }) => [statement['Resource'] ?? []].flat().map(textOf));
     expect(rotating.length).toBe(REGIONS.length);
-    for (const resource of rotating) expect(resource).toMatch(/\/keys\/\*$/);
+    for (const resource of rotating) expect(resource.endsWith(`/${keysPrefix}*`), resource).toBe(true);
   });
 
   it('mark nothing for removal but by the one that may, which can put, hold and delete nothing', () => {
