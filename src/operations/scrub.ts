@@ -3,7 +3,7 @@
 import { whatIsWrongWithEvidence } from '../core/backup/test-evidence.ts';
 import { judge, type Copy, type Finding } from '../core/integrity/judge.ts';
 import { nextShare, shares } from '../core/integrity/shares.ts';
-import { parseEvidenceName, parsePackName, parsePointName, vaultFileName } from '../core/vault/object-names.ts';
+import { parseEvidenceName, parseKeyName, parsePackName, parsePointName, vaultFileName } from '../core/vault/object-names.ts';
 import { DamagedError } from '../core/vault/vault-errors.ts';
 import type { ObjectLock, VaultSite } from '../ports/vault-site.ts';
 import { sha256Hex } from '../vault/chunk-crypto.ts';
@@ -81,7 +81,7 @@ export async function scrubStep(vault: Vault, share: number, options: ScrubOptio
 }
 
 function isOfFormat(name: string): boolean {
-  return name === vaultFileName || [parsePackName, parsePointName, parseEvidenceName].some((parse) => parse(name) !== undefined) || /^keys\/[0-9a-f]{16}\/\d{8}$/.test(name);
+  return name === vaultFileName || [parsePackName, parsePointName, parseEvidenceName, parseKeyName].some((parse) => parse(name) !== undefined);
 }
 
 export type ScrubbedObject = { readonly bytes: number; readonly findings: readonly ScrubFinding[]; readonly silent: readonly { readonly site: string; readonly because: string }[] };

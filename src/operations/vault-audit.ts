@@ -1,5 +1,5 @@
 // The audit: for every object of every site, why it is there and until when it is locked, and what is not as it should be. It needs no key and changes nothing.
-import { evidencePrefix, parseEvidenceName, parsePackName, parsePointName, pointsPrefix, vaultFileName } from '../core/vault/object-names.ts';
+import { evidencePrefix, parseEvidenceName, parseKeyName, parsePackName, parsePointName, pointsPrefix, vaultFileName } from '../core/vault/object-names.ts';
 import { neededLives, type RetainedPoint } from '../core/retention/expiry.ts';
 import { evidenceUntilMs, judgeLock, packLivesOf, type LockFinding, type RetentionDays } from '../core/retention/lives.ts';
 import type { ObjectState, VaultSite } from '../ports/vault-site.ts';
@@ -140,7 +140,7 @@ function judgeObject({ site, name, state, lives, packLives, needing, rules, nowM
     because = [evidence.kind === 'erasure' ? 'certificate of an erasure' : `evidence of a ${evidence.kind}`];
     neededUntilMs = evidenceUntilMs(evidence.kind, evidence.atMs, rules.retentionDays);
   } else if (name === vaultFileName) because = ['the vault itself'];
-  else if (/^keys\/[0-9a-f]{16}\/\d{8}$/.test(name)) because = ['data key'];
+  else if (parseKeyName(name) !== undefined) because = ['data key'];
   else findings.push('no name of the format: Holdfast did not put it there, or a newer version did');
   const sites = siting.get(name);
   if (sites !== undefined && sites.length < majority) findings.push(`uncommitted: only ${sites.join(', ')} have it; the scrub completes it`);
