@@ -40,11 +40,11 @@ class NetworkStore implements RowStore {
   }
 
   change(change: RowChange): Promise<ChangeAnswer> {
-    const act = async () => {
-      const answer = await this.#to.store.change(change);
-      if (answer.kind === 'done') this.#ports.invariants.rowChanged(this.#to, change, answer.row, this.#from);
-      return answer;
-    };
+    const act = () =>
+      this.#to.store.change(change).then((answer) => {
+        if (answer.kind === 'done') this.#ports.invariants.rowChanged(this.#to, change, answer.row, this.#from);
+        return answer;
+      });
     const what = change.key.table !== 'register' ? `change ${change.key.table}` : 'acceptedBallot' in change.set ? 'accept register' : 'promised' in change.set ? 'prepare register' : 'change vantage';
     return this.#call(what, act, (answer) => this.#ports.invariants.answered(change, answer));
   }

@@ -4,6 +4,7 @@ import { Executions } from './executions.ts';
 import { armedMsMax, calm, drawPlan, type Fault, type Plan, type When } from './faults.ts';
 import { Invariants } from './invariants.ts';
 import { Operator } from './operator.ts';
+import { withParseCache } from './parse-cache.ts';
 import { realProduct, type Product } from './product.ts';
 import { Random } from './random.ts';
 import { Region, type Invocation } from './region.ts';
@@ -122,7 +123,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
     queue.after(1000, watch);
   };
   queue.at(plan.calmFromMs, watch);
-  await queue.run(() => isWell || world.violation !== undefined);
+  await withParseCache(() => queue.run(() => isWell || world.violation !== undefined));
 
   return {
     seed,
