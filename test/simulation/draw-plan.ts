@@ -6,6 +6,8 @@ import type { Random } from './random.ts';
 const faultsFromMs = 40_000;
 const roundMs = (ms: number) => Math.round(ms);
 
+/** Of histories: the data is carried as well, which takes half as long again. */
+const dataShare = 0.35;
 /** Of histories: an assumption is broken on purpose, to see that it is said. */
 const beyondShare = 0.02;
 
@@ -39,6 +41,7 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor?: number, dr
     lostForGood: drawLoss(random, sorted, regions),
     skewFactor: skewFactor ?? (beyond === 'skew' ? random.between(3, 40) : 1),
     driftFactor: driftFactor ?? (beyond === 'drift' ? random.between(50, 500) : 1),
+    hasData: random.chance(dataShare),
     ...(random.chance(0.3) ? { newer: drawNewer(random, regions, calmFromMs) } : {}),
   };
 }

@@ -73,6 +73,8 @@ export type Plan = {
   readonly skewFactor: number;
   /** Of the drift that is assumed; more than 1 breaks the assumption on purpose. */
   readonly driftFactor?: number;
+  /** The writes go into tables, and the real change log carries them to the other regions. */
+  readonly hasData?: boolean;
   /** These regions run a newer version until then: it writes fields that the others do not know. */
   readonly newer?: { readonly regions: readonly number[]; readonly untilMs: number };
 };

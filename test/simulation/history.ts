@@ -1,6 +1,7 @@
 // One history: a recovery group under a plan of faults, until it is well again or its time is up.
 import type { Policy } from '../../src/core/policy.ts';
 import { Executions } from './executions.ts';
+import { DataPlane } from './data-plane.ts';
 import { drawPlan } from './draw-plan.ts';
 import { FaultPlayer } from './fault-player.ts';
 import { brokenAssumptions, type Plan } from './faults.ts';
@@ -38,6 +39,8 @@ export type HistoryResult = {
   readonly ticks: number;
   readonly epochs: number;
   readonly writesAccepted: number;
+  /** Changes that were applied in another region than their own. */
+  readonly changesApplied: number;
   readonly gateAnswers: number;
   readonly clockAlarms: number;
   readonly notes: readonly Note[];
@@ -102,6 +105,9 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   const ticks = new Ticks(ports, product);
   const operator = new Operator(ports, product);
   const service = new Service(ports, product, options.gate ?? soundGate);
+  const data = plan.hasData === true ? new DataPlane(ports, product) : undefined;
+  for (const user of [executions, ticks, operator, service]) user.data = data;
+  data?.begin();
   ticks.begin();
   operator.begin();
   for (const region of world.regions) if (region.isCandidate) service.begin(region);
@@ -131,6 +137,8 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   };
   queue.at(plan.calmFromMs, watch);
   await withParseCache(() => queue.run(() => isWell || world.violation !== undefined));
+  const last = world.regions.find((r) => r.name === invariants.register.newest.value.holder);
+  if (world.violation === undefined && last !== undefined) await data?.judgeEnd(last);
 
   return {
     seed,
@@ -143,6 +151,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
     ticks: ticks.ticked,
     epochs: invariants.epochsOpened.size,
     writesAccepted: invariants.writesAccepted,
+    changesApplied: data?.applied ?? 0,
     gateAnswers: invariants.gateAnswers,
     clockAlarms: invariants.clockAlarms,
     notes: world.notes,

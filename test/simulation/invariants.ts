@@ -99,6 +99,11 @@ export class Invariants {
     this.#checkFences(region, own);
   }
 
+  /** The newest epoch in which the region's gate was opened: from there on a history went on without what came later. */
+  openedEpoch(region: Region): number {
+    return this.#ownOf(region).gate.row.openEpoch;
+  }
+
   isClosedBelow(region: Region, epoch: number): boolean {
     return this.#ownOf(region).closedBelow >= epoch;
   }

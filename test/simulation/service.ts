@@ -1,6 +1,7 @@
 // What stands in front of the protected data in a candidate region: a gate host that answers Route 53, and a service that writes
 // through the fence. Both go by the lease row that they read up to a second ago.
 import type { LeaseRow } from '../../src/core/lease/lease-rows.ts';
+import type { DataPlane } from './data-plane.ts';
 import type { Ports } from './governor-ports.ts';
 import type { Product } from './product.ts';
 import type { Invocation, Region } from './region.ts';
@@ -28,6 +29,8 @@ export class Service {
   readonly #ports: Ports;
   readonly #product: Product;
   readonly #gate: GateRule;
+  /** Where histories have protected data. */
+  data: DataPlane | undefined;
   #writes = 0;
 
   constructor(ports: Ports, product: Product, gate: GateRule) {
@@ -98,7 +101,9 @@ export class Service {
       const put = { key: { table: 'region', pk: 'DATA', sk: '#' } as const, set: { holdfastEpoch: epoch, number }, when: [], mayCreate: true };
       const check = { key: this.#product.leaseRows.fenceKey(k), when: [{ attribute: 'epoch', is: '=', value: epoch } as const, { attribute: 'untilAtMs', is: '>', to: 'closedThroughMs' } as const] };
       return void region.store.changeTogether([put], [check]).then((outcome) => {
-        if (outcome === 'done') invariants.writeAccepted(region, epoch);
+        if (outcome !== 'done') return;
+        invariants.writeAccepted(region, epoch);
+        this.data?.write(region, number, epoch);
       });
     };
     world.queue.after(isLate ? world.random.next() * inFlightMsMax : world.random.next() * 300, arrive);

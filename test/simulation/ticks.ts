@@ -1,4 +1,5 @@
 // The scheduler's part: a slot each T in each region, sometimes missed, sometimes delivered twice or late.
+import type { DataPlane } from './data-plane.ts';
 import type { Invariants } from './invariants.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
 import type { Product } from './product.ts';
@@ -26,6 +27,8 @@ export class Ticks {
   readonly #invariants: Invariants;
   readonly #callsMax: number;
   ticked = 0;
+  /** Where histories have protected data. */
+  data: DataPlane | undefined;
 
   constructor(ports: Ports, product: Product) {
     this.#ports = ports;
@@ -66,12 +69,20 @@ export class Ticks {
     this.#tick(region, slot);
   }
 
+  /** What lambdas/tick.ts adds to a tick where there is data; its calls are counted apart, they depend on what is behind. */
+  async #dataAgeMs(region: Region): Promise<number | null> {
+    if (this.data === undefined || !region.isCandidate) return null;
+    const invocation = this.#ports.world.invoke(region, 'data age');
+    this.data.shipBehind(region).catch(() => undefined);
+    return this.data.dataAgeMs(governorOf(this.#ports, invocation), invocation).catch(() => null);
+  }
+
   #tick(region: Region, slot: number): void {
     const { world } = this.#ports;
     const invocation = world.invoke(region, 'tick');
     const governor = governorOf(this.#ports, invocation);
     this.#product.tick
-      .tick(governor, slot, async () => null)
+      .tick(governor, slot, async () => this.#dataAgeMs(region))
       .then(
         (report) => {
           this.#invariants.tickEnded(region, invocation.calls, this.#callsMax);
