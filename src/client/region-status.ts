@@ -148,7 +148,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
       backups: parse(backups, (found) => backupsStatus(found, nowMs)),
       integrity: isReachable ? parse(integrity, (found) => integrityStatus(found, nowMs)) : null,
     },
-    acceptor: parse(register, (row) => parseAcceptorRow(region, config.configId, row)),
+    acceptor: parse(register, (row) => parseAcceptorRow(region, row)),
     vantage: parse(vantageRow, (row) => (typeof row['vantage'] === 'string' && row['vantage'] !== '' ? parseVantage(region, row['vantage']) : null)),
     approval: parse(approval, (row) => approvalOf(region, row, nowMs)),
     report: parse(reports?.[0] ?? null, (row) => json(row['report'])),
