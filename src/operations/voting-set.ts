@@ -40,7 +40,7 @@ export function votingSetOf(voters: RegisterVoters, configuration: Configuration
   return { id: configuration.id, number: numberOf(configuration), size: configuration.acceptors.length, stores, configuration };
 }
 
-function storeOf(voters: RegisterVoters, acceptor: Acceptor): RowStore | undefined {
+export function storeOf(voters: RegisterVoters, acceptor: Acceptor): RowStore | undefined {
   return voters.reach === undefined ? voters.acceptors.find((s) => s.region === acceptor.region) : voters.reach(acceptor);
 }
 
@@ -64,7 +64,9 @@ export async function bringIntoForce(voters: RegisterVoters, next: Configuration
   if (able.length < need) return;
   const ready = await Promise.all(able.map(async (m) => ('joining' in m.row ? seed(voters, m, next, ballot, value) : m.store)));
   if (ready.filter((s) => s !== undefined).length < need) return;
-  await Promise.all(able.map(async ({ store, row }) => ('joining' in row || row.configuration.id === next.id ? undefined : store.change(moveChange(voters.group, row.configuration.id, next)).catch(() => undefined))));
+  await Promise.all(
+    able.map(async ({ store, row }) => ('joining' in row || row.configuration.id === next.id ? undefined : store.change(moveChange(voters.group, row.configuration.id, next)).catch(() => undefined))),
+  );
 }
 
 async function memberOf(voters: RegisterVoters, acceptor: Acceptor): Promise<Member | undefined> {

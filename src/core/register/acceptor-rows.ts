@@ -68,6 +68,7 @@ export function parseRegisterRow(region: string, row: Row): VotingRow | JoiningR
   const value = parseRegisterValue(acceptedValue);
   // Founders' rows do not spell their set out: their value does.
   const configuration = typeof voters === 'string' ? parseConfiguration(region, voters) : value.config;
-  if (configuration.id !== config) throw new MalformedError(`The acceptor in ${region} says it belongs to voter set ${String(config)}, which nothing in its row describes: call a person; never edit it.`);
+  if (configuration.id !== config)
+    throw new MalformedError(`The acceptor in ${region} says it belongs to voter set ${String(config)}, which nothing in its row describes: call a person; never edit it.`);
   return { region, promised, acceptedBallot, value, configuration };
 }

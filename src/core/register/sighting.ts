@@ -60,6 +60,7 @@ export function concludeLook(rows: readonly (AcceptorRow & { readonly configurat
   if (older.length === 0) return { ...seen, voters: newest };
   const moving = `, acceptors are moving to voter set ${numberOf(newest)}`;
   const kind = voting.length >= majorityOf(newest.acceptors.length) ? 'newest' : 'minority';
-  const because = kind === 'newest' ? `${voting.length} of ${newest.acceptors.length} answered, no ballot stands at a majority` : `only ${voting.length} of ${newest.acceptors.length} acceptors answered`;
+  const because =
+    kind === 'newest' ? `${voting.length} of ${newest.acceptors.length} answered, no ballot stands at a majority` : `only ${voting.length} of ${newest.acceptors.length} acceptors answered`;
   return { ...seen, kind, because: `${because}${moving}`, voters: newest };
 }
