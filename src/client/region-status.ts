@@ -5,7 +5,7 @@ import { failoverKey } from '../core/failover/runbook.ts';
 import { isActingAt, isLeaseOpen, leaseKey, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
 import { candidatesOf } from '../core/policy.ts';
 import { parseAcceptorRow, registerKey } from '../core/register/acceptor-rows.ts';
-import type { AcceptorRow } from '../core/register/sighting.ts';
+import type { VotingRow } from '../core/register/sighting.ts';
 import type { Row, RowKey } from '../core/rows/row.ts';
 import { measureLag } from '../operations/apply-log.ts';
 import { approvalKey } from '../operations/await-approval.ts';
@@ -71,7 +71,7 @@ export type RegionStatus = {
 /** What the group's picture is made from, beside the region's own. */
 export type RegionReading = {
   readonly status: RegionStatus;
-  readonly acceptor: AcceptorRow | null;
+  readonly acceptor: VotingRow | null;
   readonly vantage: Vantage | null;
   readonly approval: (ApprovalStatus & { readonly taskToken: string }) | null;
   readonly report: unknown;

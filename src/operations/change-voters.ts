@@ -1,7 +1,8 @@
 // `holdfast voters`: one voter more or less, one after the other, by whoever asks. Every step may be repeated: running the
 // same command again finds what stands and goes on from there (docs/decisions/0016).
-import { parseRegisterRow, registerKey, type JoiningRow, type VotingRow } from '../core/register/acceptor-rows.ts';
+import { parseRegisterRow, registerKey, type JoiningRow } from '../core/register/acceptor-rows.ts';
 import { numberOf, type Acceptor, type Configuration, type VoterChange } from '../core/register/configuration.ts';
+import type { VotingRow } from '../core/register/sighting.ts';
 import { refusalOfVoterChange, withoutRegion } from '../core/register/voter-rules.ts';
 import { changeVoter, decidedConfiguration } from '../core/register/voter-change.ts';
 import type { RegisterValue } from '../core/register/value.ts';

@@ -1,10 +1,10 @@
 // The register: CASPaxos (arXiv:1802.07000) over one acceptor row a region. All calls go to all acceptors in parallel and
 // go on at the majority's answer; a ballot is used once; a failed compare is answered only when what was compared is
 // chosen (C8), else the outcome is unknown.
-import { acceptChange, moveChange, parseAcceptorRow, parseRegisterRow, prepareChange, registerKey, type JoiningRow, type VotingRow } from '../core/register/acceptor-rows.ts';
+import { acceptChange, moveChange, parseAcceptorRow, parseRegisterRow, prepareChange, registerKey, type JoiningRow } from '../core/register/acceptor-rows.ts';
 import { genesisBallot, highestOf, nextBallot } from '../core/register/ballot.ts';
 import { majority as majorityOf, mayMove, numberOf, type Configuration } from '../core/register/configuration.ts';
-import { concludeLook, type Sighting } from '../core/register/sighting.ts';
+import { concludeLook, type Sighting, type VotingRow } from '../core/register/sighting.ts';
 import type { RegisterValue } from '../core/register/value.ts';
 import { restate, underConfiguration } from '../core/register/voter-change.ts';
 import { MalformedError } from '../core/errors.ts';

@@ -1,7 +1,8 @@
 // Where the acceptors of a set of voters are, and how a set that was decided comes into force. Every step is one conditional
 // write, may be repeated by anybody at any time, and never lets a row move that nothing chosen allows (docs/decisions/0016).
-import { parseRegisterRow, moveChange, registerKey, seedChange, type JoiningRow, type VotingRow } from '../core/register/acceptor-rows.ts';
+import { parseRegisterRow, moveChange, registerKey, seedChange, type JoiningRow } from '../core/register/acceptor-rows.ts';
 import { majority, mayMove, numberOf, type Acceptor, type Configuration } from '../core/register/configuration.ts';
+import type { VotingRow } from '../core/register/sighting.ts';
 import type { RegisterValue } from '../core/register/value.ts';
 import { RowMissingError } from '../core/errors.ts';
 import type { Chance } from '../ports/environment.ts';

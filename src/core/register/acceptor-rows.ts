@@ -4,7 +4,7 @@ import { MalformedError } from '../errors.ts';
 import type { Row, RowChange, RowKey } from '../rows/row.ts';
 import { isBallot } from './ballot.ts';
 import { isJoiningMark, parseConfiguration, type Configuration } from './configuration.ts';
-import type { AcceptorRow } from './sighting.ts';
+import type { VotingRow } from './sighting.ts';
 import { parseRegisterValue, serializeRegisterValue, type RegisterValue } from './value.ts';
 
 export function registerKey(group: string): RowKey {
@@ -46,8 +46,6 @@ export function seedChange(group: string, mark: string, to: Configuration, ballo
   return { key: registerKey(group), set, when: [{ attribute: 'config', is: '=', value: mark }], mayCreate: false };
 }
 
-/** An acceptor's row together with the set in which it votes. */
-export type VotingRow = AcceptorRow & { readonly configuration: Configuration };
 /** Empty, and waits to be brought in; it must not vote. */
 export type JoiningRow = { readonly region: string; readonly joining: string };
 

@@ -4,6 +4,8 @@ import { highestOf } from './ballot.ts';
 import { majority as majorityOf, numberOf, type Configuration } from './configuration.ts';
 
 export type AcceptorRow = { readonly region: string; readonly promised: string; readonly acceptedBallot: string; readonly value: RegisterValue };
+/** Together with the set in which the acceptor votes. */
+export type VotingRow = AcceptorRow & { readonly configuration: Configuration };
 
 /**
  * - `chosen`: one ballot at a majority; the value is chosen and current.
@@ -41,7 +43,7 @@ export function concludeRead(rows: readonly AcceptorRow[], voters: number): Sigh
  * at a majority of that set: chosen, whichever of the two it is. A row that has moved proves that its set was decided.
  * @param founders how many voters there are where no acceptor answered.
  */
-export function concludeLook(rows: readonly (AcceptorRow & { readonly configuration: Configuration })[], founders: number): Sighting {
+export function concludeLook(rows: readonly VotingRow[], founders: number): Sighting {
   const sets = new Map(rows.map((r) => [r.configuration.id, r.configuration]));
   const [newest, ...older] = [...sets.values()].toSorted((a, b) => numberOf(b) - numberOf(a));
   if (newest === undefined) return concludeRead([], founders);
