@@ -135,9 +135,10 @@ async function moveOn(voters: RegisterVoters, under: Configuration, answers: rea
 
 async function accept(voters: RegisterVoters, set: VotingSet, ballot: string, value: RegisterValue): Promise<boolean> {
   const need = majorityOf(set.size);
+  const change = acceptChange(voters.group, set.id, ballot, value);
   const answers = await untilEnough(
     set.stores.map(async (store) => {
-      const answer = await store.change(acceptChange(voters.group, set.id, ballot, value));
+      const answer = await store.change(change);
       return answer.kind === 'done' || answer.row?.['acceptedBallot'] === ballot;
     }),
     (sofar) => sofar.filter((ok) => ok).length >= need,
