@@ -6,6 +6,7 @@ import * as registerValue from '../../src/core/register/value.ts';
 import * as firstRows from '../../src/core/rows/first-rows.ts';
 import * as rows from '../../src/drivers/memory/memory-row-store.ts';
 import * as abandonAttempt from '../../src/operations/abandon-attempt.ts';
+import * as changeVoters from '../../src/operations/change-voters.ts';
 import * as currentLease from '../../src/operations/current-lease.ts';
 import * as openGate from '../../src/operations/open-gate.ts';
 import * as register from '../../src/operations/register.ts';
@@ -22,6 +23,7 @@ export type Product = {
   readonly firstRows: typeof firstRows;
   readonly rows: typeof rows;
   readonly abandonAttempt: typeof abandonAttempt;
+  readonly changeVoters: typeof changeVoters;
   readonly currentLease: typeof currentLease;
   readonly openGate: typeof openGate;
   readonly register: typeof register;
@@ -39,6 +41,7 @@ export const realProduct: Product = {
   firstRows,
   rows,
   abandonAttempt,
+  changeVoters,
   currentLease,
   openGate,
   register,
