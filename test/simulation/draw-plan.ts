@@ -1,6 +1,7 @@
 // Draws what goes wrong in a history from its seed, before it begins.
 import { callKinds, type Fault, type HotSpot, type Phase, type Plan, type StateAfter, type When } from './faults.ts';
 import type { Random } from './random.ts';
+import { votersShare, withVoterFaults } from './voter-faults.ts';
 
 /** A group starts, opens for the first time, and has some calm seconds. */
 const faultsFromMs = 40_000;
@@ -33,7 +34,7 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor?: number, dr
     faults.push({ ...drawCrash(random, faultsFromMs + roundMs(random.next() * 60_000), roundMs(random.between(500, 20_000)), random.below(candidates)), state: drawOldState(random) });
   const calmFromMs = Math.max(...faults.map((f) => f.atMs + f.forMs));
   const sorted = onlyOneForgets(faults).toSorted((a, b) => a.atMs - b.atMs);
-  return {
+  const plan: Plan = {
     regions,
     fenceShards: 1 + random.below(2),
     faults: sorted,
@@ -44,6 +45,7 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor?: number, dr
     hasData: random.chance(dataShare),
     ...(random.chance(0.3) ? { newer: drawNewer(random, regions, calmFromMs) } : {}),
   };
+  return random.chance(votersShare) ? withVoterFaults(random, plan) : plan;
 }
 
 /** An acceptor that forgot counts as lost: of three regions no other one may be lost as well, or no majority is left. */

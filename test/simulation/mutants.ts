@@ -281,6 +281,7 @@ async function load(folder: string): Promise<Product> {
     firstRows: await import(/* @vite-ignore */ at('core/rows/first-rows.ts')),
     rows: await import(/* @vite-ignore */ at('drivers/memory/memory-row-store.ts')),
     abandonAttempt: await import(/* @vite-ignore */ at('operations/abandon-attempt.ts')),
+    changeVoters: await import(/* @vite-ignore */ at('operations/change-voters.ts')),
     currentLease: await import(/* @vite-ignore */ at('operations/current-lease.ts')),
     openGate: await import(/* @vite-ignore */ at('operations/open-gate.ts')),
     register: await import(/* @vite-ignore */ at('operations/register.ts')),

@@ -103,7 +103,7 @@ export class Operator {
     const region = up[from % Math.max(1, up.length)];
     if (region === undefined) return;
     const governor = governorOf(this.#ports, world.invoke(region, 'operator'));
-    const voters = { group: policy.group, configId: policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance };
+    const voters = { group: policy.group, configId: policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance, reach: governor.reach };
     const sighting = await this.#product.register.lookAtRegister(voters);
     const outcome = await this.#product.register.changeRegister(voters, this.#product.register.seenBallotOf(sighting), propose);
     world.queue.mixText(outcome.kind);

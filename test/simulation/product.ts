@@ -11,6 +11,7 @@ import * as logStore from '../../src/drivers/memory/memory-log-store.ts';
 import * as rows from '../../src/drivers/memory/memory-row-store.ts';
 import * as abandonAttempt from '../../src/operations/abandon-attempt.ts';
 import * as applyLog from '../../src/operations/apply-log.ts';
+import * as changeVoters from '../../src/operations/change-voters.ts';
 import * as currentLease from '../../src/operations/current-lease.ts';
 import * as openGate from '../../src/operations/open-gate.ts';
 import * as register from '../../src/operations/register.ts';
@@ -29,6 +30,7 @@ export type Product = {
   readonly firstRows: typeof firstRows;
   readonly rows: typeof rows;
   readonly abandonAttempt: typeof abandonAttempt;
+  readonly changeVoters: typeof changeVoters;
   readonly currentLease: typeof currentLease;
   readonly openGate: typeof openGate;
   readonly register: typeof register;
@@ -53,6 +55,7 @@ export const realProduct: Product = {
   firstRows,
   rows,
   abandonAttempt,
+  changeVoters,
   currentLease,
   openGate,
   register,

@@ -9,9 +9,10 @@ import type { Region } from './region.ts';
 const lateMsMax = 120_000;
 
 /** What a tick may cost at most, whatever happens; the same on a calm day and on the worst. */
-export function callsMaxOf(voters: number, candidates: number, fenceShards: number): number {
-  const look = voters;
-  const changeRegister = 4 * voters + voters;
+export function callsMaxOf(voters: number, candidates: number, fenceShards: number, isChangingVoters = false): number {
+  const look = isChangingVoters ? 2 * voters : voters;
+  // While voters change: an acceptor that was away is moved and asked again, one that joins is seeded, the others are read and moved.
+  const changeRegister = isChangingVoters ? 4 * 3 * voters + voters + voters + 2 * voters : 4 * voters + voters;
   const seeing = 1 + look + (1 + fenceShards) + 1 + 1;
   const watching = voters + 2 * candidates + 1;
   const closing = fenceShards + Math.max(fenceShards + 1 + changeRegister + 1 + fenceShards, 1 + 2 * fenceShards + changeRegister);
@@ -35,7 +36,7 @@ export class Ticks {
     this.#product = product;
     this.#invariants = ports.invariants;
     const { voters, fenceShards } = ports.policy;
-    this.#callsMax = callsMaxOf(voters.length, voters.filter((v) => v.role === 'candidate').length, fenceShards);
+    this.#callsMax = callsMaxOf(voters.length, voters.filter((v) => v.role === 'candidate').length, fenceShards, ports.isChangingVoters === true);
   }
 
   begin(): void {
