@@ -1,5 +1,6 @@
 // One client process: a few workers that read and change registers through the product's driver, as fast as they are answered,
 // and write down each call. It is killed and stopped at any moment.
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -61,8 +62,8 @@ class Client {
       const key = this.#random.pick(this.#keys);
       const kind = this.#random.next();
       // Mostly what a governor does, look and then change; else one of them alone: a change then often expects an old value.
-      if (kind < 0.85) await this.#read(worker, key);
-      if (kind > 0.2) await this.#cas(worker, key);
+      if (kind < 0.9) await this.#read(worker, key);
+      if (kind > 0.3) await this.#cas(worker, key);
     }
   }
 
@@ -113,6 +114,8 @@ process.on('message', (message: ToClient) => client.hear(message));
 // The run is gone: nobody reads what this client would still do.
 process.on('disconnect', () => process.exit(1));
 tell({ kind: 'ready', atNs: String(process.hrtime.bigint()) });
+// What was compiled so far, for the next process: this one may not live to its end.
+flushCompileCache();
 await client.run();
 // Calls to a region that hangs may still be open, and the channel to the run is: neither is waited for.
 process.exit(0);

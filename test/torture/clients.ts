@@ -51,7 +51,7 @@ export class Clients {
     const options: ClientOptions = { ...rest, name, region, recording: join(recordings, `${name}.jsonl`), seed: seed * 1000 + number, originNs: String(originNs) };
     const startedAtNs = process.hrtime.bigint();
     // Nothing of our own AWS settings, proxies or Node options.
-    const env = { PATH: process.env['PATH'], AWS_ACCESS_KEY_ID: localAccountId, AWS_SECRET_ACCESS_KEY: 'local' };
+    const env = { PATH: process.env['PATH'], AWS_ACCESS_KEY_ID: localAccountId, AWS_SECRET_ACCESS_KEY: 'local', NODE_COMPILE_CACHE: join(recordings, 'compile-cache') };
     const child = fork(program, [JSON.stringify(options)], { env, execArgv: ['--disable-warning=ExperimentalWarning'] });
     this.#slots[slot] = child;
     child.on('message', (message: FromClient) => {

@@ -9,6 +9,7 @@ export type Fault = { readonly kind: 'stop' | 'pause' | 'kill'; readonly what: s
 
 /** A region that stands still for less is paused: too short for a caller to give up, long enough to part the acceptors. */
 const pauseMsMax = 500;
+const kinds = ['pause', 'stop', 'pause', 'kill'] as const;
 
 export type FaultsContext = { readonly regions: Regions; readonly clients: Clients; readonly random: Random; readonly nowNs: () => number; readonly signal: AbortSignal };
 
@@ -21,13 +22,13 @@ async function hurtRegions(context: FaultsContext, note: (fault: Fault) => void)
   const { random, signal } = context;
   let turn = 0;
   while (!signal.aborted) {
-    await pausedFor(random.between(200, 1500), signal);
+    await pausedFor(random.between(400, 3000), signal);
     if (signal.aborted) return;
     // Two at once now and then: then no majority is left, and what is under way is of unknown outcome.
     const count = random.chance(0.15) ? 2 : 1;
     const hurt = shuffled(random, regionNames).slice(0, count);
+    const kind = kinds[turn % kinds.length] ?? 'pause';
     turn += 1;
-    const kind = (['kill', 'stop', 'pause'] as const)[turn % 3] ?? 'pause';
     await Promise.all(hurt.map((region) => hurtRegion(context, kind, region, note)));
   }
 }
@@ -62,11 +63,11 @@ async function hurtRegion({ regions, random, nowNs, signal }: FaultsContext, kin
 
 async function hurtClients({ clients, random, nowNs, signal }: FaultsContext, note: (fault: Fault) => void): Promise<void> {
   while (!signal.aborted) {
-    await pausedFor(random.between(500, 3000), signal);
+    await pausedFor(random.between(1000, 5000), signal);
     if (signal.aborted) return;
     const slot = random.below(clients.count);
     const atNs = nowNs();
-    const isKill = random.chance(0.35);
+    const isKill = random.chance(0.25);
     if (isKill) {
       await clients.replace(slot);
     } else {

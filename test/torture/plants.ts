@@ -36,10 +36,6 @@ export const plants: Readonly<Record<string, Plant>> = {
       },
     ],
   },
-  'read-trusts-the-newest': {
-    hole: 'a reader takes the highest ballot of a majority for chosen',
-    edits: [{ file: 'core/register/sighting.ts', from: "if (rows.length >= majority) return { ...seen, kind: 'newest'", to: "if (rows.length >= majority) return { ...seen, kind: 'chosen'" }],
-  },
 };
 
 export type Source = { readonly directory: string; readonly remove: () => Promise<void> };

@@ -43,7 +43,7 @@ async function repeat(voters: RegisterVoters, count: number, signal: AbortSignal
     signal.throwIfAborted();
     const startedAtMs = performance.now();
     const sighting = await lookAtRegister(voters);
-    const outcome = await changeRegister(voters, seenBallotOf(sighting), (current) => renew({ ...current, renewable: true }, holder, 1, voters.chance.id()));
+    const outcome = await changeRegister(voters, seenBallotOf(sighting), (current) => renew(current, holder, 1, voters.chance.id()));
     durations.push(performance.now() - startedAtMs);
     if (outcome.kind !== 'chosen') throw new Error(`Renewal ${i + 1} of ${count} was not chosen: ${outcome.because}`);
     await delay(restMs);
