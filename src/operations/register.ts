@@ -68,8 +68,14 @@ function majority(voters: RegisterVoters): number {
   return Math.floor(voters.acceptors.length / 2) + 1;
 }
 
-async function prepare(voters: RegisterVoters, ballot: string): Promise<Answered[]> {
+/** Decided at the answer that makes a majority, and as well at the one after which none can come about: the last may be in a region that hangs. */
+function isDecided(voters: RegisterVoters, answers: readonly boolean[]): boolean {
   const need = majority(voters);
+  const yes = answers.filter((isYes) => isYes).length;
+  return yes >= need || answers.length - yes > voters.acceptors.length - need;
+}
+
+async function prepare(voters: RegisterVoters, ballot: string): Promise<Answered[]> {
   return untilEnough(
     voters.acceptors.map(async (store): Promise<Answered> => {
       const answer = await store.change(prepareChange(voters.group, voters.configId, ballot));
@@ -77,7 +83,11 @@ async function prepare(voters: RegisterVoters, ballot: string): Promise<Answered
       // "Already promised to my ballot" is success: the first try was carried out and its answer was lost.
       return answer.kind === 'done' || row.promised === ballot ? { kind: 'yes', row } : { kind: 'no', promised: row.promised };
     }),
-    (sofar) => sofar.filter((a) => a.kind === 'yes').length >= need,
+    (sofar) =>
+      isDecided(
+        voters,
+        sofar.map((a) => a.kind === 'yes'),
+      ),
   );
 }
 
@@ -96,15 +106,14 @@ async function settleProposal(voters: RegisterVoters, ballot: string, promises: 
 }
 
 async function accept(voters: RegisterVoters, ballot: string, value: RegisterValue): Promise<boolean> {
-  const need = majority(voters);
   const answers = await untilEnough(
     voters.acceptors.map(async (store) => {
       const answer = await store.change(acceptChange(voters.group, voters.configId, ballot, value));
       return answer.kind === 'done' || answer.row?.['acceptedBallot'] === ballot;
     }),
-    (sofar) => sofar.filter((ok) => ok).length >= need,
+    (sofar) => isDecided(voters, sofar),
   );
-  return answers.filter((ok) => ok).length >= need;
+  return answers.filter((ok) => ok).length >= majority(voters);
 }
 
 export function seenBallotOf(sighting: Sighting): string {
