@@ -140,7 +140,8 @@ class Rotation {
     this.complete += this.#active.length - going.length;
     const missing = this.#options.registers - going.length;
     // Only at the beginning is the first one waited for.
-    this.#creating ??= this.#create(missing + createdAhead - this.#created.length);
+    const wanted = missing + createdAhead - this.#created.length;
+    if (wanted > 0) this.#creating ??= this.#create(wanted).finally(() => (this.#creating = undefined));
     if (this.#active.length === 0) await this.#creating;
     const fresh = this.#created.splice(0, missing);
     const isChanged = fresh.length > 0 || going.length < this.#active.length;
@@ -157,8 +158,6 @@ class Rotation {
       }
     } catch (error) {
       this.#failure = error instanceof Error ? error : new Error(String(error));
-    } finally {
-      this.#creating = undefined;
     }
   }
 }
