@@ -1,5 +1,6 @@
 // The faults of a run. Regions and clients are hurt side by side; which, how and for how long comes from the seed (not when the
-// operating system carries it out: a run cannot be replayed, its recording can be judged again).
+// operating system carries it out: a run cannot be replayed, its recording can be judged again). They are paced by the calls that
+// were answered: a slow machine takes longer, and does not spend its time on starting processes again.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Random } from '../simulation/random.ts';
 import type { Clients } from './clients.ts';
@@ -9,9 +10,17 @@ export type Fault = { readonly kind: 'stop' | 'pause' | 'kill'; readonly what: s
 
 /** A region that stands still for less is paused: too short for a caller to give up, long enough to part the acceptors. */
 const pauseMsMax = 500;
+const lookMs = 50;
 const kinds = ['pause', 'stop', 'pause', 'kill'] as const;
 
-export type FaultsContext = { readonly regions: Regions; readonly clients: Clients; readonly random: Random; readonly nowNs: () => number; readonly signal: AbortSignal };
+export type FaultsContext = {
+  readonly regions: Regions;
+  readonly clients: Clients;
+  readonly random: Random;
+  readonly nowNs: () => number;
+  readonly answered: () => number;
+  readonly signal: AbortSignal;
+};
 
 /** Hurts regions and clients until the signal; all of them are well again when it returns. */
 export async function makeFaults(context: FaultsContext, note: (fault: Fault) => void): Promise<void> {
@@ -22,7 +31,7 @@ async function hurtRegions(context: FaultsContext, note: (fault: Fault) => void)
   const { random, signal } = context;
   let turn = 0;
   while (!signal.aborted) {
-    await pausedFor(random.between(400, 3000), signal);
+    await calmFor(context, random.between(100, 400));
     if (signal.aborted) return;
     // Two at once now and then: then no majority is left, and what is under way is of unknown outcome.
     const count = random.chance(0.15) ? 2 : 1;
@@ -61,9 +70,10 @@ async function hurtRegion({ regions, random, nowNs, signal }: FaultsContext, kin
   }
 }
 
-async function hurtClients({ clients, random, nowNs, signal }: FaultsContext, note: (fault: Fault) => void): Promise<void> {
+async function hurtClients(context: FaultsContext, note: (fault: Fault) => void): Promise<void> {
+  const { clients, random, nowNs, signal } = context;
   while (!signal.aborted) {
-    await pausedFor(random.between(1000, 5000), signal);
+    await calmFor(context, random.between(100, 400));
     if (signal.aborted) return;
     const slot = random.below(clients.count);
     const atNs = nowNs();
@@ -77,6 +87,12 @@ async function hurtClients({ clients, random, nowNs, signal }: FaultsContext, no
     }
     note({ kind: isKill ? 'kill' : 'stop', what: `client ${slot}`, atNs, untilNs: nowNs() });
   }
+}
+
+/** Until so many calls more were answered. */
+async function calmFor({ answered, signal }: FaultsContext, calls: number): Promise<void> {
+  const until = answered() + calls;
+  while (answered() < until && !signal.aborted) await pausedFor(lookMs, signal);
 }
 
 function shuffled<T>(random: Random, list: readonly T[]): T[] {

@@ -41,6 +41,7 @@ export async function runTorture(regions: Regions, options: RunOptions): Promise
   const defects: string[] = [];
   const hurting = new AbortController();
   let clients: Clients | undefined;
+  let faulty: Promise<void> | undefined;
   try {
     await rotation.fill();
     clients = new Clients(
@@ -59,7 +60,7 @@ export async function runTorture(regions: Regions, options: RunOptions): Promise
       { onCalled: (key, result) => rotation.called(key, result), onDefect: (what) => defects.push(what) },
     );
     clients.work(rotation.active);
-    const faulty = makeFaults({ regions, clients, random: new Random(options.seed), nowNs, signal: hurting.signal }, (fault) => faults.push(fault));
+    faulty = makeFaults({ regions, clients, random: new Random(options.seed), nowNs, answered: () => rotation.calls, signal: hurting.signal }, (fault) => faults.push(fault));
     await Promise.race([
       untilDone(
         rotation,
@@ -76,6 +77,8 @@ export async function runTorture(regions: Regions, options: RunOptions): Promise
     return { calls: joinRecordings(recordings), faults, complete: rotation.complete, defects, seconds: nowNs() / 1e9 };
   } finally {
     hurting.abort();
+    // A region that is just being started again must be there before the regions are ended.
+    await faulty?.catch(() => undefined);
     await clients?.kill();
     rmSync(recordings, { recursive: true, force: true });
   }
