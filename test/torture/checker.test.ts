@@ -136,12 +136,12 @@ describe.skipIf(checker === undefined)('the linearizability checker', () => {
     ];
     const verdict = judge({ k: history }, '-pictures', directory).get('k');
     expect(verdict).toMatchObject({ calls: 5, answered: 5, verdict: 'violated', prefixCalls: 3, lastProcess: 'p2', lastAtNs: 5, lastCall: `read → ${first}`, picture: join(directory, 'k.html') });
-    expect(readFileSync(join(directory, 'k.html'), 'utf8')).toContain('porcupine');
+    expect(readFileSync(join(directory, 'k.html'), 'utf8')).toContain(`read → ${first}`);
   });
 
   test('agrees with a search through every order on small histories, good and bad ones', () => {
     const seed = Number(process.env['HOLDFAST_SEED'] ?? 20261128);
-    const count = 4000;
+    const count = 2000;
     const histories = Object.fromEntries(Array.from({ length: count }, (_, i) => [`seed ${seed + i}`, smallHistory(new Random(seed + i))]));
     const [asInARun, plain] = [judge(histories), judge(histories, '-plain')];
     let explained = 0;
@@ -180,14 +180,14 @@ function smallHistory(random: Random): Line[] {
   let state = first;
   const lines = calls.map((call): Line => {
     const { from, to, value } = call;
-    if (!call.isCas) return { read: random.chance(0.15) ? random.pick(values) : state, from, to };
+    if (!call.isCas) return { read: random.chance(0.35) ? random.pick(values) : state, from, to };
     const expected = random.chance(0.6) ? state : random.pick(values);
     values.push(value);
     const wasEqual = expected === state;
     const met = state;
     if (wasEqual && !(call.isUnknown && random.chance(0.5))) state = value;
     if (call.isUnknown) return { cas: [expected, value], result: 'unknown', from, to: random.chance(0.5) ? null : to };
-    if (wasEqual !== random.chance(0.08)) return { cas: [expected, value], from, to };
+    if (wasEqual !== random.chance(0.2)) return { cas: [expected, value], from, to };
     return { cas: [expected, value], seen: random.chance(0.2) ? undefined : met, from, to };
   });
   return lines;
