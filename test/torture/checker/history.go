@@ -123,55 +123,55 @@ func constraints(history []effect) []effect {
 
 // settle decides every cas of unknown outcome, where that changes no verdict; it says false where it cannot.
 //
-// Each value is written by one cas only. So a cas of unknown outcome whose value somebody met afterwards took effect, and before
-// that call returned. And one whose value nobody ever met may be left out: had it taken effect, nothing could follow it but calls
-// of which nobody knows the outcome either, and those may be left out with it.
+// Each value is written by one cas only. So a cas of unknown outcome whose value somebody met took effect. And one whose value
+// nobody ever met may be left out: had it taken effect, nothing could follow it but calls of which nobody knows the outcome
+// either, and those may be left out with it.
 func settle(history []effect, initial string) ([]effect, bool) {
 	writers := map[string]int{initial: -1}
 	for i, e := range history {
 		if !e.isCas {
 			continue
 		}
+		// A failed compare that does not say what it met may have met any of them.
 		if _, isTwice := writers[e.value]; isTwice || (e.result == "fail" && !e.hasSeen) {
 			return nil, false
 		}
 		writers[e.value] = i
 	}
 	settled := append([]effect(nil), history...)
-	// A call of known outcome met what it read, what it replaced, or what it says that it saw instead.
-	var open []int
-	for i := range settled {
-		if settled[i].result != "unknown" {
-			open = append(open, i)
+	var observers []effect
+	for _, e := range settled {
+		if e.result != "unknown" {
+			observers = append(observers, e)
 		}
 	}
-	for len(open) > 0 {
-		observer := settled[open[len(open)-1]]
-		open = open[:len(open)-1]
-		met := observer.value
-		if observer.isCas {
-			met = observer.expect
-			if observer.result == "fail" {
-				met = observer.seen
-			}
-		}
-		writer, isKnown := writers[met]
-		if !isKnown || writer < 0 || history[writer].result != "unknown" || settled[writer].returned <= observer.returned {
+	for len(observers) > 0 {
+		met := observers[len(observers)-1].met()
+		observers = observers[:len(observers)-1]
+		writer, isWritten := writers[met]
+		if !isWritten || writer < 0 || settled[writer].result != "unknown" {
 			continue
 		}
-		settled[writer].result, settled[writer].returned = "ok", observer.returned
-		open = append(open, writer)
+		settled[writer].result = "ok"
+		observers = append(observers, settled[writer])
 	}
 	var kept []effect
 	for _, e := range settled {
-		if e.result == "unknown" {
-			continue
+		if e.result != "unknown" {
+			kept = append(kept, e)
 		}
-		if e.returned < e.call {
-			// Its value was met before it was even invoked. No order explains that; an interval turned around would not say so.
-			return nil, false
-		}
-		kept = append(kept, e)
 	}
 	return kept, true
+}
+
+// met is the value that a call of known outcome found.
+func (e effect) met() string {
+	switch {
+	case !e.isCas:
+		return e.value
+	case e.result == "fail":
+		return e.seen
+	default:
+		return e.expect
+	}
 }

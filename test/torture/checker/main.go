@@ -40,14 +40,12 @@ type options struct {
 	timeout  time.Duration
 }
 
-func (o options) check(history []effect) (porcupine.CheckResult, porcupine.LinearizationInfo, porcupine.Model) {
+func (o options) check(history []effect) (porcupine.CheckResult, porcupine.LinearizationInfo) {
 	relevant := constraints(history)
-	model := plainModel(o.initial)
 	if settled, isSettled := settle(relevant, o.initial); isSettled && !o.isPlain {
-		relevant, model = settled, settledModel(o.initial)
+		relevant = settled
 	}
-	result, info := porcupine.CheckOperationsVerbose(model, toOperations(relevant), o.timeout)
-	return result, info, model
+	return porcupine.CheckOperationsVerbose(modelOf(o.initial), toOperations(relevant), o.timeout)
 }
 
 func (o options) judge(key string, history []effect) verdict {
@@ -59,7 +57,7 @@ func (o options) judge(key string, history []effect) verdict {
 			ends = append(ends, e)
 		}
 	}
-	result, _, _ := o.check(history)
+	result, _ := o.check(history)
 	switch result {
 	case porcupine.Ok:
 		v.Verdict = "linearizable"
@@ -76,7 +74,7 @@ func (o options) judge(key string, history []effect) verdict {
 func (o options) shorten(v *verdict, history []effect, ends []effect) {
 	sort.SliceStable(ends, func(a, b int) bool { return ends[a].returned < ends[b].returned })
 	first := sort.Search(len(ends)-1, func(i int) bool {
-		result, _, _ := o.check(prefix(history, ends[i].returned))
+		result, _ := o.check(prefix(history, ends[i].returned))
 		return result == porcupine.Illegal
 	})
 	last := ends[first]
@@ -85,9 +83,9 @@ func (o options) shorten(v *verdict, history []effect, ends []effect) {
 	if o.pictures == "" {
 		return
 	}
-	_, info, model := o.check(bad)
+	_, info := o.check(bad)
 	path := filepath.Join(o.pictures, v.Key+".html")
-	if err := porcupine.VisualizePath(model, info, path); err != nil {
+	if err := porcupine.VisualizePath(modelOf(o.initial), info, path); err != nil {
 		fmt.Fprintf(os.Stderr, "no picture of %s: %v\n", v.Key, err)
 		return
 	}

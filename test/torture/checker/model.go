@@ -3,29 +3,23 @@ package main
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/anishathalye/porcupine"
 )
 
-// step gives the values that the register may have after the call; none where the call cannot have been answered so.
-func step(state string, e effect) []string {
+// step says whether a register that holds `state` can have answered so, and what it holds afterwards. A cas of unknown outcome
+// never returned, so one that took no effect can always be put after everything else: it needs no second branch.
+func step(state string, e effect) (bool, string) {
 	isEqual := state == e.expect
 	switch {
-	case !e.isCas && state == e.value:
-		return []string{state}
 	case !e.isCas:
-		return nil
-	case e.result == "ok" && isEqual:
-		return []string{e.value}
-	case e.result == "fail" && !isEqual && (!e.hasSeen || e.seen == state):
-		return []string{state}
-	case e.result == "unknown" && isEqual:
-		return []string{state, e.value}
-	case e.result == "unknown":
-		return []string{state}
+		return state == e.value, state
+	case e.result == "fail":
+		return !isEqual && (!e.hasSeen || e.seen == state), state
+	case e.result == "unknown" && !isEqual:
+		return true, state
 	default:
-		return nil
+		return isEqual, e.value
 	}
 }
 
@@ -41,37 +35,14 @@ func describe(input, _ interface{}) string {
 	}
 }
 
-func describeState(state interface{}) string { return fmt.Sprint(state) }
-
-// plainModel lets a cas of unknown outcome take effect or not. Right for every history, and slow where many are unknown.
-func plainModel(initial string) porcupine.Model {
-	nondeterministic := porcupine.NondeterministicModel{
-		Init: func() []interface{} { return []interface{}{initial} },
-		Step: func(state, input, _ interface{}) []interface{} {
-			var next []interface{}
-			for _, value := range step(state.(string), input.(effect)) {
-				next = append(next, value)
-			}
-			return next
-		},
-		DescribeOperation: describe,
-	}
-	return nondeterministic.ToModel()
-}
-
-// settledModel is for histories without an unknown outcome.
-func settledModel(initial string) porcupine.Model {
+func modelOf(initial string) porcupine.Model {
 	return porcupine.Model{
 		Init: func() interface{} { return initial },
 		Step: func(state, input, _ interface{}) (bool, interface{}) {
-			next := step(state.(string), input.(effect))
-			if len(next) == 0 {
-				return false, state
-			}
-			return true, next[0]
+			return step(state.(string), input.(effect))
 		},
 		DescribeOperation: describe,
-		DescribeState:     describeState,
+		DescribeState:     func(state interface{}) string { return fmt.Sprint(state) },
 	}
 }
 
@@ -90,7 +61,7 @@ func toOperations(history []effect) []porcupine.Operation {
 	operations := make([]porcupine.Operation, 0, len(history))
 	for _, e := range history {
 		// After everything else, and still a time that a picture can show.
-		returned := min(e.returned, min(last, math.MaxInt64-1)+1)
+		returned := min(e.returned, last+1)
 		operations = append(operations, porcupine.Operation{ClientId: clients[e.process], Input: e, Call: e.call, Output: e.result, Return: returned})
 	}
 	return operations
