@@ -71,6 +71,11 @@ const good: Readonly<Record<string, readonly Line[]>> = {
     { cas: [first, 'a'], result: 'unknown', ...at(1, null) },
     { cas: [first, 'b'], ...at(10, 11) },
   ],
+  'a value that two calls write, one of them of unknown outcome': [
+    { cas: [first, 'a'], result: 'unknown', ...at(1, null) },
+    { cas: ['a', 'b'], ...at(10, 11) },
+    { cas: ['b', 'a'], ...at(12, 13) },
+  ],
   'a failed compare without a word of what it saw, justified by a call of unknown outcome': [
     { cas: [first, 'a'], result: 'unknown', ...at(1, null) },
     { cas: [first, 'b'], seen: undefined, ...at(10, 11) },
@@ -134,8 +139,14 @@ describe.skipIf(checker === undefined)('the linearizability checker', () => {
       { cas: ['a', 'b'], ...at(20, 21) },
       { read: 'a', ...at(22, 23) },
     ];
-    const verdict = judge({ k: history }, '-pictures', directory).get('k');
-    expect(verdict).toMatchObject({ calls: 5, answered: 5, verdict: 'violated', prefixCalls: 3, lastProcess: 'p2', lastAtNs: 5, lastCall: `read → ${first}`, picture: join(directory, 'k.html') });
+    // Before its answer was there, a call that is answered wrongly explains nothing wrong.
+    const answeredLate: Line[] = [
+      { cas: [first, 'x'], seen: 'z', ...at(3, 9) },
+      { read: first, ...at(4, 5) },
+    ];
+    const verdicts = judge({ k: history, late: answeredLate }, '-pictures', directory);
+    expect(verdicts.get('late')).toMatchObject({ verdict: 'violated', prefixCalls: 2, lastProcess: 'p0', lastAtNs: 9 });
+    expect(verdicts.get('k').toMatchObject({ calls: 5, answered: 5, verdict: 'violated', prefixCalls: 3, lastProcess: 'p2', lastAtNs: 5, lastCall: `read → ${first}`, picture: join(directory, 'k.html') });
     expect(readFileSync(join(directory, 'k.html'), 'utf8')).toContain(`read → ${first}`);
   });
 
