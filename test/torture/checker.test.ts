@@ -146,7 +146,16 @@ describe.skipIf(checker === undefined)('the linearizability checker', () => {
     ];
     const verdicts = judge({ k: history, late: answeredLate }, '-pictures', directory);
     expect(verdicts.get('late')).toMatchObject({ verdict: 'violated', prefixCalls: 2, lastProcess: 'p0', lastAtNs: 9 });
-    expect(verdicts.get('k').toMatchObject({ calls: 5, answered: 5, verdict: 'violated', prefixCalls: 3, lastProcess: 'p2', lastAtNs: 5, lastCall: `read → ${first}`, picture: join(directory, 'k.html') });
+    expect(verdicts.get('k')).toMatchObject({
+      calls: 5,
+      answered: 5,
+      verdict: 'violated',
+      prefixCalls: 3,
+      lastProcess: 'p2',
+      lastAtNs: 5,
+      lastCall: `read → ${first}`,
+      picture: join(directory, 'k.html'),
+    });
     expect(readFileSync(join(directory, 'k.html'), 'utf8')).toContain(`read → ${first}`);
   });
 
