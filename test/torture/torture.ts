@@ -3,7 +3,6 @@
 //   npm run torture -- --minutes M --out FILE [--seed N] [--histories N] [--plant NAME]
 //   npm run torture -- --check FILE          judges a recording again
 //   npm run torture -- --renewals N          how long a renewal takes, with one region stopped and without
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runProgram } from '../../local/lifetime.ts';
@@ -103,9 +102,7 @@ async function withRegions<T>(use: (regions: Regions) => Promise<T>): Promise<T>
 type Judged = { readonly result: RunResult; readonly seed: number; readonly wanted: number | undefined };
 
 function judge(checker: Checker, file: string, run: Judged | undefined): number {
-  const pictures = `${file}.pictures`;
-  mkdirSync(pictures, { recursive: true });
-  const verdicts = checker(file, '-pictures', pictures);
+  const verdicts = checker(file, '-pictures', `${file}.pictures`);
   const bad = verdicts.filter((v) => v.verdict !== 'linearizable');
   for (const verdict of bad) log(tellBad(verdict));
   const long = verdicts.filter((v) => v.answered >= callsMin);

@@ -85,6 +85,10 @@ func (o options) shorten(v *verdict, history []effect, ends []effect) {
 	}
 	_, info := o.check(bad)
 	path := filepath.Join(o.pictures, v.Key+".html")
+	if err := os.MkdirAll(o.pictures, 0o755); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return
+	}
 	if err := porcupine.VisualizePath(modelOf(o.initial), info, path); err != nil {
 		fmt.Fprintf(os.Stderr, "no picture of %s: %v\n", v.Key, err)
 		return
