@@ -62,8 +62,8 @@ class Client {
       const key = this.#random.pick(this.#keys);
       const kind = this.#random.next();
       // Mostly what a governor does, look and then change; else one of them alone: a change then often expects an old value.
-      if (kind < 0.9) await this.#read(worker, key);
-      if (kind > 0.3) await this.#cas(worker, key);
+      if (kind < 0.92) await this.#read(worker, key);
+      if (kind > 0.45) await this.#cas(worker, key);
     }
   }
 

@@ -77,7 +77,7 @@ async function hurtClients(context: FaultsContext, note: (fault: Fault) => void)
     if (signal.aborted) return;
     const slot = random.below(clients.count);
     const atNs = nowNs();
-    const isKill = random.chance(0.25);
+    const isKill = random.chance(0.15);
     if (isKill) {
       await clients.replace(slot);
     } else {

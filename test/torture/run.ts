@@ -1,5 +1,5 @@
 // One run: regions, clients and faults, until enough registers have a long history or the time is over; then one file of all calls.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -14,7 +14,7 @@ export type RunOptions = {
   readonly minutes: number;
   /** Stop after so many; absent: only when the time is over. */
   readonly histories: number | undefined;
-  /** Of known outcome, that a register must have before the next one takes its place. */
+  /** That a register must have before the next one takes its place. */
   readonly callsMin: number;
   readonly clients: number;
   readonly workers: number;
@@ -60,7 +60,7 @@ export async function runTorture(regions: Regions, options: RunOptions): Promise
       { onCalled: (key, result) => rotation.called(key, result), onDefect: (what) => defects.push(what) },
     );
     clients.work(rotation.active);
-    faulty = makeFaults({ regions, clients, random: new Random(options.seed), nowNs, answered: () => rotation.calls, signal: hurting.signal }, (fault) => faults.push(fault));
+    faulty = makeFaults({ regions, clients, random: new Random(options.seed), nowNs, answered: () => rotation.answered, signal: hurting.signal }, (fault) => faults.push(fault));
     await Promise.race([
       untilDone(
         rotation,
@@ -90,7 +90,8 @@ async function untilDone(rotation: Rotation, clients: Clients, options: RunOptio
   const endsAtMs = startedAtMs + options.minutes * 60_000;
   let tellsAtMs = startedAtMs + progressMs;
   while (performance.now() < endsAtMs && !hasDefect() && rotation.complete < (options.histories ?? Number.POSITIVE_INFINITY)) {
-    options.signal.throwIfAborted();
+    // Whoever ends it early has what was recorded judged all the same.
+    if (options.signal.aborted) return;
     await delay(lookMs);
     if (await rotation.fill()) clients.work(rotation.active);
     if (performance.now() < tellsAtMs) continue;
@@ -100,7 +101,7 @@ async function untilDone(rotation: Rotation, clients: Clients, options: RunOptio
 }
 
 function summary(rotation: Rotation, faults: readonly Fault[]): string {
-  return `${rotation.calls} calls answered, ${rotation.complete} histories complete; ${tellFaults(faults)}`;
+  return `${rotation.answered} calls answered, ${rotation.complete} histories complete; ${tellFaults(faults)}`;
 }
 
 export function tellFaults(faults: readonly Fault[]): string {
@@ -112,14 +113,14 @@ export function tellFaults(faults: readonly Fault[]): string {
 class Rotation {
   readonly #regions: Regions;
   readonly #options: RunOptions;
-  readonly #answered = new Map<string, number>();
+  readonly #calls = new Map<string, number>();
   #active: readonly string[] = [];
   readonly #created: string[] = [];
   #creating: Promise<void> | undefined;
   #failure: Error | undefined;
   #names = 0;
   complete = 0;
-  calls = 0;
+  answered = 0;
 
   constructor(regions: Regions, options: RunOptions) {
     this.#regions = regions;
@@ -131,15 +132,14 @@ class Rotation {
   }
 
   called(key: string, result: 'ok' | 'fail' | 'unknown'): void {
-    if (result === 'unknown') return;
-    this.calls += 1;
-    this.#answered.set(key, (this.#answered.get(key) ?? 0) + 1);
+    this.#calls.set(key, (this.#calls.get(key) ?? 0) + 1);
+    if (result !== 'unknown') this.answered += 1;
   }
 
   /** Says whether the registers to work on have changed. */
   async fill(): Promise<boolean> {
     if (this.#failure !== undefined) throw this.#failure;
-    const going = this.#active.filter((key) => (this.#answered.get(key) ?? 0) < this.#options.callsMin);
+    const going = this.#active.filter((key) => (this.#calls.get(key) ?? 0) < this.#options.callsMin);
     this.complete += this.#active.length - going.length;
     const missing = this.#options.registers - going.length;
     // Only at the beginning is the first one waited for.
@@ -155,7 +155,8 @@ class Rotation {
   async #create(count: number): Promise<void> {
     try {
       for (let i = 0; i < count; i += 1) {
-        const key = `torture-${String((this.#names += 1)).padStart(5, '0')}`;
+        // With the seed in it: the recordings of several runs can be judged as one.
+        const key = `torture-${this.#options.seed}-${String((this.#names += 1)).padStart(5, '0')}`;
         await this.#regions.createRegister(key);
         this.#created.push(key);
       }
@@ -168,5 +169,15 @@ class Rotation {
 export function writeRecording(path: string, result: RunResult): void {
   mkdirSync(join(path, '..'), { recursive: true });
   writeFileSync(path, result.calls.map((call) => `${JSON.stringify(call)}\n`).join(''));
-  writeFileSync(`${path}.faults`, result.faults.map((fault) => `${JSON.stringify(fault)}\n`).join(''));
+  writeFileSync(faultsFile(path), result.faults.map((fault) => `${JSON.stringify(fault)}\n`).join(''));
+}
+
+export function readFaults(path: string): Fault[] {
+  if (!existsSync(faultsFile(path))) return [];
+  const lines = readFileSync(faultsFile(path), 'utf8').split('\n');
+  return lines.filter((line) => line !== '').map((line): Fault => JSON.parse(line));
+}
+
+function faultsFile(path: string): string {
+  return `${path}.faults`;
 }

@@ -11,7 +11,7 @@ import { buildChecker, type Checker, type Verdict } from './checker.ts';
 import { plants, sourceOf } from './plants.ts';
 import { Regions } from './regions.ts';
 import { measureRenewals } from './renewals.ts';
-import { runTorture, tellFaults, writeRecording, type RunResult } from './run.ts';
+import { readFaults, runTorture, tellFaults, writeRecording, type RunResult } from './run.ts';
 
 const callsMin = 200;
 const work = join(import.meta.dirname, '..', '..', '.holdfast');
@@ -23,7 +23,7 @@ const { values } = parseArgs({
     out: { type: 'string' },
     seed: { type: 'string' },
     histories: { type: 'string' },
-    clients: { type: 'string', default: '7' },
+    clients: { type: 'string', default: '6' },
     workers: { type: 'string', default: '2' },
     registers: { type: 'string', default: '8' },
     plant: { type: 'string' },
@@ -105,13 +105,13 @@ function judge(checker: Checker, file: string, run: Judged | undefined): number 
   const verdicts = checker(file, '-pictures', `${file}.pictures`);
   const bad = verdicts.filter((v) => v.verdict !== 'linearizable');
   for (const verdict of bad) log(tellBad(verdict));
-  const long = verdicts.filter((v) => v.answered >= callsMin);
+  const long = verdicts.filter((v) => v.calls >= callsMin);
   const sum = (of: (v: Verdict) => number) => verdicts.reduce((total, v) => total + of(v), 0);
   const defects = run?.result.defects ?? [];
   for (const defect of new Set(defects)) log(`DEFECT ${defect}`);
   log(
-    `${verdicts.length - bad.length} of ${verdicts.length} histories linearizable, ${long.length} of them of ${callsMin} answered calls or more; ${sum((v) => v.calls)} calls, ${sum((v) => v.answered)} answered${
-      run === undefined ? '' : `; ${tellFaults(run.result.faults)}; ${run.result.seconds.toFixed(0)} s, seed ${run.seed}`
+    `${verdicts.length - bad.length} of ${verdicts.length} histories linearizable, ${long.length} of them of ${callsMin} calls or more; ${sum((v) => v.calls)} calls, ${sum((v) => v.answered)} answered; ${tellFaults(readFaults(file))}${
+      run === undefined ? '' : `; ${run.result.seconds.toFixed(0)} s, seed ${run.seed}`
     }`,
   );
   const tooFew = run?.wanted !== undefined && long.length < run.wanted;
