@@ -77,11 +77,22 @@ function newestOf(answers: readonly Answered[]): VotingRow | undefined {
   return answers.flatMap((a) => (a.kind === 'elsewhere' ? [a.row] : [])).toSorted((a, b) => numberOf(b.configuration) - numberOf(a.configuration))[0];
 }
 
+/** Decided at the answer that makes a majority, and as well at the one after which none can come about: the last may be in a region that hangs. */
+function isDecided(size: number, answers: readonly boolean[]): boolean {
+  const need = majorityOf(size);
+  const yes = answers.filter((isYes) => isYes).length;
+  return yes >= need || answers.length - yes > size - need;
+}
+
 async function prepare(voters: RegisterVoters, set: VotingSet, ballot: string): Promise<Answered[]> {
-  const need = majorityOf(set.size);
   return untilEnough(
     set.stores.map(async (store) => askFor(voters, set, ballot, store)),
-    (sofar) => sofar.filter((a) => a.kind === 'yes').length >= need || sofar.some((a) => a.kind === 'elsewhere'),
+    (sofar) =>
+      sofar.some((a) => a.kind === 'elsewhere') ||
+      isDecided(
+        set.size,
+        sofar.map((a) => a.kind === 'yes'),
+      ),
   );
 }
 
@@ -134,16 +145,15 @@ async function moveOn(voters: RegisterVoters, under: Configuration, answers: rea
 }
 
 async function accept(voters: RegisterVoters, set: VotingSet, ballot: string, value: RegisterValue): Promise<boolean> {
-  const need = majorityOf(set.size);
   const change = acceptChange(voters.group, set.id, ballot, value);
   const answers = await untilEnough(
     set.stores.map(async (store) => {
       const answer = await store.change(change);
       return answer.kind === 'done' || answer.row?.['acceptedBallot'] === ballot;
     }),
-    (sofar) => sofar.filter((ok) => ok).length >= need,
+    (sofar) => isDecided(set.size, sofar),
   );
-  return answers.filter((ok) => ok).length >= need;
+  return answers.filter((ok) => ok).length >= majorityOf(set.size);
 }
 
 export function seenBallotOf(sighting: Sighting): string {
