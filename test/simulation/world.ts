@@ -5,7 +5,8 @@ import { EventQueue } from './event-queue.ts';
 import type { Random } from './random.ts';
 import { Invocation, type Region } from './region.ts';
 
-export type Note = { readonly atMs: number; readonly region: number | null; readonly text: string };
+/** `isCalm`: of what goes on all the time; a long row of such is told in one line. */
+export type Note = { readonly atMs: number; readonly region: number | null; readonly text: string; readonly isCalm: boolean };
 export type Violation = { readonly invariant: string; readonly what: string; readonly atMs: number };
 
 /** A call ends within this, by an answer or by throwing (the contract of RowStore). */
@@ -54,8 +55,8 @@ export class World {
     return this.queue.nowMs;
   }
 
-  note(region: Region | null, text: () => string): void {
-    if (this.isRecording) this.notes.push({ atMs: this.nowMs, region: region?.index ?? null, text: text() });
+  note(region: Region | null, text: () => string, isCalm = false): void {
+    if (this.isRecording) this.notes.push({ atMs: this.nowMs, region: region?.index ?? null, text: text(), isCalm });
   }
 
   /** The first one counts: what follows may be its consequence. */
