@@ -7,7 +7,7 @@ const faultsFromMs = 40_000;
 const roundMs = (ms: number) => Math.round(ms);
 
 /** Of histories: the data is carried as well, which takes half as long again. */
-const dataShare = 0.35;
+const dataShare = 0.25;
 /** Of histories: an assumption is broken on purpose, to see that it is said. */
 const beyondShare = 0.02;
 
@@ -28,7 +28,7 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor?: number, dr
   if (random.chance(0.35)) faults.push(...drawRelay(random, candidates));
   if (random.chance(0.3)) faults.push({ kind: 'operator', action: 'audit', atMs: faultsFromMs, forMs: roundMs(random.between(60_000, 240_000)) });
   if (random.chance(0.3)) faults.push(...drawStepStrikes(random));
-  if (random.chance(0.35)) faults.push(...drawRedrives(random));
+  if (random.chance(0.35)) faults.push(...drawRedrives(random, Math.max(...faults.map((f) => f.atMs + f.forMs))));
   if (beyond === 'old state')
     faults.push({ ...drawCrash(random, faultsFromMs + roundMs(random.next() * 60_000), roundMs(random.between(500, 20_000)), random.below(candidates)), state: drawOldState(random) });
   const calmFromMs = Math.max(...faults.map((f) => f.atMs + f.forMs));
@@ -91,8 +91,8 @@ function drawStepStrikes(random: Random): Fault[] {
   return [strike(atMs), failover, ...(random.chance(0.4) ? [strike(atMs + roundMs(random.next() * 30_000))] : [])];
 }
 
-function drawRedrives(random: Random): Fault[] {
-  return Array.from({ length: 1 + random.below(4) }, () => ({ kind: 'redrive', atMs: roundMs(random.between(faultsFromMs, 300_000)), forMs: 0 }) as const);
+function drawRedrives(random: Random, untilMs: number): Fault[] {
+  return Array.from({ length: 1 + random.below(4) }, () => ({ kind: 'redrive', atMs: roundMs(random.between(faultsFromMs, untilMs)), forMs: 0 }) as const);
 }
 
 /** A person who switches back and forth, often just as some invocation stalls: releases, take-overs and returns in one history. */

@@ -109,6 +109,7 @@ function summary(stretches: readonly Stretch[]): string {
       : [
           `beyond the bound, which proves nothing: ${beyond}, of which ${sum((s) => s.beyondBroken)} broke an invariant and ${sum((s) => s.beyondAlarmed)} raised the alarm that a region's clocks disagree`,
         ]),
+    ...(openHole === 0 ? [] : [`open hole among three candidates (docs/decisions/0014): in ${openHole} a write that one region lists as divergent stands in the region that serves`]),
   ].join('\n');
 }
 
