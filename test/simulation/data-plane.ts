@@ -65,7 +65,7 @@ export class DataPlane {
     const replica = this.#of(region);
     const again = () => world.queue.after(deliverEveryMs * (0.5 + random.next()), () => this.#deliveries(region));
     const from = random.chance(weather.twice) ? Math.max(0, replica.shippedEntries - 7) : replica.shippedEntries;
-    if (!region.isUp || region.hostsFrozenUntilMs > world.nowMs || replica.stream.length === from) return again();
+    if (!region.isUp || Math.max(region.hostsFrozenUntilMs, region.streamStopsUntilMs) > world.nowMs || replica.stream.length === from) return again();
     const to = Math.min(replica.stream.length, from + batchMax);
     const records = replica.pending(from, to - from);
     const invocation = world.invoke(region, 'ship');
