@@ -30,6 +30,9 @@ export class Judge {
   readonly #policy: Policy;
   readonly #all: number;
   readonly #texts = new Interned<string>();
+  readonly #votes = new Interned<Accepted>();
+  readonly #pasts = new Interned<Past>();
+  readonly #idsOfPasts = new WeakMap<Past, number>();
   readonly #values = new Map<number, RegisterValue>();
 
   constructor(product: Product, stores: Stores, policy: Policy) {
@@ -45,6 +48,21 @@ export class Judge {
       own: this.#policy.voters.map(() => ({ couldUntilMs: 0, opened: [], released: 0, closedBelow: 0 })),
       since: {},
     };
+  }
+
+  idOf(past: Past): number {
+    const known = this.#idsOfPasts.get(past);
+    if (known !== undefined) return known;
+    const accepted = past.accepted.map((a) => this.#votes.idOf(a, `${a.ballot} ${a.text} ${a.mask} ${a.parent}`)).join();
+    const own = past.own.map((o) => `${o.couldUntilMs} ${o.opened.join()} ${o.released} ${o.closedBelow}`).join(';');
+    const since = Object.entries(past.since).join(';');
+    const id = this.#pasts.idOf(past, `${accepted}|${own}|${since}`);
+    this.#idsOfPasts.set(past, id);
+    return id;
+  }
+
+  pastOf(id: number): Past {
+    return this.#pasts.at(id);
   }
 
   valueOf(text: number): RegisterValue {
@@ -71,8 +89,9 @@ export class Judge {
   /** Time has passed: what may be forgotten is, and two gates may be open now that were not. */
   passed(past: Past, moment: Moment): Judged {
     const nowMs = moment.time * unitMs;
-    const own = past.own.map((o) => (o.couldUntilMs > 0 && o.couldUntilMs <= nowMs ? { ...o, couldUntilMs: 0 } : o));
-    return { past: { ...past, own }, broken: this.#twoActing(own, moment) };
+    const isPast = (o: Own) => o.couldUntilMs > 0 && o.couldUntilMs <= nowMs;
+    const own = past.own.some(isPast) ? past.own.map((o) => (isPast(o) ? { ...o, couldUntilMs: 0 } : o)) : past.own;
+    return { past: own === past.own ? past : { ...past, own }, broken: this.#twoActing(own, moment) };
   }
 
   /** @param leaseBefore of the region whose row was changed. */

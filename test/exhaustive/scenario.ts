@@ -1,8 +1,7 @@
 // A scenario is explored: the way to its first state is walked, then every order of its invocations within its bounds.
 import type { Policy } from '../../src/core/policy.ts';
 import { realProduct, type Product } from '../simulation/product.ts';
-import { Interned } from './interned.ts';
-import { Judge, type Past } from './judge.ts';
+import { Judge } from './judge.ts';
 import type { Actor } from './process-tree.ts';
 import { search, settle, type Search } from './search.ts';
 import { Space, type Bounds, type Left, type State } from './space.ts';
@@ -50,7 +49,7 @@ export function policyOf(fenceShards: number): Policy {
     isFenced: true,
     fenceShards,
     timing: { tickMs: 1000, leaseMs: 2000, skewAllowanceMs: 0, clockSkewMs: 0, effectMs: 0, gateCacheMs: 1000 },
-    policy: { liveness: { failures: 3, of: 4 }, readiness: { failures: 3, of: 4 }, attemptsMax: 3, cooldownMs: 0, approvalTimeoutSeconds: 300, scoreHealthyAbove: 0.8, scoreDegradedBelow: 0 },
+    policy: { liveness: { failures: 3, of: 4 }, readiness: { failures: 3, of: 4 }, attemptsMax: 3, cooldownMs: 0, approvalTimeoutSeconds: 300, scoreHealthyAbove: 0.8, scoreDegradedBelow: 0.05 },
   };
 }
 
@@ -60,14 +59,13 @@ export async function explore(scenario: Scenario, options: ExploreOptions = {}):
   const policy = policyOf(scenario.fenceShards ?? 1);
   const stores = new Stores(product);
   const judge = new Judge(product, stores, policy);
-  const pasts = new Interned<Past>();
   const rows = policy.voters.map((v) => product.firstRows.firstRows(policy, v.region, 'east'));
   const genesis = rows[0]?.find((r) => r.key.table === 'register')?.row;
-  const common = { product, policy, stores, judge, pasts, isMerging };
+  const common = { product, policy, stores, judge, isMerging };
   let at: Pick<State, 'time' | 'contents' | 'past'> = {
     time: 0,
     contents: rows.map((r) => stores.contentsOf(r)),
-    past: pasts.idOf(judge.first(String(genesis?.['acceptedBallot']), String(genesis?.['acceptedValue']))),
+    past: judge.idOf(judge.first(String(genesis?.['acceptedBallot']), String(genesis?.['acceptedValue']))),
   };
   let firstNumber = 1;
   for (const stage of scenario.before) {

@@ -3,7 +3,7 @@
 import type { Policy } from '../../src/core/policy.ts';
 import type { Product } from '../simulation/product.ts';
 import { Interned } from './interned.ts';
-import { Judge, type Broken, type Past } from './judge.ts';
+import { Judge, type Broken } from './judge.ts';
 import { describe, ProcessTree, type Actor, type Call, type Node } from './process-tree.ts';
 import { Stores } from './stores.ts';
 
@@ -62,7 +62,6 @@ export class Space {
   readonly judge: Judge;
   readonly tree: ProcessTree;
   readonly outcomes = new Map<string, number>();
-  readonly #pasts: Interned<Past>;
   readonly #locals = new Interned<Local>();
   readonly #actors: readonly Actor[];
   readonly #policy: Policy;
@@ -74,7 +73,6 @@ export class Space {
     policy: Policy;
     stores: Stores;
     judge: Judge;
-    pasts: Interned<Past>;
     actors: readonly Actor[];
     bounds: Bounds;
     down: readonly number[];
@@ -83,7 +81,6 @@ export class Space {
   }) {
     this.stores = options.stores;
     this.judge = options.judge;
-    this.#pasts = options.pasts;
     this.#actors = options.actors;
     this.#policy = options.policy;
     this.#bounds = options.bounds;
@@ -93,7 +90,7 @@ export class Space {
 
   first(time: number, contents: readonly number[], past: number): State {
     const { switches, overtakings, timeouts, freezes, strays } = this.#bounds;
-    return { time, current: -1, left: { switches, overtakings, timeouts, freezes, strays }, contents, past, locals: this.#actors.map(() => this.#locals.idOf(notBegun)) };
+    return { time, current: -1, left: { switches, overtakings, timeouts, freezes, strays }, contents, past, locals: this.#actors.map(() => this.#idOf(notBegun)) };
   }
 
   numbersOf(state: State): number[] {
@@ -202,9 +199,9 @@ export class Space {
   async #apply(state: State, step: Step): Promise<{ state: State; broken: Broken | undefined }> {
     if (step.kind === 'time passes') {
       const time = state.time + 1;
-      const judged = this.judge.passed(this.#pasts.at(state.past), { time, contents: state.contents });
+      const judged = this.judge.passed(this.judge.pastOf(state.past), { time, contents: state.contents });
       const left = this.#isFreeToLeave(state) ? state : spend(state, 'switches');
-      return { state: { ...left, current: -1, time, past: this.#pasts.idOf(judged.past) }, broken: judged.broken };
+      return { state: { ...left, current: -1, time, past: this.judge.idOf(judged.past) }, broken: judged.broken };
     }
     const { process } = step;
     const local = this.#localOf(state, process);
@@ -213,7 +210,7 @@ export class Space {
     if (step.kind === 'start') {
       const actor = this.#actor(process);
       const node = await this.tree.start(process, state.time);
-      const past = actor.isTelling === true ? this.#pasts.idOf(this.judge.began(this.#pasts.at(state.past), process)) : on.past;
+      const past = actor.isTelling === true ? this.judge.idOf(this.judge.began(this.judge.pastOf(state.past), process)) : on.past;
       return this.#heard({ ...on, past }, process, notBegun, node);
     }
     if (step.kind === 'thaw') return { state: this.#with(on, process, { ...local, isFrozen: false }), broken: undefined };
@@ -261,15 +258,15 @@ export class Space {
     const maybe = this.stores.act(state.contents[call.region] ?? 0, call.request ?? 0);
     const effect = maybe instanceof Promise ? await maybe : maybe;
     const contents = state.contents.map((c, region) => (region === call.region ? effect.contents : c));
-    let past = this.#pasts.at(state.past);
+    let past = this.judge.pastOf(state.past);
     const isCandidate = this.#policy.voters[call.region]?.role === 'candidate';
     for (const changed of effect.changed) {
       const leaseBefore = isCandidate ? this.judge.lease(state.contents, call.region) : undefined;
       const judged = this.judge.changed(past, { time: state.time, contents }, call.region, changed, leaseBefore, this.#actor(process), call.parent);
       past = judged.past;
-      if (judged.broken !== undefined) return { state: { ...state, contents, past: this.#pasts.idOf(past) }, broken: judged.broken, answer: effect.answer };
+      if (judged.broken !== undefined) return { state: { ...state, contents, past: this.judge.idOf(past) }, broken: judged.broken, answer: effect.answer };
     }
-    return { state: { ...state, contents, past: effect.changed.length === 0 ? state.past : this.#pasts.idOf(past) }, broken: undefined, answer: effect.answer };
+    return { state: { ...state, contents, past: effect.changed.length === 0 ? state.past : this.judge.idOf(past) }, broken: undefined, answer: effect.answer };
   }
 
   /** The invocation has reacted to an answer: new calls are in flight, others are not listened to any more. */
@@ -290,8 +287,8 @@ export class Space {
     const actor = this.#actor(process);
     const label = `${actor.name}: ${node.outcome.label}`;
     this.outcomes.set(label, (this.outcomes.get(label) ?? 0) + 1);
-    const judged = this.judge.ended(this.#pasts.at(state.past), { time: state.time, contents: state.contents }, actor, process, node.outcome);
-    return { state: { ...after, past: this.#pasts.idOf(judged.past) }, broken: judged.broken };
+    const judged = this.judge.ended(this.judge.pastOf(state.past), { time: state.time, contents: state.contents }, actor, process, node.outcome);
+    return { state: { ...after, past: this.judge.idOf(judged.past) }, broken: judged.broken };
   }
 
   #changesSomething(node: Node, index: number): boolean {
@@ -301,8 +298,13 @@ export class Space {
 
   #with(state: State, process: number, local: Local): State {
     const isOver = local.node >= 0 && local.undecided.length === 0 && local.loose.length === 0 && this.tree.node(local.node).outcome !== undefined;
-    const id = this.#locals.idOf(isOver ? over : local);
+    const id = this.#idOf(isOver ? over : local);
     return { ...state, locals: state.locals.map((l, i) => (i === process ? id : l)) };
+  }
+
+  #idOf(local: Local): number {
+    const { node, inFlight, held, undecided, loose, isFrozen } = local;
+    return this.#locals.idOf(local, `${node}|${inFlight.join()}|${held.join(';')}|${undecided.join()}|${loose.join()}|${isFrozen}`);
   }
 
   #localOf(state: State, process: number): Local {

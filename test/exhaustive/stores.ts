@@ -1,6 +1,6 @@
 // The rows of the regions as numbers. Every change is made by the real memory driver, once for each pair of contents and
 // request; after that the answer is known.
-import { holds, type Row, type RowChange, type RowCheck, type RowKey } from '../../src/core/rows/row.ts';
+import type { Row, RowChange, RowCheck, RowKey } from '../../src/core/rows/row.ts';
 import type { ChangeAnswer } from '../../src/ports/row-store.ts';
 import type { Product } from '../simulation/product.ts';
 import { canonical, Interned } from './interned.ts';
@@ -80,9 +80,4 @@ export class Stores {
   get size(): number {
     return this.#contents.size;
   }
-}
-
-/** Whether a row would let this change through: for judging what is still in flight. */
-export function wouldPass(change: RowChange, row: Row | undefined): boolean {
-  return row === undefined ? change.mayCreate : change.when.every((condition) => holds(condition, row));
 }
