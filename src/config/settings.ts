@@ -108,6 +108,8 @@ const vaultParts = {
   /** The bucket refuses a longer lock. */
   lockDaysMax: whole(1, 36_500, 'days').optional(),
   packBytes: whole(mebibyte, 63 * mebibyte, 'bytes').default(32 * mebibyte),
+  /** How the pieces of a full backup are run: of tables beyond 560 GiB by a Distributed Map (docs/scale.md; unproven on AWS). */
+  partsMode: z.enum(['INLINE', 'DISTRIBUTED'], { error: "must be 'INLINE', or for tables beyond 560 GiB 'DISTRIBUTED'" }).default('INLINE'),
   schedules: schedulesSchema,
   overdueAfterMinutes: overdueSchema,
   /** The attribute that names the person whom an item is about: such items are sealed under that person's own key, which `holdfast erase` destroys. */
