@@ -58,9 +58,11 @@ export class BackupRunbooks extends Construct {
         flexibleTimeWindow: { mode: 'OFF' },
         target: { arn, roleArn: role.roleArn, input: JSON.stringify(input), retryPolicy: { maximumRetryAttempts: 3, maximumEventAgeInSeconds: 600 } },
       });
+    const { differential } = props.vault.schedules;
     this.schedules = [
       schedule('Full', 'full', props.vault.schedules.full, backup.stateMachineArn, { group: config.group, type: 'full', by: 'schedule' }),
       schedule('Incremental', 'incremental', props.vault.schedules.incremental, backup.stateMachineArn, { group: config.group, type: 'incremental', by: 'schedule' }),
+      ...(differential === undefined ? [] : [schedule('Differential', 'differential', differential, backup.stateMachineArn, { group: config.group, type: 'differential', by: 'schedule' })]),
       schedule('RestoreTest', 'restore-test', props.vault.schedules.restoreTest, restore.stateMachineArn, {
         group: config.group,
         at: null,
