@@ -279,9 +279,14 @@ describe('what a person asks for', () => {
 });
 
 describe('over every value that the type allows', () => {
-  const anySeen = fc.record({ epoch: fc.integer({ min: 1, max: 6 }), renewal: fc.integer({ min: 0, max: 3 }).map(renewalId), attempt: fc.integer({ min: 1, max: 4 }) });
   const anyRegion = fc.constantFrom(east, west);
-  type Make = (v: RegisterValue, seen: { epoch: number; renewal: string; attempt: number }, me: string, other: string) => Proposed;
+  const anySeen = fc.record({
+    epoch: fc.integer({ min: 1, max: 6 }),
+    renewal: fc.integer({ min: 0, max: 3 }).map(renewalId),
+    attempt: fc.integer({ min: 1, max: 4 }),
+    successor: fc.option(anyRegion),
+  });
+  type Make = (v: RegisterValue, seen: { epoch: number; renewal: string; attempt: number; successor: string | null }, me: string, other: string) => Proposed;
   const changes: Record<string, Make> = {
     renew: (v, s, me) => renew(v, me, s.epoch, renewalId(50)),
     declareLapse: (v, s, _, other) => declareLapse(v, s, other, maker()),
