@@ -25,7 +25,7 @@ export type RunOptions = {
   readonly log: (line: string) => void;
 };
 
-export type RunResult = { readonly calls: readonly Call[]; readonly faults: readonly Fault[]; readonly complete: number; readonly defects: readonly string[]; readonly seconds: number };
+export type RunResult = { readonly calls: readonly Call[]; readonly faults: readonly Fault[]; readonly defects: readonly string[]; readonly seconds: number };
 
 const lookMs = 250;
 const progressMs = 30_000;
@@ -74,7 +74,7 @@ export async function runTorture(regions: Regions, options: RunOptions): Promise
     hurting.abort();
     await faulty;
     await clients.end();
-    return { calls: joinRecordings(recordings), faults, complete: rotation.complete, defects, seconds: nowNs() / 1e9 };
+    return { calls: joinRecordings(recordings), faults, defects, seconds: nowNs() / 1e9 };
   } finally {
     hurting.abort();
     // A region that is just being started again must be there before the regions are ended.

@@ -79,7 +79,8 @@ async function main(signal: AbortSignal): Promise<number> {
   try {
     const result = await withRegions((regions) => runTorture(regions, { ...options, source: source.directory }));
     writeRecording(out, result);
-    return judge(checker, out, { result, seed, wanted: options.histories });
+    const exitCode = judge(checker, out, { result, seed, wanted: options.histories });
+    return values.plant === undefined ? exitCode : verdictOnPlant(values.plant, checker(out));
   } finally {
     await source.remove();
   }
@@ -105,7 +106,7 @@ function judge(checker: Checker, file: string, run: Judged | undefined): number 
   const verdicts = checker(file, '-pictures', `${file}.pictures`);
   const bad = verdicts.filter((v) => v.verdict !== 'linearizable');
   for (const verdict of bad) log(tellBad(verdict));
-  const long = verdicts.filter((v) => v.calls >= callsMin);
+  const long = verdicts.filter((v) => v.verdict === 'linearizable' && v.calls >= callsMin);
   const sum = (of: (v: Verdict) => number) => verdicts.reduce((total, v) => total + of(v), 0);
   const defects = run?.result.defects ?? [];
   for (const defect of new Set(defects)) log(`DEFECT ${defect}`);
@@ -117,6 +118,13 @@ function judge(checker: Checker, file: string, run: Judged | undefined): number 
   const tooFew = run?.wanted !== undefined && long.length < run.wanted;
   if (tooFew) log(`only ${long.length} of the ${run.wanted} histories that were asked for came about: give it more minutes`);
   return bad.length > 0 || defects.length > 0 || tooFew ? 1 : 0;
+}
+
+/** Here it is the other way round: a run that finds nothing has failed. */
+function verdictOnPlant(name: string, verdicts: readonly Verdict[]): number {
+  const violated = verdicts.filter((v) => v.verdict === 'violated').length;
+  log(violated > 0 ? `found: the planted bug '${name}' violates ${violated} of ${verdicts.length} histories` : `SURVIVED: no history shows the planted bug '${name}': give it more minutes`);
+  return violated > 0 ? 0 : 1;
 }
 
 function tellBad(verdict: Verdict): string {
