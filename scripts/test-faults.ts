@@ -5,7 +5,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { buildLambdas, LAMBDAS, requireBanner } from './build-lambdas.ts';
+import { buildLambdas, bundling, LAMBDAS } from './build-lambdas.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -30,14 +30,7 @@ async function buildWithPlantedGate(directory: string): Promise<void> {
   await build({
     stdin: { contents, loader: 'ts', resolveDir: join(root, 'lambdas'), sourcefile: 'gate.ts' },
     outfile: join(directory, 'gate/index.mjs'),
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    mainFields: ['module', 'main'],
-    banner: { js: requireBanner },
-    logLevel: 'warning',
+    ...bundling,
   });
 }
 
