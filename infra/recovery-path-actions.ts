@@ -164,7 +164,7 @@ export const EXCEPTIONS: readonly DeclaredException[] = [
   {
     actions: ['s3:GetBucketObjectLockConfiguration', 's3:GetObjectLockConfiguration'],
     functions: ['plan-backup', 'write-backup-part', 'commit-point', 'archive-log', 'keep-retention', 'rotate-keys', 'scrub', 'record-restore-test'],
-    because: 'Who makes locks asks first whether the bucket locks at all, so that it says so in a sentence',
+    because: 'Who makes locks asks once whether the bucket locks at all, so that it says so in a sentence; where it may not ask, it stores all the same',
     source: S3_EXPRESS,
   },
   { actions: ['kms:DescribeKey'], functions: ['plan-backup'], because: 'A right to be told which key an alias names; nothing calls it today', source: KMS },
