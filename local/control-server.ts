@@ -9,7 +9,7 @@ import { RegionStartError } from './region-driver.ts';
 
 export type ControlServer = { readonly url: string; close(): Promise<void> };
 
-export type ControlHandler = { act(request: ControlRequest): Promise<void>; state(): object };
+export type ControlHandler = { act(request: ControlRequest): Promise<void>; state(): Promise<object> };
 
 const BODY_BYTES_MAX = 64 * 1024;
 const TOKEN_BYTES = 16;
@@ -37,7 +37,7 @@ export async function startControlServer(host: string, handler: ControlHandler):
   const path = `/${randomBytes(TOKEN_BYTES).toString('hex')}`;
   async function handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     if (incoming.url !== path) return answer(response, 404, { error: 'no such path' });
-    if (incoming.method === 'GET') return answer(response, 200, handler.state());
+    if (incoming.method === 'GET') return answer(response, 200, await handler.state());
     if (incoming.method !== 'POST') return answer(response, 405, { error: 'GET or POST' });
     const parsed = controlRequest.safeParse(await readJson(incoming));
     if (!parsed.success) return answer(response, 400, { error: z.prettifyError(parsed.error) });

@@ -1,5 +1,5 @@
 // `npm run demo`: three regions, the sample service, and the outside observer that takes one region away and measures what happens, and what a
-// backup brings back. `-- --restores 50`: no region is taken away, and as many random seconds are restored. Its exit status is the observer's.
+// backup brings back. `-- --no-control-plane`: every control plane is away meanwhile, and what asks for one is written down. `-- --restores 50`: no region is taken away, and as many random seconds are restored. Its exit status is the observer's.
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,12 +22,13 @@ await runProgram(async (signal) => {
       lambdas: { type: 'string' },
       restores: { type: 'string' },
       seed: { type: 'string' },
+      'no-control-plane': { type: 'boolean', default: false },
     },
   });
   const { fault, restores, seed } = values;
   if (!FAULTS.includes(fault)) throw new Error(`--fault ${fault} is unknown; it may be ${FAULTS.join(', ')}`);
   const out = values.out ?? `.holdfast/demo/${restores === undefined ? 'report' : 'restores'}.json`;
-  const play = restores === undefined ? ['--fault', fault] : ['--restores', restores, ...(seed === undefined ? [] : ['--seed', seed])];
+  const play = restores === undefined ? ['--fault', fault, ...(values['no-control-plane'] ? ['--no-control-plane'] : [])] : ['--restores', restores, ...(seed === undefined ? [] : ['--seed', seed])];
   mkdirSync(dirname(out), { recursive: true });
   const progress = createProgress((line) => process.stdout.write(line));
   const { harness, records } = await bringUp({ progress, signal, ...(values.lambdas === undefined ? {} : { lambdas: values.lambdas }) });

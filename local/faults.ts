@@ -1,5 +1,6 @@
 // What can be broken and healed on request: the language of the control server, and what each word does to the proxies.
 import { z } from 'zod';
+import type { ControlPlanes } from './control-planes.ts';
 import { CUT, HEALED, type LinkState } from './proxy/link.ts';
 import type { DynamoDbProxy } from './proxy/dynamodb-proxy.ts';
 import type { Network } from './proxy/network.ts';
@@ -20,6 +21,9 @@ export const controlRequest = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('throttle'), region: z.string(), table: z.string().min(3) }),
   /** Every link and table is well again. */
   z.strictObject({ kind: z.literal('heal') }),
+  /** Every control plane of every region is away until it is allowed again; see control-planes.ts. */
+  z.strictObject({ kind: z.literal('refuse-control-planes') }),
+  z.strictObject({ kind: z.literal('allow-control-planes') }),
 ]);
 export type ControlRequest = z.output<typeof controlRequest>;
 export type FaultRequest = Exclude<ControlRequest, { kind: 'start' }>;
@@ -30,7 +34,7 @@ export class UnknownRegionError extends Error {
 
 export type Faults = { apply(fault: FaultRequest): void; state(): object };
 
-export function faults(network: Network, tables: ReadonlyMap<string, DynamoDbProxy>): Faults {
+export function faults(network: Network, tables: ReadonlyMap<string, DynamoDbProxy>, planes: Pick<ControlPlanes, 'refuse' | 'allow'>): Faults {
   const known = (region: string): string => {
     if (!tables.has(region)) throw new UnknownRegionError(`there is no region ${region}; there are ${[...tables.keys()].join(', ')}`);
     return region;
@@ -56,6 +60,12 @@ export function faults(network: Network, tables: ReadonlyMap<string, DynamoDbPro
           break;
         case 'throttle':
           tables.get(known(fault.region))?.setThrottled(fault.table);
+          break;
+        case 'refuse-control-planes':
+          planes.refuse();
+          break;
+        case 'allow-control-planes':
+          planes.allow();
           break;
         case 'heal':
           network.heal();

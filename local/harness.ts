@@ -4,10 +4,11 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { localFunctionUrl, regionOfAwsName } from './aws-names.ts';
+import { controlPlanes } from './control-planes.ts';
 import { startControlServer } from './control-server.ts';
 import { startRoute53 } from './dns/route53.ts';
 import { fetchZone } from './dns/zone.ts';
-import { endLeftover, type Engine } from './engine/ministack.ts';
+import { endLeftover, refusedCallsFile, type Engine } from './engine/ministack.ts';
 import { faults } from './faults.ts';
 import { endLeftovers } from './leftovers.ts';
 import { takeLock } from './lock.ts';
@@ -64,6 +65,7 @@ export type Harness = {
 /** The list of other programs that run for this harness. */
 export const childrenFile = (directory: string): string => `${directory}.children.json`;
 
+const CONTROL_PLANES = 'control-planes.json';
 const LOOPBACK = '127.0.0.1';
 const REFRESH_MS = 1_000;
 const START_SCRIPT = fileURLToPath(new URL('start-region.ts', import.meta.url));
@@ -125,10 +127,15 @@ async function start(options: HarnessOptions, undo: Undo): Promise<Harness> {
       },
     }),
   );
-  const broken = faults(surroundings.network, surroundings.tables);
+  const planes = controlPlanes(
+    plan.group,
+    join(options.directory, CONTROL_PLANES),
+    names.map((region) => ({ region, endpoint: endpoints[region] ?? '', recordFile: refusedCallsFile(join(options.directory, region)) })),
+  );
+  const broken = faults(surroundings.network, surroundings.tables, planes);
   const control = begun(
     await startControlServer(LOOPBACK, {
-      state: () => ({ ...broken.state(), health: route53.health() }),
+      state: async () => ({ ...broken.state(), health: route53.health(), controlPlanes: await planes.state() }),
       async act(request) {
         if (request.kind === 'start') await driver.start(request.region);
         else broken.apply(request);
@@ -206,7 +213,7 @@ type DriverNeeds = { readonly environmentOf: (region: string) => Readonly<Record
 async function makeDriver(options: HarnessOptions, addresses: ReadonlyMap<string, Target>, needs: DriverNeeds): Promise<RegionDriver> {
   return options.engine.kind === 'endpoints'
     ? endpointsDriver(options.engine.endpoints, addresses)
-    : ministackDriver({ engine: options.engine.engine, directory: options.directory, addresses, ...needs });
+    : ministackDriver({ engine: options.engine.engine, directory: options.directory, addresses, controlPlanesFile: join(options.directory, CONTROL_PLANES), ...needs });
 }
 
 type Known = {

@@ -28,6 +28,7 @@ export type MinistackOptions = {
   readonly addresses: ReadonlyMap<string, Target>;
   readonly environmentOf: (region: string) => Readonly<Record<string, string>>;
   readonly onEnd: (region: string) => void;
+  readonly controlPlanesFile: string;
 };
 
 export function ministackDriver(options: MinistackOptions): RegionDriver {
@@ -38,7 +39,7 @@ export function ministackDriver(options: MinistackOptions): RegionDriver {
   function specification(region: string): EngineRegion {
     const address = options.addresses.get(region);
     if (address === undefined) throw new RegionStartError(`there is no region ${region}; there are ${[...options.addresses.keys()].join(', ')}`);
-    return { region, ...address, directory: join(options.directory, region), environment: options.environmentOf(region) };
+    return { region, ...address, directory: join(options.directory, region), environment: options.environmentOf(region), controlPlanesFile: options.controlPlanesFile };
   }
 
   async function startOnce(region: string): Promise<void> {

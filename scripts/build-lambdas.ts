@@ -2,37 +2,49 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 
 const ROOT = join(import.meta.dirname, '..');
 export const LAMBDAS = join(ROOT, 'dist/lambdas');
 
 /** Parts of the SDK that are CommonJS call `require` for Node's own modules, which an ES module does not have. */
-export const requireBanner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+const requireBanner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+
+const MAIN_FIELDS: string[] = ['module', 'main'];
+
+/** How a function is bundled; without where from and where to. */
+export const bundling = {
+  bundle: true,
+  minify: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  mainFields: MAIN_FIELDS,
+  banner: { js: requireBanner },
+  legalComments: 'none',
+  logLevel: 'warning',
+  absWorkingDir: ROOT,
+} as const satisfies BuildOptions;
 
 export type BuiltFunction = { readonly name: string; readonly bytes: number };
 
 /** Bundles every function into `<outDirectory>/<name>/index.mjs`. */
 export async function buildLambdas(outDirectory: string = LAMBDAS): Promise<readonly BuiltFunction[]> {
-  const sources = new Map([...handlersIn(join(ROOT, 'lambdas')), ['orders', join(ROOT, 'examples/orders/orders.ts')]]);
+  const sources = functionSources();
   rmSync(outDirectory, { recursive: true, force: true });
   const result = await build({
     entryPoints: [...sources].map(([name, source]) => ({ in: source, out: `${name}/index` })),
     outdir: outDirectory,
     outExtension: { '.js': '.mjs' },
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    mainFields: ['module', 'main'],
-    banner: { js: requireBanner },
-    legalComments: 'none',
+    ...bundling,
     metafile: true,
-    logLevel: 'warning',
-    absWorkingDir: ROOT,
   });
   return Object.entries(result.metafile.outputs).map(([file, output]) => ({ name: basename(join(file, '..')), bytes: output.bytes }));
+}
+
+/** Name → file of every function that is deployed. */
+export function functionSources(): ReadonlyMap<string, string> {
+  return new Map([...handlersIn(join(ROOT, 'lambdas')), ['orders', join(ROOT, 'examples/orders/orders.ts')]]);
 }
 
 function handlersIn(directory: string): [string, string][] {

@@ -76,7 +76,7 @@ def prepare_directories():
         os.makedirs(os.environ[name], exist_ok=True)
 
 
-def correct(state_directory, snapshot_seconds):
+def correct(state_directory, snapshot_seconds, control_planes):
     import patching
     patching.require_version()
 
@@ -86,6 +86,7 @@ def correct(state_directory, snapshot_seconds):
     from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
 
     import patch_cloudformation
+    import patch_control_planes
     import patch_dynamodb
     import patch_gateway
     import patch_kms
@@ -105,6 +106,7 @@ def correct(state_directory, snapshot_seconds):
     patch_step_functions.apply(stepfunctions, scheduler, eventbridge)
     patch_cloudformation.apply(cloudformation, stacks, (handlers, changesets), provisioners, dynamodb, lambda_svc, route53, s3)
     patch_gateway.apply(app, apigateway, provisioners, snapshots)
+    patch_control_planes.apply(app, lambda_runtime, stepfunctions, eventbridge, control_planes["rulesFile"], control_planes["recordFile"])
     return app
 
 
@@ -119,7 +121,7 @@ def main(region_file):
     os.environ.update(region["environment"])
     prepare_directories()
     sys.argv = [sys.argv[0]]
-    app = correct(os.environ["STATE_DIR"], float(region["snapshotSeconds"]))
+    app = correct(os.environ["STATE_DIR"], float(region["snapshotSeconds"]), region["controlPlanes"])
     app.main()
 
 

@@ -34,6 +34,8 @@ export type EngineRegion = {
   readonly environment: Readonly<Record<string, string>>;
   /** Between two snapshots; what a SIGKILL may cost of queues, logs and executions. Items and stream records cost nothing. */
   readonly snapshotSeconds?: number;
+  /** While it is there, calls that it does not allow are refused; see patch_control_planes.py. Absent: one in the region's own directory. */
+  readonly controlPlanesFile?: string;
 };
 
 export type RunningRegion = {
@@ -109,6 +111,11 @@ export async function takeSnapshot(region: EngineRegion): Promise<{ pauseMs: num
   return { pauseMs: Number(figures.pauseMs), totalMs: Number(figures.totalMs) };
 }
 
+/** A line for each call that was refused while control planes were away. */
+export function refusedCallsFile(directory: string): string {
+  return path.join(directory, 'refused-calls.jsonl');
+}
+
 /** Where the AWS endpoints of a region are. */
 export function regionUrl(region: Pick<EngineRegion, 'host' | 'port'>): string {
   return `http://${region.host}:${region.port}`;
@@ -121,6 +128,7 @@ function writeRegionFile(region: EngineRegion): string {
     environment: emulatorEnvironment(region),
     processFile: path.join(region.directory, 'process.json'),
     snapshotSeconds: region.snapshotSeconds ?? defaultSnapshotSeconds,
+    controlPlanes: { rulesFile: region.controlPlanesFile ?? path.join(region.directory, 'control-planes.json'), recordFile: refusedCallsFile(region.directory) },
   };
   writeFileSync(file, JSON.stringify(content, undefined, 2));
   return file;

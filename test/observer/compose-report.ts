@@ -48,6 +48,7 @@ export function composeReport({ clock, played, figures, bars, invariants }: Judg
     divergentWritesNeverAcknowledged: [...divergence.keys()].filter((id) => !acknowledgedIds.has(id)).length,
     changes: countChanges(journal.revised),
     vault: describeVault(journal),
+    controlPlanes: journal.controlPlanes,
     dualActiveSpans: dualActiveSpans(journal.gateSamples),
     gates: describeGates(played),
     dns: { lookups: watch.resolver.lookups, failures: watch.resolver.failures },

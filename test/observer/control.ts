@@ -9,7 +9,10 @@ export type ControlRequest =
   /** Every write to this table in this region is refused as throttled. */
   | { readonly kind: 'throttle'; readonly region: string; readonly table: string }
   /** Every link and table is well again. */
-  | { readonly kind: 'heal' };
+  | { readonly kind: 'heal' }
+  /** Every call to a control plane is refused and written down, in every region, until they are allowed again. */
+  | { readonly kind: 'refuse-control-planes' }
+  | { readonly kind: 'allow-control-planes' };
 
 export async function askControl(url: string | undefined, request: ControlRequest): Promise<void> {
   if (url === undefined) throw new Error(`regions.json has no control.url, so nobody can ${request.kind}: this harness can only play kill and hang`);
@@ -20,4 +23,12 @@ export async function askControl(url: string | undefined, request: ControlReques
     signal: AbortSignal.timeout(CONTROL_TIMEOUT_MS),
   });
   if (!answer.ok) throw new Error(`the harness refused ${JSON.stringify(request)}: ${answer.status} ${(await answer.text()).slice(0, 300)}`);
+}
+
+/** What the harness says is broken now, and what it counted. */
+export async function readControl(url: string | undefined): Promise<unknown> {
+  if (url === undefined) throw new Error('regions.json has no control.url, so nobody can say what was refused');
+  const answer = await fetch(url, { signal: AbortSignal.timeout(CONTROL_TIMEOUT_MS) });
+  if (!answer.ok) throw new Error(`the harness did not tell its state: ${answer.status} ${(await answer.text()).slice(0, 300)}`);
+  return answer.json();
 }

@@ -150,6 +150,18 @@ export interface VaultJournal {
   readonly restore: RestoreRecord | null;
 }
 
+/** What asked for a control plane while all were away, and what the harness let through meanwhile. */
+export interface ControlPlanesJournal {
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly wasRefusing: boolean;
+  /** `path` null: by nobody that the harness knows. */
+  readonly refused: readonly { readonly region: string; readonly caller: string; readonly path: string | null; readonly action: string; readonly what: string }[];
+  readonly allowed: readonly { readonly region: string; readonly caller: string; readonly action: string; readonly times: number }[];
+  /** When the register said normal again, under the new holder. */
+  readonly validatedAtMs: number | null;
+}
+
 export interface Journal {
   readonly attempts: readonly Attempt[];
   readonly gateSamples: readonly GateSample[];
@@ -168,4 +180,6 @@ export interface Journal {
   readonly revised: Revised;
   /** null: these regions have no vault. */
   readonly vault: VaultJournal | null;
+  /** null: the control planes were not taken away. */
+  readonly controlPlanes: ControlPlanesJournal | null;
 }

@@ -1,7 +1,8 @@
 // The outside observer: it writes, kills, watches and judges, and shares no code with what it judges.
 //   node test/observer/main.ts --regions .holdfast/local/regions.json --fault kill --out .holdfast/demo/report.json
 //   node test/observer/main.ts --restores 50 --seed 1       no fault: as many restores to random seconds, each compared with the journal
-// Exit status: 0 all invariants held · 1 one was broken (or, with --expect-dual-active, none was seen) · 2 the run could not be played ·
+//   node test/observer/main.ts --fault kill --no-control-plane      every control plane away from the fault until the lost region is back
+// Exit status: 0 all invariants held · 1 one was broken (or, with --expect-dual-active or --expect-refusals, none was seen) · 2 the run could not be played ·
 // 3 a bar was missed, only with --bars.
 import { parseArgs } from 'node:util';
 import { startClock } from './clock.ts';
@@ -23,6 +24,8 @@ async function main(): Promise<number> {
       fault: { type: 'string', default: 'kill' },
       out: { type: 'string', default: '.holdfast/demo/report.json' },
       'expect-dual-active': { type: 'boolean', default: false },
+      'no-control-plane': { type: 'boolean', default: false },
+      'expect-refusals': { type: 'boolean', default: false },
       bars: { type: 'boolean', default: false },
       cli: { type: 'string', default: 'src/cli/main.ts' },
       restores: { type: 'string' },
@@ -39,7 +42,7 @@ async function main(): Promise<number> {
   const kind: FaultRecord['kind'] | undefined = FAULTS.find((name) => name === values.fault);
   if (kind === undefined) throw new Error(`--fault ${values.fault} is unknown: it may be ${FAULTS.join(', ')}`);
 
-  const played = await play({ ...common, reportPath: values.out, kind, timings: TIMINGS });
+  const played = await play({ ...common, reportPath: values.out, kind, timings: TIMINGS, isWithoutControlPlane: values['no-control-plane'] });
   const figures = computeFigures(played.journal);
   const bars = judgeBars(kind, figures);
   const invariants = judgeInvariants(played.journal, played.endedAtMs, TIMINGS.watchAfterReturnMs);
@@ -51,6 +54,11 @@ async function main(): Promise<number> {
     const isSeen = figures.dualActiveMs > 0;
     console.log(isSeen ? 'two active regions were seen, as the planted bug must cause' : 'the planted bug was not seen: either it was not in, or this observer is blind');
     return isSeen ? 0 : 1;
+  }
+  if (values['expect-refusals']) {
+    const refused = (played.journal.controlPlanes?.refused ?? []).filter(({ path }) => path !== 'vault');
+    console.log(refused.length > 0 ? 'calls to a control plane were refused, as the planted bug must cause' : 'the planted bug was not seen: either it was not in, or nothing refuses');
+    return refused.length > 0 ? 0 : 1;
   }
   const missed = bars.filter((bar) => !bar.isMet).map((bar) => bar.figure);
   if (missed.length > 0) console.log(`bars missed: ${missed.join(', ')}`);

@@ -2,6 +2,7 @@
 // that it stays out, and read the tables a last time. It decides nothing about what was seen: figures.ts and verdicts.ts do.
 import { dirname, join } from 'node:path';
 import type { Clock } from './clock.ts';
+import { ControlPlanesAway } from './control-planes.ts';
 import { type Fault, makeFault } from './faults.ts';
 import { lostWrites } from './figures.ts';
 import type { FaultRecord, Journal, StoredWrites } from './journal.ts';
@@ -39,6 +40,8 @@ export interface PlayOptions {
   readonly product: readonly string[];
   readonly kind: FaultRecord['kind'];
   readonly timings: Timings;
+  /** Whether every control plane is away from just before the fault until the lost region is back. */
+  readonly isWithoutControlPlane?: boolean;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -52,6 +55,7 @@ export async function play(options: PlayOptions): Promise<Played> {
     say(what);
   };
   const watch = startWatch(clock, options.regionsPath);
+  const away = options.isWithoutControlPlane === true ? new ControlPlanesAway(clock, options.regionsPath) : null;
   let running: Fault | null = null;
   try {
     const run = new Run(watch, timings, { clock, say, signal }, note);
@@ -66,6 +70,8 @@ export async function play(options: PlayOptions): Promise<Played> {
       restartLogPath: join(dirname(options.reportPath), `restart-${struck.region}.log`),
     });
     running = fault;
+    await away?.begin();
+    if (away !== null) note('every control plane is away: a call of the observer to one was refused in each region');
     const record: FaultRecord = { ...struck, kind: options.kind, atMs: clock.nowMs() };
     note(`fault ${fault.kind} of ${record.region}, epoch ${record.epoch}, ${watch.writer.outstanding} requests under way`);
     note(await fault.begin());
@@ -75,10 +81,13 @@ export async function play(options: PlayOptions): Promise<Played> {
     note(await fault.end());
     const returnedAtMs = await run.waitForReturn(record.region, endedAtMs);
     running = null;
-    const journal = await run.watchReturn(record, opening, returnedAtMs, vault);
+    const controlPlanes = away === null ? null : await away.end(await run.waitForValidation(record));
+    if (controlPlanes !== null) note(`the control planes are back; ${controlPlanes.refused.length} calls to them were refused`);
+    const journal = await run.watchReturn({ fault: record, opening, returnedAtMs, vault, controlPlanes });
     return { watch, journal, newRegion: opening?.region ?? null, openedAtMs: opening?.atMs ?? null, endedAtMs: clock.nowMs(), events };
   } finally {
     if (running !== null) await running.undo();
+    await away?.undo();
     await watch.stop();
   }
 }
@@ -93,6 +102,14 @@ interface Opening {
   readonly region: string;
   readonly atMs: number;
   readonly stored: StoredWrites | null;
+}
+
+interface Return {
+  readonly fault: FaultRecord;
+  readonly opening: Opening | null;
+  readonly returnedAtMs: number | null;
+  readonly vault: VaultRun | null;
+  readonly controlPlanes: Journal['controlPlanes'];
 }
 
 class Run {
@@ -186,8 +203,18 @@ class Run {
     }
   }
 
+  /** Until the register says normal under another holder: the runbook went through its validation and its report. Null where it never does. */
+  async waitForValidation(fault: FaultRecord): Promise<number | null> {
+    const { reader } = this.#watch;
+    const isComplete = () => {
+      const value = reader.chosen();
+      return value?.state === 'normal' && value.epoch > fault.epoch && value.holder !== fault.region ? this.#waiting.clock.nowMs() : null;
+    };
+    return await waitUntil(this.#waiting, 'the failover to be validated', this.#timings.openingLimitMs, isComplete, () => this.#sight());
+  }
+
   /** Watches the returned region, waits for the divergence report, stops writing, and reads everything a last time. */
-  async watchReturn(fault: FaultRecord, opening: Opening | null, returnedAtMs: number | null, vault: VaultRun | null): Promise<Journal> {
+  async watchReturn({ fault, opening, returnedAtMs, vault, controlPlanes }: Return): Promise<Journal> {
     const { writer, reviser, sampler, reader } = this.#watch;
     const { clock } = this.#waiting;
     const since = returnedAtMs ?? clock.nowMs();
@@ -222,6 +249,7 @@ class Run {
       divergence: divergence.written,
       revised: { changes: reviser.changes, atEnd: atEnd?.revised ?? null, divergence: divergence.revised },
       vault: vault?.journal() ?? null,
+      controlPlanes,
     };
   }
 

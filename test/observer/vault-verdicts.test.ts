@@ -38,6 +38,7 @@ const good: Journal = {
   divergence: new Map(),
   revised: { changes, atEnd: stored('a2', 'c1'), divergence: new Map() },
   vault,
+  controlPlanes: null,
 };
 const restoreWith = (more: Partial<NonNullable<VaultJournal['restore']>>) => (vault.restore === null ? null : { ...vault.restore, ...more });
 const judge = (more: Partial<VaultJournal>) => judgeVault({ ...good, vault: { ...vault, ...more } });

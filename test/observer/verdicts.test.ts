@@ -65,6 +65,7 @@ const good: Journal = {
   divergence: stored(lost),
   revised: { changes: [], atEnd: new Map(), divergence: new Map() },
   vault: null,
+  controlPlanes: null,
 };
 
 const broken = (change: Partial<Journal>, endedAtMs = ENDED_AT_MS) =>

@@ -1,6 +1,7 @@
 // What the figures are held against. An invariant that is broken fails the run, with the evidence; a bar that is missed is shown beside it,
 // because a slow machine can miss a bar but cannot break an invariant.
 import * as figures from './figures.ts';
+import { judgeControlPlanes } from './control-planes.ts';
 import type { AcknowledgedWrite, Journal } from './journal.ts';
 import { unaccountedChanges } from './restored-state.ts';
 import { computeVaultFigures, judgeVault, type VaultFigures } from './vault-verdicts.ts';
@@ -74,6 +75,7 @@ export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterR
   const servedAgain = overAtMs === null ? [] : figures.gateOpenAfterEpochOver(journal.gateSamples, fault.region, overAtMs);
   const acknowledgedAgain = stale.sentAfter.filter((w) => w.region === fault.region);
   const vault = judgeVault(journal);
+  const planes = judgeControlPlanes(journal);
   return [
     invariant(
       'one region at a time',
@@ -109,6 +111,16 @@ export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterR
       'writes were acknowledged by a region that did not hold the epoch which it named',
       figures.writesByNonHolder(readings, acceptors, attempts).map(describeWrite),
     ),
+    ...(journal.controlPlanes === null
+      ? []
+      : [
+          invariant(
+            'no control plane was needed',
+            `nothing of the failover asked for one while all were away${planes.ofVault === 0 ? '' : `; ${planes.ofVault} calls of backups and checks did, and wait`}`,
+            'a control plane was asked for, or nobody can tell',
+            planes.evidence,
+          ),
+        ]),
     ...(journal.vault === null
       ? []
       : [
