@@ -4,7 +4,7 @@ export type Configuration = {
   readonly name: string;
   /** `sound` must hold; `planted` bugs and `reached` states must be found, or the sound ones say nothing. */
   readonly group: 'sound' | 'planted' | 'reached';
-  readonly file: 'register.pml' | 'lease.pml';
+  readonly file: 'register.pml' | 'voters.pml' | 'lease.pml';
   readonly defines: readonly string[];
   /** Breadth first finds a shortest trail; `fair` looks for an unserved cycle under weak fairness. */
   readonly search: 'depth' | 'breadth' | 'fair';
@@ -36,23 +36,30 @@ function make(asked: Asked, group: Configuration['group'], isDeep = false): Conf
 }
 
 const register = 'register.pml';
+const voters = 'voters.pml';
 const lease = 'lease.pml';
 
 const sound: readonly Asked[] = [
-  { name: 'register', file: register, defines: 'PROPOSERS=2 READERS=1 COUNTERS=1', because: 'two changes and a look over three acceptors' },
-  { name: 'register-ballots', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=2', because: 'two changes whose ballots may be in either order' },
+  { name: 'register', file: register, defines: 'PROPOSERS=3 READERS=0 COUNTERS=1', because: 'three changes over three acceptors' },
+  { name: 'register-looks', file: register, defines: 'PROPOSERS=2 READERS=1 COUNTERS=2', because: 'two changes whose ballots may be in either order, and a look' },
   { name: 'register-lost-table', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=1 LOST_TABLE', because: 'an emptied table does not vote' },
+  { name: 'voters-grow', file: voters, defines: 'PROPOSERS=3', because: 'one more, then one less: three invocations, late ones among them' },
+  { name: 'voters-replace', file: voters, defines: 'PROPOSERS=3 REPLACE', because: 'one less, then one more' },
   { name: 'lease-two-takeovers', file: lease, defines: 'K=1 EMAX=3 DUR=2', because: 'loss and return, unlimited renewals, attempts and time' },
   { name: 'lease-skew', file: lease, defines: 'K=1 EMAX=2 DUR=4 EPS=2 SIG=1 EFF=2 CACHE=1', because: '2ε = 2σ + effect, gates with a cached row' },
   { name: 'lease-effect', file: lease, defines: 'K=1 EMAX=2 DUR=4 EPS=1 EFF=2 CACHE=1', because: '2ε = effect' },
   { name: 'lease-drift', file: lease, defines: 'K=1 EMAX=2 DUR=2 EPS=1 DRIFT', because: 'each clock may lose or gain a unit in D + ε' },
   { name: 'lease-minority', file: lease, defines: 'K=1 EMAX=2 DUR=2 MINORITY', because: 'renewals left behind at a minority, challengers that see them' },
+  { name: 'lease-serves', file: lease, defines: 'LIVE K=1 EMAX=2 DUR=2', search: 'fair', because: 'once faults stop, somebody comes to serve and goes on' },
 ];
 
 const deep: readonly Asked[] = [
   { name: 'lease-two-shards', file: lease, defines: 'K=2 EMAX=2 DUR=1', because: 'two fence rows a region' },
   { name: 'lease-three-takeovers', file: lease, defines: 'K=1 EMAX=4 DUR=1', because: 'three take-overs' },
-  { name: 'register-three', file: register, defines: 'PROPOSERS=3 READERS=0 COUNTERS=1', because: 'three changes' },
+  { name: 'register-three-looks', file: register, defines: 'PROPOSERS=3 READERS=1 COUNTERS=1', because: 'three changes and a look' },
+  { name: 'voters-four', file: voters, defines: 'PROPOSERS=4', because: 'two changes of the voters and two of the value, each from any set' },
+  { name: 'voters-four-replace', file: voters, defines: 'PROPOSERS=4 REPLACE', because: 'the same, one less first' },
+  { name: 'lease-serves-three', file: lease, defines: 'LIVE K=1 EMAX=3 DUR=2', search: 'fair', because: 'the same after two take-overs' },
 ];
 
 const planted: readonly Asked[] = [
@@ -60,16 +67,22 @@ const planted: readonly Asked[] = [
   { name: 'H3', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=1 PLANT_H3', because: 'an acceptor forgets' },
   { name: 'C8', file: register, defines: 'PROPOSERS=3 READERS=0 COUNTERS=1 PLANT_C8', search: 'depth', because: 'a failed compare is answered before the value compared is chosen' },
   { name: 'UNKNOWN', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=1 PLANT_UNKNOWN', because: 'an unknown outcome is trusted' },
+  { name: 'CONFIG', file: voters, defines: 'PROPOSERS=4 REPLACE PLANT_CONFIG', search: 'depth', because: 'the voter set is not in the conditions' },
+  { name: 'HASTE', file: voters, defines: 'PROPOSERS=4 REPLACE PLANT_HASTE', search: 'depth', because: 'the next set is decided before the last is in force' },
+  { name: 'ONESTEP', file: voters, defines: 'PROPOSERS=3 PLANT_ONESTEP', search: 'depth', because: 'an acceptor is replaced in one step' },
+  { name: 'MARK', file: voters, defines: 'PROPOSERS=4 REPLACE PLANT_MARK', search: 'depth', because: 'an emptied table is seeded again' },
   { name: 'C1', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_C1', because: 'the lease row is not closed for good' },
   { name: 'C2', file: lease, defines: 'K=1 EMAX=2 DUR=2 CACHE=1 PLANT_C2', because: 'no wait for cached rows before the release' },
   { name: 'C3', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_C3', because: 'the hand-over closes the fence through the deadline seen' },
   { name: 'C4', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_C4', because: 'a returning region closes the fence through the deadline seen' },
+  { name: 'C5', file: lease, defines: 'LIVE K=1 EMAX=2 DUR=2 PLANT_C5', search: 'fair', because: 'an attempt is never dead: a dead successor strands the group' },
   { name: 'C6', file: lease, defines: 'K=1 EMAX=3 DUR=2 PLANT_C6', because: 'the lease row is raised before the fence rows' },
   { name: 'C7', file: lease, defines: 'K=1 EMAX=2 DUR=2 MINORITY PLANT_C7', because: 'renewals have a number instead of an id' },
   { name: 'C9', file: lease, defines: 'K=1 EMAX=2 DUR=2 CACHE=1 PLANT_C9', because: 'the gate caches its verdict' },
   { name: 'P1', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_P1', because: 'a renewal opens a fence row still at 0' },
   { name: 'P2', file: lease, defines: 'K=1 EMAX=3 DUR=2 PLANT_P2', because: 'a taken epoch is reserved again' },
   { name: 'R1', file: lease, defines: 'K=1 EMAX=3 DUR=2 PLANT_R1', because: 'a returning region closes whatever epoch it finds' },
+  { name: 'R2', file: lease, defines: 'LIVE K=1 EMAX=2 DUR=2 PLANT_R2', search: 'fair', because: 'nobody repeats a half-done take-over, nor counts it as dead' },
   { name: 'ANSWER', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_ANSWER', because: 'the lease is counted from the answer' },
   { name: 'QUESTION', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_QUESTION', because: 'a look is dated when its question leaves' },
   { name: 'NOCLOCK', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_NOCLOCK', because: 'the successor does not wait for its clock' },
@@ -82,6 +95,8 @@ const reached: readonly Asked[] = [
   { name: 'reach-chain', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=1 REACH_CHAIN', because: 'one change builds on the other' },
   { name: 'reach-told', file: register, defines: 'PROPOSERS=2 READERS=1 COUNTERS=1 REACH_TOLD', because: 'every value was told to somebody' },
   { name: 'reach-left-behind', file: register, defines: 'PROPOSERS=3 READERS=0 COUNTERS=1 REACH_MINORITY', search: 'depth', because: 'the highest ballot stands at a minority beside what was chosen' },
+  { name: 'reach-in-force', file: voters, defines: 'PROPOSERS=3 REACH_INFORCE', because: 'a value is chosen under the second new set' },
+  { name: 'reach-behind', file: voters, defines: 'PROPOSERS=3 REACH_BEHIND', because: 'the last set is decided while an acceptor of it still votes in the first' },
   { name: 'reach-second', file: lease, defines: 'K=1 EMAX=2 DUR=2 REACH_SECOND', because: 'a second region serves' },
   { name: 'reach-return', file: lease, defines: 'K=1 EMAX=3 DUR=2 REACH_RETURN', because: 'the first region serves again' },
   { name: 'reach-released', file: lease, defines: 'K=1 EMAX=2 DUR=2 REACH_RELEASED', because: 'a released lease is taken' },

@@ -1,5 +1,5 @@
 // One run of SPIN: pan.c is generated, compiled and run in a folder of its own that is removed afterwards.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,11 +22,19 @@ export function missingTools(): string[] {
   });
 }
 
+const running = new Set<ChildProcess>();
+
+/** A person who stops the run stops its searches too; their folders are removed as they end. */
+export function stopSearches(): void {
+  for (const child of running) child.kill('SIGKILL');
+}
+
 type Ran = { readonly code: number | null; readonly output: string };
 
 function run(command: string, args: readonly string[], cwd: string, timeoutSeconds: number): Promise<Ran> {
   return new Promise((resolve) => {
     const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    running.add(child);
     const chunks: string[] = [];
     child.stdout.on('data', (chunk) => chunks.push(String(chunk)));
     child.stderr.on('data', (chunk) => chunks.push(String(chunk)));
@@ -35,6 +43,7 @@ function run(command: string, args: readonly string[], cwd: string, timeoutSecon
     child.on('error', (error) => resolve({ code: 127, output: String(error) }));
     child.on('close', (code) => {
       clearTimeout(timer);
+      running.delete(child);
       resolve({ code, output: chunks.join('') });
     });
   });

@@ -3,7 +3,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { configurations, type Configuration } from './model-configurations.ts';
-import { missingTools, search, type Found } from './model-search.ts';
+import { missingTools, search, stopSearches, type Found } from './model-search.ts';
 
 const { values: options } = parseArgs({
   options: { only: { type: 'string' }, deep: { type: 'boolean', default: false }, list: { type: 'boolean', default: false } },
@@ -15,6 +15,14 @@ function chosen(): Configuration[] {
   if (asked.length > 0) return asked;
   process.stderr.write(`No configuration or group is named '${only}'. There are: ${configurations.map((c) => c.name).join(', ')}.\n`);
   process.exit(2);
+}
+
+let isStopped = false;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    isStopped = true;
+    stopSearches();
+  });
 }
 
 type Row = { readonly configuration: Configuration; readonly found: Found; readonly isAsExpected: boolean };
@@ -49,8 +57,9 @@ async function main(): Promise<number> {
   const rows: Row[] = [];
   process.stdout.write(line(header));
   const worker = async () => {
-    for (let configuration = waiting.shift(); configuration !== undefined; configuration = waiting.shift()) {
+    for (let configuration = waiting.shift(); configuration !== undefined && !isStopped; configuration = waiting.shift()) {
       const found = await search(configuration);
+      if (isStopped) return;
       const row = { configuration, found, isAsExpected: judge(configuration, found) };
       rows.push(row);
       process.stdout.write(line(cells(row)));
@@ -58,7 +67,7 @@ async function main(): Promise<number> {
     }
   };
   await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker));
-  return conclude(rows);
+  return isStopped ? 130 : conclude(rows);
 }
 
 function conclude(rows: readonly Row[]): number {

@@ -280,10 +280,7 @@ inline beginRelease(r) {
 }
 
 inline openLease(r) {
-  isOpened[r] = 1; opening[r] = 0; isFenceTxDone[r] = 0;
-#ifdef LIVE
-  if :: holder == r && renewable && leaseEpoch[r] == epoch -> isFailingOver = 0 :: else fi
-#endif
+  isOpened[r] = 1; opening[r] = 0; isFenceTxDone[r] = 0
 }
 
 inline openFences(r) {
@@ -351,6 +348,7 @@ end:
   do
 #ifdef LIVE
   :: d_step { isCalm && !isDead[me] && !hasTicked[me] -> calmTick(me); hasTicked[me] = 1 }
+  :: d_step { isFaulty && holder == me && renewable && isLeaseOpen(me) && leaseEpoch[me] == epoch && isFailingOver -> isFailingOver = 0 }   /* the register is told that the gate is open */
 #endif
   /* Renew: chosen; the rows may follow, at any time, or never. */
   :: d_step { isFaulty && holder == me && renewable && (right[epoch] < RIGHT || look[0] != NONE || look[1] != NONE) -> renew() }
@@ -492,5 +490,5 @@ init {
 }
 
 #ifdef LIVE
-ltl serves { <>[] isCalm -> <>[] (isServing(0) || isServing(1)) }
+ltl serves { <> isCalm -> <>[] (isServing(0) || isServing(1)) }
 #endif

@@ -25,16 +25,13 @@ byte history[VALUES]; byte chosen; byte told;
 byte a;
 
 #define has(set, v) (((set) >> (v)) & 1)
-#define holds(b, v) ((acceptedBallot[0] == b && accepted[0] == v) + (acceptedBallot[1] == b && accepted[1] == v) + (acceptedBallot[2] == b && accepted[2] == v))
 
-/* A value stands at a majority under one ballot: it must continue what was chosen before, and all that callers were told. */
-inline noteChosen(b, v) {
+/* A majority has accepted a value under one ballot: it continues what was chosen before and all that callers were told; or it
+ * is known so late that what was chosen since was made from it. */
+inline noteChosen(v) {
   if
-  :: holds(b, v) >= MAJORITY && chosen != v ->
-     assert(has(history[v], chosen));
-     assert((told & history[v]) == told);
-     chosen = v
-  :: else
+  :: has(history[v], chosen) -> assert((told & history[v]) == told); chosen = v
+  :: else -> assert(has(history[chosen], v))
   fi
 }
 
@@ -52,64 +49,61 @@ inline tell(v, atBegin) {
 #define ballotOf(counter, p) ((counter)*8 + (p) + 1)
 #endif
 
-inline rest() { if :: phase == 3 && toPrepare == 0 && toAccept == 0 -> ballot = 0; value = 0 :: else fi }
+inline rest() { if :: phase == 3 && toAccept == 0 -> ballot = 0; value = 0 :: else fi }
 
-/* A request that is refused changes nothing, so it need not be carried out. An answer that is not heard came after the majority's. */
-inline prepareAt(n, isHeard) {
-  toPrepare = toPrepare & ~(1 << n);
-  promised[n] = ballot;             /* "already promised to my ballot" is success */
+/* A request that is refused changes nothing, so it need not be carried out. Nor need a prepare whose answer is not among the
+ * first majority: it only makes an acceptor refuse more. */
+inline prepareAt(n) {
+  asked = asked | (1 << n); promised[n] = ballot; promises++;   /* "already promised to my ballot" is success */
   if
-  :: isHeard && phase == 1 && promises < MAJORITY ->
-     promises++;
-     if
-     :: acceptedBallot[n] > newest || promises == 1 -> newest = acceptedBallot[n]; current = accepted[n]; alike = 1
-     :: acceptedBallot[n] == newest && promises > 1 -> alike++
-     :: else
-     fi
+  :: acceptedBallot[n] > newest || promises == 1 -> newest = acceptedBallot[n]; current = accepted[n]; alike = 1
+  :: acceptedBallot[n] == newest && promises > 1 -> alike++
   :: else
-  fi;
-  rest()
+  fi
 }
 
 inline acceptAt(n) {
   toAccept = toAccept & ~(1 << n);
   promised[n] = ballot; acceptedBallot[n] = ballot; accepted[n] = value;
-  noteChosen(ballot, value);
-  if :: phase == 2 && accepts < MAJORITY -> accepts++ :: else fi;
+  if
+  :: phase == 2 && accepts < MAJORITY ->
+     accepts++;
+     if :: accepts == MAJORITY -> noteChosen(value) :: else fi
+  :: else
+  fi;
   rest()
 }
 
 
-inline finish() { phase = 3; promises = 0; accepts = 0; newest = 0; current = 0; alike = 0; begin = 0; isRefusal = 0; expected = 0; rest() }
+inline finish() { phase = 3; promises = 0; accepts = 0; newest = 0; current = 0; alike = 0; begin = 0; isRefusal = 0; expected = 0; asked = 0; rest() }
 
 #define AT(n) \
-  :: d_step { has(toPrepare, n) && !isMissing[n] && promised[n] <= ballot -> prepareAt(n, 1) } \
-  :: d_step { has(toPrepare, n) && !isMissing[n] && promised[n] <= ballot && phase == 1 -> prepareAt(n, 0) } \
+  :: d_step { phase == 1 && !has(asked, n) && promises < MAJORITY && !isMissing[n] && promised[n] <= ballot -> prepareAt(n) } \
   :: d_step { has(toAccept, n) && !isMissing[n] && promised[n] <= ballot -> acceptAt(n) }
 
 #define ANY 7   /* a change that asks for nothing */
 
 proctype Proposer(byte p) {
-  byte phase, ballot, toPrepare, toAccept, promises, accepts, newest, current, alike, value, begin, expected;
+  byte phase, ballot, asked, toAccept, promises, accepts, newest, current, alike, value, begin, expected;
   bit isRefusal;
 end:
   do
   :: phase == 0 -> atomic {
-       begin = chosen; toPrepare = 7; phase = 1;
+       begin = chosen; phase = 1;
        if :: ballot = ballotOf(1, p) :: COUNTERS > 1 -> ballot = ballotOf(2, p) :: COUNTERS > 2 -> ballot = ballotOf(3, p) fi;
        if :: expected = 0 :: p > 0 -> expected = 1 :: expected = ANY fi
      }
   AT(0) AT(1) AT(2)
   /* a majority promised: the caller's function sees the newest value */
   :: d_step { phase == 1 && promises >= MAJORITY && (expected == ANY || expected == current) ->
-       value = p+1; history[p+1] = history[current] | (1 << (p+1)); phase = 2; toAccept = 7 }
+       value = p+1; history[p+1] = history[current] | (1 << (p+1)); phase = 2; asked = 0; toAccept = 7 }
   :: d_step { phase == 1 && promises >= MAJORITY && expected != ANY && expected != current ->
 #ifdef PLANT_C8
        tell(current, begin); finish()
 #else
        if
        :: alike >= MAJORITY -> tell(current, begin); finish()
-       :: else -> value = current; isRefusal = 1; phase = 2; toAccept = 7
+       :: else -> value = current; isRefusal = 1; phase = 2; asked = 0; toAccept = 7
        fi
 #endif
      }
