@@ -82,7 +82,8 @@ export class Operator {
 
   async #signOff(ready: Region, value: RegisterValue): Promise<void> {
     const holder = this.#ports.world.regions.find((r) => r.name === value.holder);
-    if (holder !== undefined && this.data !== undefined && !(await this.data.isCollected(ready, holder))) return;
+    // Where the holder is dead there is nothing to wait for: to serve with what is there is then the person's choice.
+    if (holder?.isUp === true && this.data !== undefined && !(await this.data.isCollected(ready, holder))) return;
     return this.#change((current) => {
       const isStill = current.epoch === value.epoch && current.regions[ready.name]?.reconciled === false;
       return isStill
