@@ -85,7 +85,7 @@ export class DataPlane {
         end();
       },
       (error: unknown) => {
-        world.note(region, () => `ship: ${String(error).slice(0, 120)}`);
+        world.note(region, () => `ship: ${String(error).replace(/ \(.*/, '').slice(0, 100)}`);
         end();
       },
     );
@@ -126,7 +126,7 @@ export class DataPlane {
           if (divergent > 0) world.note(region, () => `apply: ${divergent} writes are divergent`);
         },
         (error: unknown) => {
-          world.note(region, () => `apply: ${String(error).slice(0, 120)}`);
+          world.note(region, () => `apply: ${String(error).replace(/ \(.*/, '').slice(0, 100)}`);
           this.#wake(region, 1000 + world.random.next() * 2000);
         },
       );

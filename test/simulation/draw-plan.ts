@@ -31,8 +31,7 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor?: number, dr
   if (random.chance(0.3)) faults.push(...drawStepStrikes(random));
   if (random.chance(0.35)) faults.push(...drawRedrives(random, Math.max(...faults.map((f) => f.atMs + f.forMs))));
   const hasData = random.chance(dataShare);
-  if (hasData && random.chance(0.5))
-    faults.push({ kind: 'stream', atMs: faultsFromMs + roundMs(random.next() * 120_000), forMs: roundMs(random.between(5000, 120_000)), region: random.chance(0.7) ? 0 : random.below(candidates) });
+  if (hasData) faults.push(...drawDataFaults(random, candidates));
   if (beyond === 'old state')
     faults.push({ ...drawCrash(random, faultsFromMs + roundMs(random.next() * 60_000), roundMs(random.between(500, 20_000)), random.below(candidates)), state: drawOldState(random) });
   const calmFromMs = Math.max(...faults.map((f) => f.atMs + f.forMs));
@@ -97,6 +96,20 @@ function drawStepStrikes(random: Random): Fault[] {
   };
   const failover = { kind: 'operator', action: 'failover', atMs: atMs + roundMs(random.next() * 5000), forMs: 1000 } as const;
   return [strike(atMs), failover, ...(random.chance(0.4) ? [strike(atMs + roundMs(random.next() * 30_000))] : [])];
+}
+
+/** A stream that stands still; often the next region then opens without what is in it, and has to take over once more. */
+function drawDataFaults(random: Random, candidates: number): Fault[] {
+  const atMs = faultsFromMs + roundMs(random.next() * 120_000);
+  const stream = (forMs: number): Fault => ({ kind: 'stream', atMs, forMs: roundMs(forMs), region: random.chance(0.7) ? 0 : random.below(candidates) });
+  if (random.chance(0.6)) return random.chance(0.5) ? [stream(random.between(5000, 120_000))] : [];
+  const failoverAtMs = atMs + roundMs(random.next() * 5000);
+  const forMs = roundMs(random.between(40_000, 80_000));
+  return [
+    stream(random.between(20_000, 60_000)),
+    { kind: 'step', atMs, forMs, step: 'OpenGate', moment: 'half-way', strike: random.pick(['cut', 'cut', 'pause'] as const), executions: 'resume' },
+    { kind: 'operator', action: 'failover', atMs: failoverAtMs, forMs: 1000 },
+  ];
 }
 
 function drawRedrives(random: Random, untilMs: number): Fault[] {

@@ -6,7 +6,9 @@ import type { Note } from './world.ts';
 
 const widthOfAll = 168;
 /** Fewer calm notes in a row are told one by one. */
-const calmInARow = 8;
+const calmInARow = 6;
+/** What a region said in other numbers this shortly before is not new. */
+const repeatedWithinMs = 15_000;
 
 /**
  * @param lastMs only what happened this long before the end (the whole history is hundreds of lines); of a history in which
@@ -48,18 +50,20 @@ function foot({ violation, names, beliefs, endedAtMs }: HistoryResult, width: nu
 
 function inColumns(notes: readonly Note[], columns: number, width: number): string[] {
   const lines: string[] = [];
+  const toldAtMs = new Map<string, number>();
   let calm: Note[] = [];
   const flush = () => {
     if (calm.length < calmInARow) for (const note of calm) lines.push(...told(note, columns, width));
-    else lines.push(`${' '.repeat(9)}  ⋯ all calm up to ${((calm.at(-1)?.atMs ?? 0) / 1000).toFixed(1)} s: ${calm.length} ticks and renewals`);
+    else lines.push(`${' '.repeat(9)}  ⋯ up to ${((calm.at(-1)?.atMs ?? 0) / 1000).toFixed(1)} s nothing new: ${calm.length} ticks, renewals and repetitions`);
     calm = [];
   };
   for (const note of notes) {
-    if (note.isCalm) calm.push(note);
-    else {
-      flush();
-      lines.push(...told(note, columns, width));
-    }
+    const what = `${note.region} ${note.text.replaceAll(/…[0-9a-f]{4}|[\d.]+/g, '#')}`;
+    const isRepeated = note.atMs - (toldAtMs.get(what) ?? Number.NEGATIVE_INFINITY) < repeatedWithinMs;
+    if (note.isCalm || isRepeated) calm.push(note);
+    else flush();
+    toldAtMs.set(what, note.atMs);
+    if (!note.isCalm && !isRepeated) lines.push(...told(note, columns, width));
   }
   flush();
   return lines;
