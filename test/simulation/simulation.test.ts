@@ -20,7 +20,7 @@ describe('simulation', () => {
     expect(tell(told)).toContain(`seed ${seed}`);
   });
 
-  test('150 fresh histories break no invariant', { timeout: 120_000 }, async () => {
+  test('150 fresh histories break no invariant', { timeout: 300_000 }, async () => {
     await expectAllSound(120, 30);
   });
 
