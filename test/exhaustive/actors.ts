@@ -7,6 +7,9 @@ import type { Actor } from './process-tree.ts';
 
 const genesis = `${'0'.repeat(16)}.genesis.${'0'.repeat(32)}`;
 
+/** Who makes a transition, where nothing hangs on it. */
+export const maker = { by: 'operator', atMs: 1, because: 'asked for', evidence: '', digest: () => '0'.repeat(64) };
+
 type Options = Partial<Pick<Actor, 'after' | 'mayFreeze' | 'isMonotonicStanding' | 'offsetMs'>>;
 
 /** A tick of the governor: it renews, repeats, releases or closes, and decides. */
@@ -67,7 +70,6 @@ export function changes(name: string, region: number, propose: (product: Product
 }
 
 export function failsOver(name: string, region: number, target: string, options: Options = {}): Actor {
-  const maker = { by: 'operator', atMs: 1, because: 'asked for', evidence: '', digest: () => '0'.repeat(64) };
   const voters = [
     { region: 'east', role: 'candidate', registerTable: 'register-1' },
     { region: 'west', role: 'candidate', registerTable: 'register-1' },

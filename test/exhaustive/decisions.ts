@@ -36,7 +36,19 @@ export function* values(): Generator<RegisterValue> {
               for (const paused of [null, { by: 'a person', reason: 'a look', atMs: 1 }])
                 for (const east of booleans)
                   for (const west of booleans)
-                    yield { ...first, state, holder, epoch, successor, renewable: successor === null, released, attempt, attemptsSpent, paused, regions: { east: { reconciled: east }, west: { reconciled: west } } };
+                    yield {
+                      ...first,
+                      state,
+                      holder,
+                      epoch,
+                      successor,
+                      renewable: successor === null,
+                      released,
+                      attempt,
+                      attemptsSpent,
+                      paused,
+                      regions: { east: { reconciled: east }, west: { reconciled: west } },
+                    };
 }
 
 function* looks(value: RegisterValue): Generator<Look> {
@@ -56,7 +68,14 @@ const judged = (kind: Judgement['kind']): Judgement => ({ kind, because: kind })
 function* verdicts(): Generator<readonly CandidateVerdict[]> {
   const one = regions.map((region) =>
     (['healthy', 'failing', 'unknown'] as const).flatMap((liveness) =>
-      (['healthy', 'failing'] as const).map((readiness) => ({ region, liveness: judged(liveness), readiness: judged(readiness), health: liveness === 'failing' ? 0.01 : 0.9, latencyMs: 1, dataAgeMs: 0 })),
+      (['healthy', 'failing'] as const).map((readiness) => ({
+        region,
+        liveness: judged(liveness),
+        readiness: judged(readiness),
+        health: liveness === 'failing' ? 0.01 : 0.9,
+        latencyMs: 1,
+        dataAgeMs: 0,
+      })),
     ),
   );
   for (const east of one[0] ?? []) for (const west of one[1] ?? []) yield [east, west];
@@ -85,7 +104,14 @@ export function decideAll(): Told {
       for (const of of seenVerdicts) {
         for (const me of everybody) {
           told.views += 1;
-          const view: View = { me, nowMs, look, verdicts: of, clock: { kind: 'agree', because: '' }, sighting: { kind: 'chosen', value, ballot: genesisBallot, highestPromise: genesisBallot, because: '' } };
+          const view: View = {
+            me,
+            nowMs,
+            look,
+            verdicts: of,
+            clock: { kind: 'agree', because: '' },
+            sighting: { kind: 'chosen', value, ballot: genesisBallot, highestPromise: genesisBallot, because: '' },
+          };
           const decision = decide(view, policy);
           if (decision.kind === 'nothing' || decision.kind === 'look-again') continue;
           told.intents += 1;

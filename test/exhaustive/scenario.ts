@@ -34,7 +34,7 @@ export type Explored = Search & {
   readonly bounds: Scenario['bounds'];
 };
 
-export type ExploreOptions = { readonly product?: Product; readonly isDeep?: boolean; readonly isMerging?: boolean; readonly statesMax?: number };
+export type ExploreOptions = { readonly product?: Product; readonly isDeep?: boolean; readonly bounds?: Scenario['bounds']; readonly isMerging?: boolean; readonly statesMax?: number };
 
 const nothingExplored = { states: 0, steps: 0, ends: 0, isExhausted: false, outcomes: new Map<string, number>(), notSeen: [], runs: 0, nodes: 0 };
 const statesMaxDefault = 2_000_000;
@@ -55,7 +55,7 @@ export function policyOf(fenceShards: number): Policy {
 
 export async function explore(scenario: Scenario, options: ExploreOptions = {}): Promise<Explored> {
   const { product = realProduct, isMerging = true } = options;
-  const chosen = options.isDeep === true ? scenario.deeper : scenario.bounds;
+  const chosen = options.bounds ?? (options.isDeep === true ? scenario.deeper : scenario.bounds);
   const policy = policyOf(scenario.fenceShards ?? 1);
   const stores = new Stores(product);
   const judge = new Judge(product, stores, policy);

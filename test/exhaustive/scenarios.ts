@@ -1,11 +1,11 @@
 // The scenarios: few invocations each, chosen so that every hole of the design lies within their bounds.
-import { changes, failsOver, replaces, runs, ticks } from './actors.ts';
+import { changes, failsOver, maker, replaces, runs, ticks } from './actors.ts';
 import type { Actor } from './process-tree.ts';
 import type { Scenario, Stage } from './scenario.ts';
 
 const [east, west, north] = [0, 1, 2];
 const all = Number.POSITIVE_INFINITY;
-const tight = { switches: 1, overtakings: 0, timeouts: 0, freezes: 0, strays: 0 };
+export const tight = { switches: 1, overtakings: 0, timeouts: 0, freezes: 0, strays: 0 };
 const wide = { switches: 2, overtakings: 1, timeouts: 1, freezes: 1, strays: 1 };
 
 /** East holds epoch 1 and serves; west has begun to time its renewal. */
@@ -30,10 +30,18 @@ const westReleased: readonly Stage[] = [
 ];
 
 const byTheClock: readonly Actor[] = [
-  ticks('renewal', east, { mayFreeze: true }),
+  ticks('renewal', east, { mayFreeze: true, isMonotonicStanding: true }),
   ticks('look', west),
   failsOver('revocation', north, 'west', { after: ['look'] }),
   runs('TakeLease', 'take-over', west, 2, 1, { after: ['revocation'] }),
+  runs('OpenGate', 'opening', west, 2, 1, { after: ['take-over'] }),
+];
+
+const slowLook: readonly Actor[] = [
+  ticks('look', west, { mayFreeze: true }),
+  ticks('renewal', east),
+  failsOver('revocation', north, 'west', { after: ['renewal'] }),
+  runs('TakeLease', 'take-over', west, 2, 1, { after: ['look', 'revocation'] }),
   runs('OpenGate', 'opening', west, 2, 1, { after: ['take-over'] }),
 ];
 
@@ -103,6 +111,15 @@ export const scenarios: readonly Scenario[] = [
     expects: [/^renewal: renewed/, /^renewal: renewal of unknown outcome/, /^take-over: took/, /^opening: opened/],
   },
   {
+    name: 'a look that freezes',
+    why: 'a look is dated when its answers are in, whatever its monotonic clock says',
+    before: eastServes,
+    actors: slowLook,
+    bounds: { ...tight, switches: 0, freezes: 1, units: 3 },
+    deeper: { ...wide, units: 4 },
+    expects: [/^renewal: renewed/, /^take-over: took/, /^take-over: LeaseNotDue/, /^opening: opened/],
+  },
+  {
     name: 'a renewal thaws in a region that was lost',
     why: 'what a returning region closed stays closed (C4)',
     before: eastServes,
@@ -145,5 +162,21 @@ export const scenarios: readonly Scenario[] = [
     bounds: { ...tight, units: 2 },
     deeper: { ...wide, units: 3 },
     expects: [/^closer: closed below epoch 2/, /^TakeLease: took epoch 3/, /^opening: opened/],
+  },
+  {
+    name: 'a lost attempt thaws after its region closed everything older',
+    why: 'TakeLease may still raise the rows of an epoch that is over; nothing opens them',
+    before: eastReleased,
+    actors: [
+      runs('TakeLease', 'TakeLease', west, 2, 1),
+      runs('OpenGate', 'opening', west, 2, 1),
+      changes('lapse', north, (product, current) => product.registerChanges.declareLapse(current, current, 'east', maker)),
+      ticks('look', east, { after: ['lapse'] }),
+      runs('TakeLease', 'next TakeLease', east, 3, 1, { after: ['look'] }),
+      ticks('return', west, { after: ['next TakeLease'] }),
+    ],
+    bounds: { ...tight, switches: 1, units: 2 },
+    deeper: { ...wide, timeouts: 0, units: 3 },
+    expects: [/^TakeLease: took epoch 2/, /^next TakeLease: took epoch 3/, /^opening: opened/, /^opening: StepNotReady/, /^return: closed below epoch 3/],
   },
 ];

@@ -117,7 +117,7 @@ export class Space {
       if (eager !== undefined) return [{ kind: this.#isDown(this.#call(local, eager)) ? 'time out' : 'act', process, call: eager }];
     }
     for (let process = 0; process < this.#actors.length; process += 1) this.#addSteps(state, process, steps);
-    if (state.time < this.#bounds.untilTime && (state.left.switches > 0 || this.#isFreeToLeave(state))) steps.push({ kind: 'time passes', process: -1, call: -1 });
+    if (state.time < this.#bounds.untilTime && this.#mayLeave(state)) steps.push({ kind: 'time passes', process: -1, call: -1 });
     return steps;
   }
 
@@ -158,7 +158,11 @@ export class Space {
   }
 
   #mayGoOn(state: State, process: number): boolean {
-    return state.left.switches > 0 || state.current === process || this.#isFreeToLeave(state);
+    return state.current === process || this.#mayLeave(state);
+  }
+
+  #mayLeave(state: State): boolean {
+    return state.left.switches > 0 || this.#isFreeToLeave(state);
   }
 
   /** Leaving an invocation that could not go on anyway is no switch. */
