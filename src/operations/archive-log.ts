@@ -9,7 +9,8 @@ import type { PointFacts, Quiet } from '../core/backup/point-facts.ts';
 import { coveredThrough, furthest, positionsOf, samePositions } from '../core/backup/settle.ts';
 import { MalformedError } from '../core/errors.ts';
 import { TablePoints } from './backup-facts.ts';
-import { brokenIn, gapIn, lostIn, planOf } from './backup-plan.ts';
+import { gapIn, planOf } from './backup-plan.ts';
+import { goOnWith } from './broken-chain.ts';
 import { commitBackup } from './backup-commit.ts';
 import { writeBackupPart } from './backup-part.ts';
 import { isOpenAt, readLease, readLogEnds, type BackupPorts } from './backup-ports.ts';
@@ -32,7 +33,8 @@ export async function archiveLog(ports: BackupPorts, points: TablePoints, isForc
   const chains = await points.chains();
   const newest = chainToContinue(chains);
   if (newest === undefined || newest.base === null) return { acts: false, because: 'there is no full backup yet that the log could go on from', throughMs: null, points: [] };
-  if ((await brokenIn(ports)).has(newest.chain)) return { acts: false, because: `${lostIn(newest.chain)}: the next backup begins a new one`, throughMs: null, points: [] };
+  const going = await goOnWith(ports, points, newest, 'log');
+  if (going.kind === 'not') return { acts: false, because: `${going.because}: the next backup rebuilds it from the log, or begins a new one`, throughMs: null, points: [] };
   // Asked before the ends are read: what is in the log by then is before them.
   const ends = await readLogEnds(ports);
   const tip = await points.facts(parentIn(newest, 'log') ?? newest.base);

@@ -1,17 +1,17 @@
 // PlanBackup: whether this region acts, which point comes next and why, its names, its key, its span of the log.
 import { mayAct, gapOf, nextPoint, piecesFor, type LastChain, type NextPoint } from '../core/backup/next-point.ts';
 import { type ActingPlan, type BackupPlan, type BackupRequest } from '../core/backup/backup-plan.ts';
-import { chainToContinue, parentIn } from '../core/backup/chains.ts';
+import { chainToContinue } from '../core/backup/chains.ts';
 import { classOfNew, lockedUntil } from '../core/backup/point-class.ts';
 import { coveredThrough, furthest, positionsOf, spansOf } from '../core/backup/settle.ts';
 import { mergeCuts } from '../core/backup/state-at.ts';
 import { spanAfter } from '../core/backup/coverage.ts';
-import { brokenChains, parseScrubRow, scrubKey } from '../core/integrity/scrub-state.ts';
 import { RefusedError, StepNotReadyError } from '../core/errors.ts';
 import type { LogPositions } from '../core/vault/recovery-point.ts';
 import { toHex } from '../core/vault/bytes.ts';
 import { newChain, newPoint } from '../core/vault/object-names.ts';
 import { TablePoints } from './backup-facts.ts';
+import { goOnWith } from './broken-chain.ts';
 import { isOpenAt, lockOf, readLease, readLogEnds, readScanPositions, type BackupPorts } from './backup-ports.ts';
 import { TableSource } from './backup-table-source.ts';
 
@@ -25,26 +25,19 @@ export async function planBackup(ports: BackupPorts, points: TablePoints, reques
   await points.vaultOrNew(ports.random);
   const chains = await points.chains();
   const chain = chainToContinue(chains);
-  const broken = await brokenIn(ports);
   const isAlone = request.type === 'full' || request.type === 'snapshot';
+  const going = isAlone || chain === undefined ? null : await goOnWith(ports, points, chain, request.type === 'differential' ? 'differential' : 'incremental');
   const last: LastChain =
-    isAlone || chain === undefined
-      ? { kind: 'none', because: 'there is no full backup yet' }
-      : broken.has(chain.chain)
-        ? { kind: 'none', because: lostIn(chain.chain) }
-        : await points.lastOf(chain, parentIn(chain, request.type === 'differential' ? 'differential' : 'incremental'));
+    going === null ? { kind: 'none', because: 'there is no full backup yet' } : going.kind === 'not' ? { kind: 'none', because: going.because } : await points.lastOf(chain, going.parent);
+  const rebuilt = going?.kind === 'from' ? going.rebuilt : null;
   const gap = last.kind === 'chain' ? await gapIn(ports, last.parent.positions) : null;
-  const next = nextPoint(request.type, { last, epoch: lease.epoch, gap, nowMs: startedAtMs });
-  return planOf(ports, points, next, { startedAtMs, epoch: lease.epoch, isOpenHere: isOpenAt(lease, startedAtMs), because: `${because}; ${next.because}` });
-}
-
-/** Chains that the scrub found something lost of: what hangs on it could not be restored. */
-export async function brokenIn({ own }: Pick<BackupPorts, 'own'>): Promise<ReadonlySet<string>> {
-  return brokenChains(parseScrubRow(await own.get(scrubKey)));
-}
-
-export function lostIn(chain: string): string {
-  return `something that the chain ${chain} needs is lost in every site`;
+  const next = nextPoint(rebuilt === null ? request.type : 'differential', { last, epoch: lease.epoch, gap, nowMs: startedAtMs });
+  return planOf(ports, points, next, {
+    startedAtMs,
+    epoch: lease.epoch,
+    isOpenHere: isOpenAt(lease, startedAtMs),
+    because: [because, rebuilt, next.because].filter((text) => text !== null).join('; '),
+  });
 }
 
 export type PlanContext = { readonly startedAtMs: number; readonly epoch: number; readonly isOpenHere: boolean; readonly because: string };

@@ -55,8 +55,8 @@ async function expectedOf(ports: IntegrityPorts): Promise<Expected[]> {
   const rounds = await fromEach(ports, async (from) => parseScrubRow(await from.get(scrubKey))?.lastRound?.endedAtMs ?? null);
   return [
     { what: 'full backup', schedule: scheduleOf(schedules.full), marginMs: after.full * minuteMs, newestAtMs: newest('full') },
-    // An incremental without a whole chain becomes a full, and where both are due the full is made.
-    { what: 'incremental backup', schedule: scheduleOf(schedules.incremental), marginMs: after.incremental * minuteMs, newestAtMs: newest('full', 'incremental') },
+    // An incremental without a whole chain becomes a full or a differential, and where both are due the full is made.
+    { what: 'incremental backup', schedule: scheduleOf(schedules.incremental), marginMs: after.incremental * minuteMs, newestAtMs: newest('full', 'incremental', 'differential') },
     // As late as an incremental may be; a full has all that a differential would.
     ...(schedules.differential === undefined
       ? []

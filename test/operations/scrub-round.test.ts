@@ -1,4 +1,4 @@
-// The scrub on its schedule: who acts, how a round goes through days and regions, what stands, who is told, and what a lost object does to its chain.
+// The scrub on its schedule: who acts, how a round goes through days and regions, what stands, and who is told.
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { compared } from '../../src/core/integrity/integrity-rows.ts';
 import { advance, firstState, parseScrubRow, scrubKey, standingMax } from '../../src/core/integrity/scrub-state.ts';
@@ -12,7 +12,7 @@ import { SiteSet } from '../../src/vault/site-set.ts';
 import { createVault } from '../../src/vault/vault.ts';
 import { IntegrityGroup, type RegionName } from './integrity-fixture.ts';
 import { backUp, memorySites, objectsOf, randomFrom } from '../vault/small-vault.ts';
-import { east, openWrap, started } from './backup-fixture.ts';
+import { openWrap } from './backup-fixture.ts';
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
@@ -228,20 +228,5 @@ describe('a round of the scrub', () => {
     const row = await group.rows.east.get(scrubKey);
     for (const text of ['{', '{}', String(row?.['state']).replace('"share":1', `"share":${shares.length}`), String(row?.['state']).replace('"standing":[]', '"standing":[{}]')])
       expect(() => parseScrubRow({ state: text }), text).toThrow(/SCRUB/);
-  });
-});
-
-describe('a chain of which something is lost', () => {
-  it('is not gone on with: the log stays out of it, the next incremental begins a new one, and that is gone on with', async () => {
-    const world = await started();
-    const full = await world.backup(east, 'full');
-    const { state } = acting(await scrubRound({ ...group.ports('east'), sites: world.portsIn(east).sites }, times));
-    const lost = { site: 'x', name: 'packs/x', what: 'missing', outcome: 'lost', foundAtMs: 1, because: 'x', chains: [full.chain] } as const;
-    await world.portsIn(east).own.change({ key: scrubKey, set: { state: JSON.stringify({ ...state, standing: [lost], standingCount: 1 }) }, when: [], mayCreate: true });
-    expect(await world.archive(east)).toMatchObject({ acts: false, because: expect.stringContaining(`the chain ${full.chain} needs is lost`) });
-    const next = await world.backup(east, 'incremental');
-    expect(next.chain).not.toBe(full.chain);
-    expect(await world.archive(east)).toMatchObject({ acts: true });
-    expect((await world.backup(east, 'incremental')).chain).toBe(next.chain);
   });
 });

@@ -123,11 +123,6 @@ export function isBehind(state: ScrubState, periodMs: number, nowMs: number): bo
   return state.share / shares.length < (nowMs - state.roundStartedAtMs) / periodMs;
 }
 
-/** A chain with something lost is not gone on with. */
-export function brokenChains(state: ScrubState | null): ReadonlySet<string> {
-  return new Set((state?.standing ?? []).flatMap((violation) => (violation.outcome === 'lost' ? violation.chains : [])));
-}
-
 export const scrubKey: RowKey = { table: 'region', pk: 'SCRUB', sk: 'vault' };
 
 /** One step at a time: the claim is over when the step is, or its time. */
