@@ -103,8 +103,10 @@ async function askFor(voters: RegisterVoters, set: VotingSet, ballot: string, st
   // "Already promised to my ballot" is success: the first try was carried out and its answer was lost.
   if (row.configuration.id === set.id) return answer.kind === 'done' || row.promised === ballot ? { kind: 'yes', row } : { kind: 'no', promised: row.promised };
   if (numberOf(row.configuration) > set.number) return { kind: 'elsewhere', row };
-  if (set.configuration === undefined || !mayMove(row.configuration.id, set.configuration)) {
-    throw new MalformedError(`The acceptor in ${store.region} belongs to voter set ${row.configuration.id}, which is none before ${set.id}: replace its voter ('holdfast voters replace').`);
+  if (set.configuration === undefined || !mayMove(row, set.configuration)) {
+    throw new MalformedError(
+      `The acceptor in ${store.region} belongs to voter set ${row.configuration.id}, which may not move to ${set.id}, or it is another row than the one that votes there: replace its voter ('holdfast voters replace').`,
+    );
   }
   // It was away while the voters changed.
   await store.change(moveChange(voters.group, row.configuration.id, set.configuration));

@@ -84,7 +84,7 @@ async function memberOf(voters: RegisterVoters, acceptor: Acceptor): Promise<Mem
 /** A row under the right name whose mark is another one was emptied since: it was not admitted (H3). */
 function mayVoteIn({ acceptor, row }: Member, next: Configuration): boolean {
   if ('joining' in row) return row.joining === acceptor.joined;
-  return row.configuration.id === next.id || mayMove(row.configuration.id, next);
+  return row.configuration.id === next.id || mayMove(row, next);
 }
 
 async function seed(voters: RegisterVoters, { store, row }: Member, next: Configuration, ballot: string, value: RegisterValue): Promise<RowStore | undefined> {

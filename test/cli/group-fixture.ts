@@ -2,7 +2,7 @@
 // "does not answer", and the lists and approvals that a test puts there.
 import type { ApprovalAnswers, Connection, RegionConnection } from '../../src/client/connection.ts';
 import type { RunbookMachine, RunState } from '../../src/client/runbook-runs.ts';
-import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
+import { toRuntimeConfig, type RuntimeConfig } from '../../src/config/runtime-config.ts';
 import { defineConfig, type HoldfastConfigInput } from '../../src/config/holdfast-config.ts';
 import { registerKey } from '../../src/core/register/acceptor-rows.ts';
 import { nextBallot } from '../../src/core/register/ballot.ts';
@@ -33,7 +33,8 @@ export const sample: HoldfastConfigInput = {
   vault: {},
 };
 
-export const config = toRuntimeConfig(defineConfig(sample));
+const threeRegions = toRuntimeConfig(defineConfig(sample));
+export { threeRegions as config };
 
 /** Answers until it is unplugged; then every call fails as one that timed out. Counts what would have been written. */
 class SwitchedRows implements RowStore {
@@ -44,9 +45,9 @@ class SwitchedRows implements RowStore {
   answersLost = 0;
   writes = 0;
 
-  constructor(region: string) {
+  constructor(region: string, of: RuntimeConfig) {
     this.region = region;
-    this.memory = new MemoryRowStore(region, firstRows(config, region, config.initialRegion));
+    this.memory = new MemoryRowStore(region, firstRows(of, region, of.initialRegion));
   }
 
   async get(key: RowKey) {
@@ -102,11 +103,21 @@ async function noVault(): Promise<PointsPorts> {
   throw new Error('this test has no vault');
 }
 
-export function memoryGroup(openVault = noVault): Group {
+export function memoryGroup(openVault = noVault, config = threeRegions): Group {
   const regions = new Map<string, Region>(
     config.voters.map(({ region }) => [
       region,
-      { rows: new SwitchedRows(region), log: new MemoryLogStore(region), lists: new Map(), answers: [], tokensOver: new Set(), clockSamples: [], started: [], looks: [], startError: undefined },
+      {
+        rows: new SwitchedRows(region, config),
+        log: new MemoryLogStore(region),
+        lists: new Map(),
+        answers: [],
+        tokensOver: new Set(),
+        clockSamples: [],
+        started: [],
+        looks: [],
+        startError: undefined,
+      },
     ]),
   );
   const of = (region: string): Region => {
@@ -117,13 +128,13 @@ export function memoryGroup(openVault = noVault): Group {
   let ids = 0;
   const id = () => String((ids += 1)).padStart(32, '0');
   const rawRegister = async (region: string) => of(region).rows.memory.get(registerKey(config.group));
-  const value = async () => parseRegisterValue(String((await newest(rawRegister))['acceptedValue']));
+  const value = async () => parseRegisterValue(String((await newest([...regions.keys()], rawRegister))['acceptedValue']));
   return {
     connection: { config, regions: config.voters.map((v) => connectionOf(v, of(v.region))), clock: { nowMs: () => nowMs }, chance: { id }, digest: sha256, openVault },
     of,
     value,
     choose: async (change) => {
-      const ballot = nextBallot(String((await newest(rawRegister))['promised']), 'us-east-1', id());
+      const ballot = nextBallot(String((await newest([...regions.keys()], rawRegister))['promised']), 'us-east-1', id());
       const acceptedValue = serializeRegisterValue({ ...(await value()), ...change });
       for (const { rows } of regions.values()) {
         if (rows.isAnswering) await rows.memory.change({ key: registerKey(config.group), set: { promised: ballot, acceptedBallot: ballot, acceptedValue }, when: [], mayCreate: false });
@@ -136,8 +147,8 @@ export function memoryGroup(openVault = noVault): Group {
   };
 }
 
-async function newest(read: (region: string) => Promise<Row | undefined>): Promise<Row> {
-  const rows = await Promise.all(config.voters.map(async (v) => read(v.region)));
+async function newest(regions: readonly string[], read: (region: string) => Promise<Row | undefined>): Promise<Row> {
+  const rows = await Promise.all(regions.map(async (region) => read(region)));
   const [found] = rows.filter((r) => r !== undefined).toSorted((a, b) => (String(a['acceptedBallot']) < String(b['acceptedBallot']) ? 1 : -1));
   if (found === undefined) throw new Error('no acceptor has a row');
   return found;

@@ -9,15 +9,16 @@ const tables = [runtimeConfig.voters[0]?.registerTable, runtimeConfig.tables.reg
 
 async function run(
   requestType: 'Create' | 'Update' | 'Delete',
-  options: { ageMs?: number; ageOf?: (table: string) => number; put?: (asked: Asked) => Answer; region?: string; respond?: Answer } = {},
+  options: { ageMs?: number; ageOf?: (table: string) => number; put?: (asked: Asked) => Answer; region?: string; respond?: Answer; others?: Answer; event?: object } = {},
 ) {
   const answer = (asked: Asked): Answer => {
     if (asked.action === 'DescribeTable') return { body: { Table: { CreationDateTime: (Date.now() - (options.ageOf?.(String(asked.body['TableName'])) ?? options.ageMs ?? 1000)) / 1000 } } };
+    if (asked.action === 'GetItem') return options.others ?? errorAnswer('ResourceNotFoundException');
     if (asked.action === 'PutItem') return options.put?.(asked) ?? {};
     return options.respond ?? {};
   };
   const { module, asked, url } = await coldStart(load, answer, { AWS_REGION: options.region ?? 'us-east-1' });
-  await module.handler({ RequestType: requestType, ResponseURL: `${url}/respond`, StackId: 'stack', RequestId: 'request', LogicalResourceId: 'FirstRows' });
+  await module.handler({ RequestType: requestType, ResponseURL: `${url}/respond`, StackId: 'stack', RequestId: 'request', LogicalResourceId: 'FirstRows', ...options.event });
   return { puts: asked.filter((a) => a.action === 'PutItem').map((a) => a.body), told: asked.find((a) => a.action === 'PUT /respond')?.body, asked };
 }
 
@@ -73,6 +74,37 @@ describe('create-rows', () => {
   test('writes no lease, fence or runbook row in a witness', async () => {
     const { puts } = await run('Create', { region: 'eu-west-1' });
     expect(puts.map((p) => (p['Item'] as { pk: { S: string } }).pk.S)).toEqual(['REGISTER#orders', 'VANTAGE#orders', 'LOOK', 'TICK']);
+  });
+
+  const registerRow = (puts: readonly Readonly<Record<string, unknown>>[]) => puts.map((p) => p['Item'] as Record<string, { S?: string }>).find((item) => item['pk']?.S === 'REGISTER#orders');
+  const another = (config: string): Answer => ({ body: { Item: { config: { S: config } } } });
+
+  test.each([
+    ['of the same founders', runtimeConfig.configId, runtimeConfig.configId],
+    ['of other voters', 'a set that is in force', expect.stringMatching(/^joining:[0-9a-f]{32}$/)],
+  ])('beside regions %s: founds, or waits to be brought in', async (_, theirs, config) => {
+    const { puts, told } = await run('Create', { others: another(theirs) });
+    expect(told).toMatchObject({ Status: 'SUCCESS' });
+    expect(registerRow(puts)?.['config']?.S).toEqual(config);
+    expect(puts).toHaveLength(8);
+  });
+
+  test('writes nothing where another region cannot be asked whether the group runs', async () => {
+    const { puts, told } = await run('Create', { others: errorAnswer('AccessDeniedException') });
+    expect(puts).toEqual([]);
+    expect(told).toMatchObject({ Status: 'FAILED', Reason: expect.stringMatching(/RefusedError: \S+ could not be asked whether the group runs already/) });
+  });
+
+  test('gives a register table of the next name an empty row, beside region tables that are old, and no other row', async () => {
+    const event = { ResourceProperties: { RegisterTable: 'holdfast-orders-register-2' }, OldResourceProperties: { RegisterTable: 'holdfast-orders-register-1' } };
+    const { puts, told } = await run('Update', { event, ageOf: (table) => (table === tables[0] ? 1000 : 90 * minuteMs) });
+    expect(told).toMatchObject({ Status: 'SUCCESS' });
+    expect(puts.map((p) => [p['TableName'], (p['Item'] as { pk: { S: string } }).pk.S])).toEqual([
+      [tables[0], 'REGISTER#orders'],
+      [tables[0], 'VANTAGE#orders'],
+    ]);
+    expect(registerRow(puts)?.['config']?.S).toMatch(/^joining:[0-9a-f]{32}$/);
+    expect(registerRow(puts)?.['acceptedValue']?.S).toBe('');
   });
 
   test('throws where CloudFormation does not take the answer', async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { RowCall } from '../../src/drivers/faulty/faulty-row-store.ts';
 import { registerKey } from '../../src/core/register/acceptor-rows.ts';
+import { changeRegister, seenBallotOf } from '../../src/operations/register.ts';
 import { never } from './group.ts';
 import { east, ireland, sydney, west } from '../core/fixtures.ts';
 import { createVotersWorld, stockholm, type VotersWorld } from './voters-world.ts';
@@ -76,6 +77,21 @@ describe('holdfast voters', () => {
     // Asked again, it has been done.
     w.state.fault = () => undefined;
     expect(await w.ask({ kind: 'replace', region: east, table: 'register-2' })).toMatchObject({ inForce: { number: 2 } });
+  });
+
+  test('a row that left does not come back in the place of the one that replaced it, whoever takes the one for the other', async () => {
+    const w = createVotersWorld();
+    w.deploy(east, 'register-2');
+    await w.ask({ kind: 'replace', region: east, table: 'register-2' });
+    // A deployment that knows one table a region takes the old one, which is there still.
+    const { reach: _reach, ...blind } = w.votersOf(west);
+    const sighting = await w.look();
+    if (sighting.kind !== 'chosen') throw new Error(sighting.because);
+    const change = (n: string) => changeRegister({ ...blind, believed: sighting.voters }, seenBallotOf(sighting), (v) => ({ kind: 'set', value: { ...v, auditHead: `${v.auditHead},${n}` } }));
+    expect(await change('by the two others')).toMatchObject({ kind: 'chosen' });
+    w.state.fault = (call) => (call.region === ireland ? { kind: 'lose-request' } : undefined);
+    expect(await change('with the old row')).toMatchObject({ kind: 'unknown' });
+    expect((await w.memory.get(w.nameOf(east, 'register-1'))?.get(registerKey('orders')))?.['config']).toBe('c1');
   });
 
   test('a row that was admitted and then emptied is not let in again (H3)', async () => {
@@ -162,7 +178,7 @@ describe('an operator that dies', () => {
     ['remove', undefined],
     ['remove', stockholm],
     ['replace', undefined],
-  ] as const)('at any call of %s (%s away): renewals go on, the next command finishes it', async (kind, away) => {
+  ] as const)('at any call of %s (%s away): renewals go on, the next command finishes it', { timeout: 60_000 }, async (kind, away) => {
     let crashes = 0;
     for (let after = 0; after < 400; after += 1) {
       const w = createVotersWorld();

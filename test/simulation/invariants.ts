@@ -1,12 +1,13 @@
 // The invariants, judged after every change of a row. They say what *could* happen at this instant (a gate that read the row
 // a moment ago, a write that is in flight), so that no sample has to hit it.
 import type { FenceRow, LeaseRow } from '../../src/core/lease/lease-rows.ts';
+import type { Configuration } from '../../src/core/register/configuration.ts';
 import type { Policy } from '../../src/core/policy.ts';
-import type { Attribute, Row, RowChange } from '../../src/core/rows/row.ts';
+import type { Row, RowChange } from '../../src/core/rows/row.ts';
 import type { ChangeAnswer } from '../../src/ports/row-store.ts';
 import type { Product } from './product.ts';
 import type { Invocation, Region } from './region.ts';
-import { RegisterHistory } from './register-history.ts';
+import { RegisterHistory, type Chosen } from './register-history.ts';
 import type { World } from './world.ts';
 
 type Gate = { row: LeaseRow; readonly couldUntilMs: number };
@@ -64,12 +65,28 @@ export class Invariants {
       this.#world.violate('an old execution does nothing', `${by.kind} of an execution that was over before it began changed ${key.pk} of ${region.name}: ${JSON.stringify(change.set)}`);
     if (key.table === 'fence') this.#fenceChanged(region, key.pk, this.#product.leaseRows.parseFenceRow(row), by);
     else if (key.table === 'region' && key.pk === 'LEASE') this.#leaseChanged(region, this.#product.leaseRows.parseLeaseRow(row), by);
-    else if (key.table === 'register') this.#acceptorChanged(`${region.name}/${registerTable}`, change.set['acceptedBallot'], change.set['acceptedValue'], by);
+    else if (key.table === 'register') this.#acceptorChanged(`${region.name}/${registerTable}`, change, row, by);
   }
 
-  #acceptorChanged(acceptor: string, ballot: Attribute | undefined, text: Attribute | undefined, by: Invocation): void {
-    if (typeof ballot !== 'string' || typeof text !== 'string') return;
-    const chosen = this.register.accepted(acceptor, ballot, text);
+  #acceptorChanged(acceptor: string, change: RowChange, row: Row, by: Invocation): void {
+    const { acceptedBallot, acceptedValue } = change.set;
+    if (typeof acceptedBallot === 'string' && typeof acceptedValue === 'string') this.#isChosen(this.register.accepted(acceptor, acceptedBallot, acceptedValue), by);
+    // Only where voters change does a row spell its set out.
+    const { voters } = row;
+    if (typeof voters !== 'string') return;
+    const { id, acceptors }: Configuration = JSON.parse(voters);
+    this.#isChosen(
+      this.register.stands(
+        acceptor,
+        id,
+        acceptors.map((a) => `${a.region}/${a.table}`),
+        String(row['acceptedBallot']),
+      ),
+      by,
+    );
+  }
+
+  #isChosen(chosen: Chosen | undefined, by: Invocation): void {
     if (chosen === undefined) return;
     const { value } = chosen;
     const before = this.#told;

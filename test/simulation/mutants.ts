@@ -171,7 +171,7 @@ export const mutants: readonly Mutant[] = [
     name: 'a failed compare is answered without settling',
     hole: 'C8',
     foundBy: ['answers fit what was chosen', 'only a chosen value closes for good'],
-    edits: [{ file: 'operations/register.ts', from: 'if (alreadyChosen || (await accept(voters, ballot, current)))', to: 'if (alreadyChosen || ballot !== "")' }],
+    edits: [{ file: 'operations/register.ts', from: 'if (alreadyChosen || (await accept(voters, set, ballot, settled)))', to: 'if (alreadyChosen || ballot !== "")' }],
   },
   {
     name: 'gate caches its verdict',

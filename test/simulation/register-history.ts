@@ -13,6 +13,7 @@ export class RegisterHistory {
   readonly #proposals = new Map<string, Proposal>();
   /** The accepted ballots in the promises that a proposer was given, in the order in which it got them. */
   readonly #promises = new Map<string, string[]>();
+  readonly #standing = new Map<string, { readonly config: string; readonly ballot: string }>();
   /** By ballot, ascending. */
   readonly chosen: Chosen[] = [];
   readonly chosenTexts = new Set<string>();
@@ -52,11 +53,27 @@ export class RegisterHistory {
     const index = proposal.members.indexOf(acceptor);
     if (index >= 0) proposal.acceptors |= 1 << index;
     if (proposal.isChosen || bits(proposal.acceptors) < majorityOf(proposal.members)) return undefined;
+    return this.#choose(ballot, proposal);
+  }
+
+  #choose(ballot: string, proposal: Proposal): Chosen {
     proposal.isChosen = true;
-    const chosen = { ballot, value: this.#parse(text) };
-    this.chosenTexts.add(text);
+    const chosen = { ballot, value: this.#parse(proposal.text) };
+    this.chosenTexts.add(proposal.text);
     this.#place(chosen);
     return chosen;
+  }
+
+  /**
+   * An acceptor's row is now this. Acceptors that stand in one set of voters and hold one ballot, at a majority of that set, have
+   * chosen it, also where they accepted it in the set before: nobody can pass them by any more.
+   */
+  stands(acceptor: string, config: string, members: readonly string[], ballot: string): Chosen | undefined {
+    this.#standing.set(acceptor, { config, ballot });
+    const proposal = this.#proposals.get(ballot);
+    if (proposal === undefined || proposal.isChosen) return undefined;
+    const count = members.filter((m) => this.#standing.get(m)?.config === config && this.#standing.get(m)?.ballot === ballot).length;
+    return count < majorityOf(members) ? undefined : this.#choose(ballot, proposal);
   }
 
   #propose(ballot: string, text: string): Proposal {

@@ -42,7 +42,7 @@ export function moveChange(group: string, fromId: string, to: Configuration): Ro
 
 /** The empty row that the set admits gets a value that was chosen, and votes from then on. */
 export function seedChange(group: string, mark: string, to: Configuration, ballot: string, value: RegisterValue): RowChange {
-  const set = { promised: ballot, acceptedBallot: ballot, acceptedValue: serializeRegisterValue(value), config: to.id, voters: JSON.stringify(to) };
+  const set = { promised: ballot, acceptedBallot: ballot, acceptedValue: serializeRegisterValue(value), config: to.id, voters: JSON.stringify(to), joined: mark };
   return { key: registerKey(group), set, when: [{ attribute: 'config', is: '=', value: mark }], mayCreate: false };
 }
 
@@ -58,7 +58,7 @@ export function parseAcceptorRow(region: string, row: Row): VotingRow {
 
 /** @throws MalformedError when the row is neither an acceptor's nor an empty one. */
 export function parseRegisterRow(region: string, row: Row): VotingRow | JoiningRow {
-  const { config, voters, promised, acceptedBallot, acceptedValue } = row;
+  const { config, voters, joined, promised, acceptedBallot, acceptedValue } = row;
   if (typeof config === 'string' && isJoiningMark(config)) return { region, joining: config };
   if (typeof promised !== 'string' || typeof acceptedBallot !== 'string' || typeof acceptedValue !== 'string' || !isBallot(promised) || !isBallot(acceptedBallot)) {
     throw new MalformedError(`The acceptor's row in ${region} is damaged: compare it with the other regions' and call a person; never edit it.`);
@@ -68,5 +68,5 @@ export function parseRegisterRow(region: string, row: Row): VotingRow | JoiningR
   const configuration = typeof voters === 'string' ? parseConfiguration(region, voters) : value.config;
   if (configuration.id !== config)
     throw new MalformedError(`The acceptor in ${region} says it belongs to voter set ${String(config)}, which nothing in its row describes: call a person; never edit it.`);
-  return { region, promised, acceptedBallot, value, configuration };
+  return { region, promised, acceptedBallot, value, configuration, ...(typeof joined === 'string' ? { joined } : {}) };
 }

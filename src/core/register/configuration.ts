@@ -47,7 +47,7 @@ export function nextConfiguration(from: Configuration, change: VoterChange, dige
   const acceptors = change.kind === 'add' ? [...from.acceptors, change.acceptor] : from.acceptors.filter((a) => a.region !== change.region);
   const number = numberOf(from) + 1;
   const lines = acceptors.map((a) => `${a.region}=${a.table}=${a.joined ?? ''}`).toSorted();
-  return { id: digest([from.id, String(number), ...lines].join('\n')), number, acceptors, before: [from.id, ...(from.before ?? [])].slice(0, ancestorsKept) };
+  return { ...from, id: digest([from.id, String(number), ...lines].join('\n')), number, acceptors, before: [from.id, ...(from.before ?? [])].slice(0, ancestorsKept) };
 }
 
 /** Whether majorities of the two always meet because they differ by one acceptor. */
@@ -57,9 +57,16 @@ export function isOneApart(a: Configuration, b: Configuration): boolean {
   return only(a, b) + only(b, a) === 1;
 }
 
-/** A row of this set may move on to `to`: it is an earlier one of the same chain. */
-export function mayMove(fromId: string, to: Configuration): boolean {
-  return to.before?.includes(fromId) === true;
+/** Who a row is: its region, and the mark by which it joined; a founder has none. */
+export type RowIdentity = { readonly region: string; readonly joined?: string };
+
+export function isMember(row: RowIdentity, set: Configuration): boolean {
+  return set.acceptors.some((a) => a.region === row.region && a.joined === row.joined);
+}
+
+/** A row of this set may move on to `to`: that is a later one of the same chain, and this very row is of it, not another one of its region. */
+export function mayMove(row: RowIdentity & { readonly configuration: Configuration }, to: Configuration): boolean {
+  return to.before?.includes(row.configuration.id) === true && isMember(row, to);
 }
 
 export function isConfiguration(v: unknown): v is Configuration {

@@ -4,8 +4,8 @@ import { highestOf } from './ballot.ts';
 import { majority as majorityOf, numberOf, type Configuration } from './configuration.ts';
 
 export type AcceptorRow = { readonly region: string; readonly promised: string; readonly acceptedBallot: string; readonly value: RegisterValue };
-/** Together with the set in which the acceptor votes. */
-export type VotingRow = AcceptorRow & { readonly configuration: Configuration };
+/** Together with the set in which the acceptor votes, and the mark by which it joined. */
+export type VotingRow = AcceptorRow & { readonly configuration: Configuration; readonly joined?: string };
 
 /**
  * - `chosen`: one ballot at a majority; the value is chosen and current.

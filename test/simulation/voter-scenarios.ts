@@ -1,0 +1,102 @@
+// Changes of voters played by hand, call by call, where chance meets the bad moment too rarely. Each says what was lost, if anything.
+import { sha256 } from '../../src/drivers/aws/system-environment.ts';
+import type { Acceptor } from '../../src/core/register/configuration.ts';
+import type { RegisterValue } from '../../src/core/register/value.ts';
+import { changeVoter } from '../../src/core/register/voter-change.ts';
+import type { RegisterVoters } from '../../src/operations/voting-set.ts';
+import type { RowStore } from '../../src/ports/row-store.ts';
+import { policyOf } from './history.ts';
+import type { Product } from './product.ts';
+
+const founders = policyOf({ regions: 3, fenceShards: 1 });
+const [a, b, c] = ['us-east-1', 'us-west-2', 'eu-west-1'] as const;
+const [d, e] = ['eu-central-1', 'ap-south-1'] as const;
+const mark = (digit: string) => digit.repeat(32);
+const joiners: readonly Acceptor[] = [d, e].map((region, i) => ({ region, table: 'register-1', joined: `joining:${mark(String(i + 1))}` }));
+
+type Seen = { prepares: readonly string[]; moves: readonly string[] };
+
+/** Three founders and two empty acceptors. Who is seen is said for prepare and accept, and for reading, seeding and moving. */
+function table(product: Product) {
+  const seen: Seen = { prepares: [], moves: [] };
+  let ids = 0;
+  const rowsOf = (region: string) => {
+    const index = joiners.findIndex((j) => j.region === region);
+    const first = index < 0 ? product.firstRows.firstRows(founders, region, a).slice(0, 1) : [product.firstRows.joiningRow(founders.group, mark(String(index + 1)))];
+    return new product.rows.MemoryRowStore(region, first);
+  };
+  const storeOf = (region: string, rows: RowStore): RowStore => {
+    const only = (list: readonly string[]) => {
+      if (!list.includes(region)) throw new Error('no answer');
+    };
+    return {
+      region,
+      get: async (key) => {
+        only(seen.moves);
+        return rows.get(key);
+      },
+      change: async (change) => {
+        only('config' in change.set ? seen.moves : seen.prepares);
+        return rows.change(change);
+      },
+      changeTogether: async (changes, checks) => rows.changeTogether(changes, checks),
+    };
+  };
+  let acceptors = [a, b, c, d, e].map((region) => storeOf(region, rowsOf(region)));
+  // Whoever asks believes in the founders' set first, and learns from what it meets.
+  const believed = { id: founders.configId, acceptors: founders.voters.map((v) => ({ region: v.region, table: v.registerTable })) };
+  const voters: RegisterVoters = { group: founders.group, configId: founders.configId, believed, region: a, acceptors, chance: { id: () => (ids += 1).toString(16).padStart(32, '0') } };
+  const genesis = `${'0'.repeat(16)}.genesis.${'0'.repeat(32)}`;
+  const change = (prepares: readonly string[], moves: readonly string[], propose: (current: RegisterValue) => RegisterValue) => {
+    Object.assign(seen, { prepares, moves });
+    return product.register.changeRegister({ ...voters, acceptors }, genesis, (current) => ({ kind: 'set', value: propose(current) }));
+  };
+  const add = (acceptor: Acceptor | undefined) => (current: RegisterValue) => {
+    if (acceptor === undefined) return current;
+    const changed = changeVoter(current, { kind: 'add', acceptor }, sha256);
+    return changed.kind === 'set' ? changed.value : current;
+  };
+  const say = (word: string) => (current: RegisterValue) => ({ ...current, auditHead: `${current.auditHead},${word}` });
+  const remove = (region: string) => (current: RegisterValue) => {
+    const changed = changeVoter(current, { kind: 'remove', region }, sha256);
+    return changed.kind === 'set' ? changed.value : current;
+  };
+  /** @returns what takes `us-east-1` for its old table, or for the new one. */
+  const replaceFirst = () => {
+    const [old, ...rest] = acceptors;
+    const fresh = storeOf(a, new product.rows.MemoryRowStore(a, [product.firstRows.joiningRow(founders.group, mark('9'))]));
+    return { takeOld: () => void (acceptors = old === undefined ? rest : [old, ...rest]), takeNew: () => void (acceptors = [fresh, ...rest]) };
+  };
+  return { change, add, remove, say, replaceFirst };
+}
+
+/** The table of a region was replaced; a deployment that knows one table a region takes the old one, which is there still, for the new one. */
+export async function oldRowForNew(product: Product): Promise<string | undefined> {
+  const { change, add, remove, say, replaceFirst } = table(product);
+  const { takeOld, takeNew } = replaceFirst();
+  const [all, rest] = [
+    [a, b, c],
+    [b, c],
+  ];
+  await change(all, rest, remove(a));
+  await change(rest, rest, say('alone'));
+  takeNew();
+  await change(rest, all, add({ region: a, table: 'register-2', joined: `joining:${mark('9')}` }));
+  await change(all, all, say('together'));
+  const withNew = await change([a, c], all, say('with the new one'));
+  takeOld();
+  const withOld = await change([a, b], [a, b], say('with the old one'));
+  if (withNew.kind !== 'chosen') return `${a} with its new table, and ${c}, are a majority, and could not decide: ${withNew.because}`;
+  return withOld.kind === 'chosen' && !withOld.value.auditHead.includes('with the new one') ? `the old row of ${a} voted for the new one, and what the new one had acknowledged is lost` : undefined;
+}
+
+/** A second change is decided before any row has moved for the first one; then the two ends of the chain decide without each other. */
+export async function twoChangesAtOnce(product: Product): Promise<string | undefined> {
+  const { change, add, say } = table(product);
+  await change([a, b, c], [], add(joiners[0]));
+  await change([a, b, c], [c, d, e], add(joiners[1]));
+  const here = await change([a, b], [a, b], say('west side'));
+  const there = await change([c, d, e], [c, d, e], say('east side'));
+  if (here.kind !== 'chosen' || there.kind !== 'chosen' || there.value.auditHead.includes('west side')) return undefined;
+  return `'west side' was acknowledged by ${a} and ${b}, and ${c}, ${d} and ${e} went on without it`;
+}
