@@ -3,7 +3,6 @@ import { RefusedError } from '../core/errors.ts';
 import { changeVoters, readVoters, type VotersStatus } from '../operations/change-voters.ts';
 import type { RegisterVoters } from '../operations/voting-set.ts';
 import type { Connection } from './connection.ts';
-import type { Asked } from './holdfast-client.ts';
 
 /** In a ballot, where a governor puts its region. */
 const proposer = 'operator';
@@ -22,7 +21,13 @@ export async function showVoters(connection: Connection): Promise<VotersStatus> 
  * must be new and deployed. Repeating a command that was cut off goes on with it.
  * @throws RefusedError, NoQuorumError
  */
-export async function changeVoter(connection: Connection, kind: 'add' | 'remove' | 'replace', region: string, asked: Asked, wait: (ms: number) => Promise<void>): Promise<VotersStatus> {
+export async function changeVoter(
+  connection: Connection,
+  kind: 'add' | 'remove' | 'replace',
+  region: string,
+  asked: { readonly by: string; readonly reason: string },
+  wait: (ms: number) => Promise<void>,
+): Promise<VotersStatus> {
   const { config, digest } = connection;
   const member = config.voters.find((v) => v.region === region);
   if (kind !== 'remove' && member === undefined)

@@ -13,11 +13,10 @@ import type { RegisterVoters } from '../../src/operations/voting-set.ts';
 import type { RowStore } from '../../src/ports/row-store.ts';
 import { east, policy, sydney } from '../core/fixtures.ts';
 
-export const founders = policy.voters.map((v) => v.region);
 export const stockholm = 'eu-north-1';
-export const candidates = [east, 'us-west-2', sydney];
+const candidates = [east, 'us-west-2', sydney];
 
-export type Fault = (call: RowCall, by: string, table: string) => RowFault | undefined;
+type Fault = (call: RowCall, by: string, table: string) => RowFault | undefined;
 
 export function createVotersWorld() {
   const memory = new Map<string, MemoryRowStore>();

@@ -1,6 +1,5 @@
 // What can go wrong in a history: a list of faults that can be shown, and shortened one by one. draw-plan.ts draws it from the seed.
 import type { Step } from '../../src/core/failover/runbook.ts';
-import type { VoterFault } from './voter-faults.ts';
 
 export const callKinds = ['get register', 'prepare register', 'accept register', 'get region', 'change region', 'change fence'] as const;
 export type CallKind = (typeof callKinds)[number];
@@ -66,6 +65,9 @@ export type Fault = { readonly atMs: number; readonly forMs: number } & (
   /** Somebody redrives an execution that is over, or that was lost with its region. */
   | { readonly kind: 'redrive' }
 );
+
+/** `isLost`: the table of the region's acceptor is gone before it is replaced. */
+export type VoterFault = { readonly atMs: number; readonly kind: 'add' | 'remove' | 'replace'; readonly region: number; readonly isLost: boolean; readonly people: 1 | 2 };
 
 export type Plan = {
   readonly regions: 3 | 5;

@@ -2,14 +2,11 @@
 // twice, and ask again until it is done.
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import type { VotersAsked } from '../../src/operations/change-voters.ts';
-import type { Plan } from './faults.ts';
+import type { Plan, VoterFault } from './faults.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
 import type { Product } from './product.ts';
 import type { Random } from './random.ts';
 import type { Region } from './region.ts';
-
-/** `isLost`: the table of the region's acceptor is gone before it is replaced. */
-export type VoterFault = { readonly atMs: number; readonly kind: 'add' | 'remove' | 'replace'; readonly region: number; readonly isLost: boolean; readonly people: 1 | 2 };
 
 /** Of histories. */
 export const votersShare = 0.15;
@@ -127,7 +124,7 @@ export class VoterFaults {
       voters: { group: policy.group, configId: policy.configId, region: me, acceptors: voters, chance, reach },
       candidates: policy.voters.filter((v) => v.role === 'candidate').map((v) => v.region),
       digest: sha256,
-      wait: clock.wait,
+      wait: (ms: number) => clock.wait(ms),
       because: `voters ${asked.kind} ${asked.region}`,
     };
     try {
