@@ -1,6 +1,6 @@
 // Why: "nothing asked for a control plane" is worth something only from an eye that would have seen it.
 import { expect, test } from 'vitest';
-import { judgeControlPlanes } from './control-planes.ts';
+import { judgeControlPlanes, validatedAtMs } from './control-planes.ts';
 import type { ControlPlanesJournal } from './journal.ts';
 
 const call = (caller: string, action: string) => ({ region: 'us-west-2', caller, action, times: 1 });
@@ -49,4 +49,15 @@ test.each([
   const { evidence } = judge(more);
   expect(evidence).toHaveLength(1);
   expect(evidence[0]).toMatch(expected);
+});
+
+test('a failover is validated when a majority says so under another holder, though it is degraded soon after', () => {
+  const said = (atMs: number, state: string, holder: string, epoch: number) =>
+    ['us-west-2', 'eu-west-1'].map((region) => ({ region, atMs, ballot: String(atMs), state, holder, epoch, attempt: 1, successor: null }));
+  const before = [...said(10, 'normal', 'us-east-1', 1), ...said(20, 'degraded', 'us-east-1', 1), ...said(30, 'failing-over', 'us-west-2', 2), ...said(40, 'recovery', 'us-west-2', 2)];
+  const fault = { region: 'us-east-1', epoch: 1 };
+  expect(validatedAtMs(before, 3, fault)).toBeNull();
+  expect(validatedAtMs([...before, ...said(50, 'normal', 'us-west-2', 2), ...said(51, 'degraded', 'us-west-2', 2)], 3, fault)).toBe(50);
+  expect(validatedAtMs([...before, ...said(51, 'degraded', 'us-west-2', 2)], 3, fault)).toBe(51);
+  expect(validatedAtMs([...before, ...said(50, 'normal', 'us-west-2', 2).slice(1)], 3, fault)).toBeNull();
 });

@@ -5,7 +5,8 @@ import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { z } from 'zod';
 import type { Clock } from './clock.ts';
 import { askControl, readControl } from './control.ts';
-import type { ControlPlanesJournal, Journal } from './journal.ts';
+import { chosenReadings } from './figures.ts';
+import type { ControlPlanesJournal, FaultRecord, Journal, RegisterReading } from './journal.ts';
 import { readRegionsFile } from './regions-file.ts';
 
 /** Who the observer's own forbidden call is signed by; what it is refused is no finding. */
@@ -86,6 +87,14 @@ async function askForbidden(region: string, endpoint: string): Promise<string> {
   } finally {
     client.destroy();
   }
+}
+
+/** Only a validated failover comes out of recovery as either: degraded, where the lost region is missed before anybody read normal. */
+const AFTER_VALIDATION = new Set(['normal', 'degraded']);
+
+/** When the register first said so under another holder: the runbook went through its validation and its report. */
+export function validatedAtMs(readings: readonly RegisterReading[], acceptors: number, fault: Pick<FaultRecord, 'region' | 'epoch'>): number | null {
+  return chosenReadings(readings, acceptors).find((r) => AFTER_VALIDATION.has(r.state) && r.epoch > fault.epoch && r.holder !== fault.region)?.atMs ?? null;
 }
 
 /** Why the failover did need a control plane, or cannot be said not to have; and how many calls of the vault's functions were refused, which a failover does without. */

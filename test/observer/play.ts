@@ -2,7 +2,7 @@
 // that it stays out, and read the tables a last time. It decides nothing about what was seen: figures.ts and verdicts.ts do.
 import { dirname, join } from 'node:path';
 import type { Clock } from './clock.ts';
-import { ControlPlanesAway } from './control-planes.ts';
+import { ControlPlanesAway, validatedAtMs } from './control-planes.ts';
 import { type Fault, makeFault } from './faults.ts';
 import { lostWrites } from './figures.ts';
 import type { FaultRecord, Journal, StoredWrites } from './journal.ts';
@@ -203,13 +203,10 @@ class Run {
     }
   }
 
-  /** Until the register says normal under another holder: the runbook went through its validation and its report. Null where it never does. */
+  /** Null where the failover is never complete. */
   async waitForValidation(fault: FaultRecord): Promise<number | null> {
     const { reader } = this.#watch;
-    const isComplete = () => {
-      const value = reader.chosen();
-      return value?.state === 'normal' && value.epoch > fault.epoch && value.holder !== fault.region ? this.#waiting.clock.nowMs() : null;
-    };
+    const isComplete = () => validatedAtMs(reader.readings, reader.acceptors.length, fault);
     return await waitUntil(this.#waiting, 'the failover to be validated', this.#timings.openingLimitMs, isComplete, () => this.#sight());
   }
 

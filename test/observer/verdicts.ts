@@ -116,7 +116,7 @@ export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterR
       : [
           invariant(
             'no control plane was needed',
-            `nothing of the failover asked for one while all were away${planes.ofVault === 0 ? '' : `; ${planes.ofVault} calls of backups and checks did, and wait`}`,
+            `nothing of the failover asked for one while all were away${planes.ofVault === 0 ? '' : `; ${planes.ofVault} calls of backups and checks did and were refused`}`,
             'a control plane was asked for, or nobody can tell',
             planes.evidence,
           ),
