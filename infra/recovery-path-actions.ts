@@ -89,7 +89,14 @@ export type AllowedActions = {
 
 export const ALLOWED: readonly AllowedActions[] = [
   {
-    actions: ['GetItem', 'UpdateItem', 'DeleteItem', 'Query', 'ConditionCheckItem', 'TransactWriteItems'].map((name) => `dynamodb:${name}`),
+    actions: ['GetItem', 'UpdateItem', 'TransactWriteItems'].map((name) => `dynamodb:${name}`),
+    paths: ['failover', 'vault', 'deployment'],
+    by: 'aws',
+    because: 'Reads and writes of items in tables that exist',
+    source: DYNAMODB,
+  },
+  {
+    actions: ['DeleteItem', 'Query', 'ConditionCheckItem'].map((name) => `dynamodb:${name}`),
     paths: ['failover', 'vault'],
     by: 'aws',
     because: 'Reads and writes of items in tables that exist',
