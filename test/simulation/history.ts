@@ -1,13 +1,14 @@
 // One history: a recovery group under a plan of faults, until it is well again or its time is up.
 import type { Policy } from '../../src/core/policy.ts';
 import { Executions } from './executions.ts';
+import { watchCalm } from './calm-day.ts';
 import { armedMsMax, calm, drawPlan, type Fault, type Plan, type When } from './faults.ts';
 import { Invariants } from './invariants.ts';
 import { Operator } from './operator.ts';
 import { realProduct, type Product } from './product.ts';
 import { Random } from './random.ts';
 import { Region, type Invocation } from './region.ts';
-import { Service, soundGate, type GateRule } from './service.ts';
+import { Service, soundGate, soundWrite, type GateRule, type WriteRule } from './service.ts';
 import { Ticks } from './ticks.ts';
 import { World, type Note, type Violation } from './world.ts';
 
@@ -20,6 +21,7 @@ export type HistoryOptions = {
   readonly isRecording?: boolean;
   readonly product?: Product;
   readonly gate?: GateRule;
+  readonly write?: WriteRule;
 };
 
 export type HistoryResult = {
@@ -93,13 +95,14 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   const { ports } = executions;
   const ticks = new Ticks(ports, product);
   const operator = new Operator(ports, product);
-  const service = new Service(ports, product, options.gate ?? soundGate);
+  const service = new Service(ports, product, options.gate ?? soundGate, options.write ?? soundWrite);
   ticks.begin();
   operator.begin();
   for (const region of world.regions) if (region.isCandidate) service.begin(region);
   new FaultPlayer(world, executions, operator, service, () => world.regions.findIndex((r) => r.name === invariants.register.newest.value.holder)).play(plan);
 
-  const deadlineMs = plan.calmFromMs + recoveryBudgetMs(policy);
+  if (plan.isCalm === true) watchCalm(world, product, invariants, plan.calmFromMs);
+  const deadlineMs = plan.calmFromMs + (plan.serviceWithinMs ?? recoveryBudgetMs(policy));
   let openSinceMs: number | undefined;
   let isWell = false;
   const watch = (): void => {
@@ -207,6 +210,10 @@ class FaultPlayer {
         return this.#inTheMiddle({ region: this.#holder(), forMs: fault.forMs }, fault.when, (invocation) => {
           if (invocation !== undefined) world.stall(invocation, Math.max(0, endMs - queue.nowMs));
         });
+      case 'die':
+        return this.#inTheMiddle(fault, fault.when, (invocation) => invocation !== undefined && world.kill(invocation));
+      case 'freeze':
+        return this.#inTheMiddle(fault, fault.when, (invocation) => invocation !== undefined && world.stall(invocation, Math.max(0, endMs - queue.nowMs)));
       case 'sick': {
         const region = this.#region(fault.region);
         region.isSick = true;
@@ -239,7 +246,7 @@ class FaultPlayer {
       },
     };
     world.armed.push(armed);
-    world.queue.after(Math.min(armedMsMax, fault.forMs / 2), () => {
+    world.queue.after(when.by === undefined ? Math.min(armedMsMax, fault.forMs / 2) : fault.forMs, () => {
       const index = world.armed.indexOf(armed);
       if (index >= 0) world.armed.splice(index, 1)[0]?.fire(undefined);
     });

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { runHistory, type HistoryOptions, type HistoryResult } from './history.ts';
-import { mutants, plant } from './mutants.ts';
+import { mutants } from './mutants.ts';
+import { plant } from './mutant.ts';
 import { shrink } from './shrink.ts';
 import { tell } from './timeline.ts';
 
