@@ -97,9 +97,10 @@ async function settleProposal(voters: RegisterVoters, ballot: string, promises: 
 
 async function accept(voters: RegisterVoters, ballot: string, value: RegisterValue): Promise<boolean> {
   const need = majority(voters);
+  const change = acceptChange(voters.group, voters.configId, ballot, value);
   const answers = await untilEnough(
     voters.acceptors.map(async (store) => {
-      const answer = await store.change(acceptChange(voters.group, voters.configId, ballot, value));
+      const answer = await store.change(change);
       return answer.kind === 'done' || answer.row?.['acceptedBallot'] === ballot;
     }),
     (sofar) => sofar.filter((ok) => ok).length >= need,

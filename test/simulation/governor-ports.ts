@@ -7,6 +7,7 @@ import type { Governor } from '../../src/operations/governor.ts';
 import type { ClockSample } from '../../src/ports/environment.ts';
 import type { ChangeAnswer, RowStore } from '../../src/ports/row-store.ts';
 import type { Invariants } from './invariants.ts';
+import { asWrittenBy } from './newer-version.ts';
 import type { Invocation, Region } from './region.ts';
 import { callLimitMs, type World } from './world.ts';
 
@@ -39,14 +40,20 @@ class NetworkStore implements RowStore {
     return this.#call(key.pk.startsWith('VANTAGE') ? 'get vantage' : `get ${key.table}`, () => this.#to.store.get(key));
   }
 
-  change(change: RowChange): Promise<ChangeAnswer> {
-    const act = async () => {
-      const answer = await this.#to.store.change(change);
-      if (answer.kind === 'done') this.#ports.invariants.rowChanged(this.#to, change, answer.row, this.#from);
-      return answer;
-    };
+  change(proposed: RowChange): Promise<ChangeAnswer> {
+    const change = this.#from.region.newerUntilMs > this.#ports.world.nowMs ? this.#asWritten(proposed) : proposed;
+    const act = () =>
+      this.#to.store.change(change).then((answer) => {
+        if (answer.kind === 'done') this.#ports.invariants.rowChanged(this.#to, change, answer.row, this.#from);
+        return answer;
+      });
     const what = change.key.table !== 'register' ? `change ${change.key.table}` : 'acceptedBallot' in change.set ? 'accept register' : 'promised' in change.set ? 'prepare register' : 'change vantage';
     return this.#call(what, act, (answer) => this.#ports.invariants.answered(change, answer));
+  }
+
+  #asWritten(change: RowChange): RowChange {
+    const name = ['acceptedValue', 'vantage'].find((n) => typeof change.set[n] === 'string');
+    return name === undefined ? change : { ...change, set: { ...change.set, [name]: asWrittenBy(this.#from.region, this.#ports.world.nowMs, String(change.set[name])) } };
   }
 
   changeTogether(changes: readonly RowChange[], checks: readonly RowCheck[]): Promise<'done' | 'refused'> {
@@ -70,7 +77,7 @@ class NetworkStore implements RowStore {
       onDelivered: (answer, sentAtMs, actedAtMs) => {
         if (isOwn) {
           const { region, offsetMs } = this.#from;
-          this.#samples.push({ dateMs: Math.floor(region.wallAt(actedAtMs) / 1000) * 1000, sentAtMs: region.wallAt(sentAtMs) + offsetMs, receivedAtMs: region.wallAt(world.nowMs) + offsetMs });
+          this.#samples.push({ dateMs: Math.floor(region.dateAt(actedAtMs) / 1000) * 1000, sentAtMs: region.wallAt(sentAtMs) + offsetMs, receivedAtMs: region.wallAt(world.nowMs) + offsetMs });
           if (this.#samples.length > samplesKept) this.#samples.shift();
         }
         onAnswer?.(answer);

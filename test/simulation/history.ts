@@ -2,12 +2,15 @@
 import type { Policy } from '../../src/core/policy.ts';
 import { Executions } from './executions.ts';
 import { watchCalm } from './calm-day.ts';
-import { armedMsMax, calm, drawPlan, type Fault, type Plan, type When } from './faults.ts';
+import { drawPlan } from './draw-plan.ts';
+import { FaultPlayer } from './fault-player.ts';
+import { brokenAssumptions, type Plan } from './faults.ts';
 import { Invariants } from './invariants.ts';
 import { Operator } from './operator.ts';
+import { withParseCache } from './parse-cache.ts';
 import { realProduct, type Product } from './product.ts';
 import { Random } from './random.ts';
-import { Region, type Invocation } from './region.ts';
+import { Region } from './region.ts';
 import { Service, soundGate, soundWrite, type GateRule, type WriteRule } from './service.ts';
 import { Ticks } from './ticks.ts';
 import { World, type Note, type Violation } from './world.ts';
@@ -18,6 +21,7 @@ export type HistoryOptions = {
   /** Instead of the plan that the seed draws: what shrinking tries. */
   readonly plan?: Plan;
   readonly skewFactor?: number;
+  readonly driftFactor?: number;
   readonly isRecording?: boolean;
   readonly product?: Product;
   readonly gate?: GateRule;
@@ -80,18 +84,23 @@ const steadyMs = 12_000;
 
 export async function runHistory(options: HistoryOptions): Promise<HistoryResult> {
   const { seed, product = realProduct } = options;
-  const plan = options.plan ?? drawPlan(new Random(seed), options.regions ?? 3, options.skewFactor ?? 1);
+  const plan = options.plan ?? drawPlan(new Random(seed), options.regions ?? 3, options.skewFactor, options.driftFactor);
   const policy = policyOf(plan);
   const world = new World(new Random(seed ^ 0x5bd1e995), options.isRecording === true, policy.timing.clockSkewMs * plan.skewFactor);
   const { random, queue } = world;
   for (const [index, voter] of policy.voters.entries()) {
     const store = new product.rows.MemoryRowStore(voter.region, product.firstRows.firstRows(policy, voter.region, names[0] ?? ''));
     const wallBaseMs = 1.7e12 + Math.floor(random.between(-3_600_000, 3_600_000));
-    world.regions.push(new Region({ index, name: voter.region, isCandidate: voter.role === 'candidate', store, wallBaseMs, rate: 1 + random.between(-driftMax, driftMax) }));
+    world.regions.push(new Region({ index, name: voter.region, isCandidate: voter.role === 'candidate', store, wallBaseMs, rate: 1 + random.between(-driftMax, driftMax) * (plan.driftFactor ?? 1) }));
+  }
+  for (const index of plan.newer?.regions ?? []) {
+    const region = world.regions[index];
+    if (region !== undefined) region.newerUntilMs = plan.newer?.untilMs ?? 0;
   }
   const genesisRow = product.firstRows.firstRows(policy, names[0] ?? '', names[0] ?? '')[0]?.row;
   const invariants = new Invariants(world, product, policy, String(genesisRow?.['acceptedValue']));
   const executions = new Executions({ world, policy, invariants }, product);
+  if (plan.synchroniseMsMax !== undefined) executions.synchroniseMsMax = plan.synchroniseMsMax;
   const { ports } = executions;
   const ticks = new Ticks(ports, product);
   const operator = new Operator(ports, product);
@@ -125,13 +134,13 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
     queue.after(1000, watch);
   };
   queue.at(plan.calmFromMs, watch);
-  await queue.run(() => isWell || world.violation !== undefined);
+  await withParseCache(() => queue.run(() => isWell || world.violation !== undefined));
 
   return {
     seed,
     plan,
     violation: world.violation,
-    label: plan.skewFactor > 1 ? 'beyond the bound' : 'within the bound',
+    label: brokenAssumptions(plan).length > 0 ? 'beyond the bound' : 'within the bound',
     trace: queue.trace.toString(16).padStart(8, '0'),
     endedAtMs: world.nowMs,
     events: queue.eventsRun,
@@ -158,132 +167,4 @@ function describeValue(value: {
 }): string {
   const { state, holder, epoch, attempt, renewable, released, successor, paused, because } = value;
   return `the register says ${JSON.stringify({ state, holder, epoch, attempt, renewable, released, successor, paused, because })}`;
-}
-
-class FaultPlayer {
-  readonly #world: World;
-  readonly #executions: Executions;
-  readonly #operator: Operator;
-  readonly #service: Service;
-  /** The region that the register names now. */
-  readonly #holder: () => number;
-
-  constructor(world: World, executions: Executions, operator: Operator, service: Service, holder: () => number) {
-    this.#holder = holder;
-    this.#world = world;
-    this.#executions = executions;
-    this.#operator = operator;
-    this.#service = service;
-  }
-
-  play(plan: Plan): void {
-    const { queue } = this.#world;
-    for (const fault of plan.faults) queue.at(fault.atMs, () => this.#begin(fault));
-    const { lostForGood } = plan;
-    if (lostForGood !== null) queue.at(plan.calmFromMs + 1, () => this.#crash(lostForGood));
-  }
-
-  #region(index: number): Region {
-    const region = this.#world.regions[index];
-    if (region === undefined) throw new RangeError(`There is no region ${index}.`);
-    return region;
-  }
-
-  #begin(fault: Fault): void {
-    const world = this.#world;
-    const { queue } = world;
-    const until = (end: () => void) => queue.after(fault.forMs, end);
-    const where = 'region' in fault ? this.#region(fault.region) : null;
-    world.note(where, () => `### ${fault.kind} for ${(fault.forMs / 1000).toFixed(1)} s`);
-    const endMs = fault.atMs + fault.forMs;
-    switch (fault.kind) {
-      case 'crash':
-        return this.#inTheMiddle(fault, fault.when, () => {
-          this.#crash(fault.region);
-          queue.at(endMs, () => this.#restart(fault.region, fault.executions));
-        });
-      case 'pause':
-        return this.#inTheMiddle(fault, fault.when, () => this.#freeze(this.#region(fault.region), endMs - queue.nowMs, fault.withStore));
-      case 'cut':
-        return this.#inTheMiddle(fault, fault.when, () => this.#cut(fault.links, endMs, fault.flapMs));
-      case 'stall':
-        return this.#inTheMiddle({ region: this.#holder(), forMs: fault.forMs }, fault.when, (invocation) => {
-          if (invocation !== undefined) world.stall(invocation, Math.max(0, endMs - queue.nowMs));
-        });
-      case 'die':
-        return this.#inTheMiddle(fault, fault.when, (invocation) => invocation !== undefined && world.kill(invocation));
-      case 'freeze':
-        return this.#inTheMiddle(fault, fault.when, (invocation) => invocation !== undefined && world.stall(invocation, Math.max(0, endMs - queue.nowMs)));
-      case 'sick': {
-        const region = this.#region(fault.region);
-        region.isSick = true;
-        return until(() => void (region.isSick = false));
-      }
-      case 'throttle': {
-        const region = this.#region(fault.region);
-        region.throttledTable = fault.table;
-        return until(() => void (region.throttledTable = null));
-      }
-      case 'rough':
-        world.weather = fault.weather;
-        return until(() => void (world.weather = calm));
-      case 'operator':
-        if (fault.action === 'pause') return this.#operator.pause(fault.forMs);
-        return fault.action === 'audit' ? this.#operator.audit(endMs) : this.#operator.failover();
-    }
-  }
-
-  #inTheMiddle(fault: { readonly region: number; readonly forMs: number }, when: When, strike: (invocation: Invocation | undefined) => void): void {
-    if (when === null) return strike(undefined);
-    const world = this.#world;
-    const region = this.#region(fault.region);
-    const armed = {
-      region,
-      ...when,
-      fire: (invocation: Invocation | undefined) => {
-        world.note(region, () => (invocation === undefined ? '### strikes, nothing met' : `### strikes at '${when.what}' ${when.phase}`));
-        strike(invocation);
-      },
-    };
-    world.armed.push(armed);
-    world.queue.after(when.by === undefined ? Math.min(armedMsMax, fault.forMs / 2) : fault.forMs, () => {
-      const index = world.armed.indexOf(armed);
-      if (index >= 0) world.armed.splice(index, 1)[0]?.fire(undefined);
-    });
-  }
-
-  #crash(index: number): void {
-    const region = this.#region(index);
-    region.isUp = false;
-    region.life += 1;
-    this.#world.note(region, () => '### dead');
-  }
-
-  #restart(index: number, executions: 'resume' | 'lost'): void {
-    const region = this.#region(index);
-    if (region.isUp) return;
-    region.isUp = true;
-    this.#world.note(region, () => '### restarted');
-    this.#executions.restarted(region, executions);
-    if (region.isCandidate) this.#service.begin(region);
-  }
-
-  #freeze(region: Region, forMs: number, withStore: boolean): void {
-    const nowMs = this.#world.nowMs;
-    const untilMs = Math.max(region.hostsFrozenUntilMs, nowMs + forMs);
-    region.hostsFrozenTotalMs += untilMs - Math.max(nowMs, region.hostsFrozenUntilMs);
-    region.hostsFrozenUntilMs = untilMs;
-    if (withStore) region.storeFrozenUntilMs = Math.max(region.storeFrozenUntilMs, untilMs);
-  }
-
-  #cut(links: readonly (readonly [number, number])[], endMs: number, flapMs: number): void {
-    const world = this.#world;
-    const set = (isCut: boolean) => links.forEach(([from, to]) => world.cut(from, to, isCut));
-    set(true);
-    const downMs = flapMs > 0 ? Math.min(flapMs, endMs - world.nowMs) : endMs - world.nowMs;
-    world.queue.after(downMs, () => {
-      set(false);
-      if (flapMs > 0 && world.nowMs + flapMs < endMs) world.queue.after(flapMs, () => this.#cut(links, endMs, flapMs));
-    });
-  }
 }

@@ -18,7 +18,7 @@ export async function hunt(mutant: Mutant, fromSeed: number): Promise<Hunt> {
     for (let i = 0; i < historiesMax; i += 1) {
       const seed = fromSeed + i;
       const result = await runHistory({ seed, product, ...planned, ...(gate === undefined ? {} : { gate }), ...(write === undefined ? {} : { write }) });
-      if (result.violation === undefined || !mutant.foundBy.includes(result.violation.invariant)) continue;
+      if (result.violation === undefined || result.label === 'beyond the bound' || !mutant.foundBy.includes(result.violation.invariant)) continue;
       // Only what the sound code survives was found because of the planted bug.
       if ((await runHistory({ seed, ...planned })).violation === undefined) return { mutant, seed, violation: result.violation, histories: i + 1 };
     }

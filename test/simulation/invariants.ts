@@ -58,6 +58,8 @@ export class Invariants {
   /** A change was carried out in `region`'s store; `row` is the row after it. */
   rowChanged(region: Region, change: RowChange, row: Row, by: Invocation): void {
     const { key } = change;
+    if (by.isOverAlready && (key.table === 'fence' || key.pk === 'LEASE'))
+      this.#world.violate('an old execution does nothing', `${by.kind} of an execution that was over before it began changed ${key.pk} of ${region.name}: ${JSON.stringify(change.set)}`);
     if (key.table === 'fence') this.#fenceChanged(region, key.pk, this.#product.leaseRows.parseFenceRow(row), by);
     else if (key.table === 'region' && key.pk === 'LEASE') this.#leaseChanged(region, this.#product.leaseRows.parseLeaseRow(row), by);
     else if (key.table === 'region' && key.pk === 'FAILOVER') this.#ownOf(region).step = `${row['step']} of epoch ${row['epoch']}`;

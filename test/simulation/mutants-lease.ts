@@ -1,6 +1,6 @@
 // Planted bugs in the lease: who counts which time from when, and for which renewal.
 import type { Mutant } from './mutant.ts';
-import { challengerAwayPlan, cutAfterRenewalPlan } from './plans.ts';
+import { challengerAwayPlan, cutAfterRenewalPlan, renewedTwicePlan } from './plans.ts';
 
 const keep = 'operations/keep-lease.ts';
 const take = 'operations/take-lease.ts';
@@ -68,6 +68,13 @@ export const leaseMutants: readonly Mutant[] = [
     hole: 'C7',
     foundBy: ['one region acts'],
     edits: [{ file: keep, from: 'const renewal = chance.id();', to: "const renewal = String(epoch).padStart(32, '0');\n  chance.id();" }],
+  },
+  {
+    name: 'renewals are numbered instead of named',
+    hole: 'C7',
+    plan: renewedTwicePlan,
+    foundBy: one,
+    edits: [{ file: changes, from: 'value: { ...current, renewal } };', to: "value: { ...current, renewal: String((Number(current.renewal) || 0) + 1).padStart(renewal.length, '0') } };" }],
   },
   {
     name: 'the challenger times the epoch, not the renewal',

@@ -1,6 +1,7 @@
 // Planted bugs in the register: what makes a majority's word one word.
+import { firstRowsAgain } from './first-rows-again.ts';
 import type { Mutant } from './mutant.ts';
-import { calmPlan } from './plans.ts';
+import { calmPlan, forgottenAcceptorPlan, latePreparesPlan } from './plans.ts';
 
 const register = 'operations/register.ts';
 const acceptor = 'core/register/acceptor-rows.ts';
@@ -50,6 +51,7 @@ export const registerMutants: readonly Mutant[] = [
   {
     name: 'accepting raises no promise',
     hole: 'CASPaxos: to accept is to promise',
+    plan: latePreparesPlan,
     foundBy: [chain, 'epochs only rise'],
     edits: [{ file: acceptor, from: 'set: { promised: ballot, acceptedBallot: ballot,', to: 'set: { acceptedBallot: ballot,' }],
   },
@@ -80,6 +82,13 @@ export const registerMutants: readonly Mutant[] = [
     hole: 'C8',
     foundBy: [fits, 'only a chosen value closes for good'],
     edits: [{ file: register, from: 'if (alreadyChosen || (await accept(voters, ballot, current)))', to: 'if (alreadyChosen || ballot !== "")' }],
+  },
+  {
+    name: 'a deployment fills an emptied register table',
+    hole: 'H3',
+    plan: forgottenAcceptorPlan,
+    foundBy: [chain, 'epochs only rise'],
+    edits: firstRowsAgain('register'),
   },
   {
     name: 'a ballot left behind is never settled',

@@ -1,6 +1,7 @@
 // Planted bugs in the rows of a region: in which order, and under which condition, they are written.
+import { firstRowsAgain } from './first-rows-again.ts';
 import type { Mutant } from './mutant.ts';
-import { lateOpenerPlan } from './plans.ts';
+import { forgottenRegionPlan, lateOpenerPlan } from './plans.ts';
 
 const keep = 'operations/keep-lease.ts';
 const rows = 'core/lease/lease-rows.ts';
@@ -145,6 +146,13 @@ export const rowsMutants: readonly Mutant[] = [
     hole: 'release closes all fence rows for good',
     foundBy: ['released means closed'],
     edits: [{ file: keep, from: 'await Promise.all(shards(governor).map((k) => closeShardOfEpoch(governor, k, epoch)));', to: 'void closeShardOfEpoch;' }],
+  },
+  {
+    name: 'a region starts again at epoch 0',
+    hole: 'epochs only rise, also over a restart (H3)',
+    plan: forgottenRegionPlan,
+    foundBy: ['row epochs only rise'],
+    edits: firstRowsAgain('region'),
   },
   {
     name: 'rows of an older epoch are written again at a late take-over',

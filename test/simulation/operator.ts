@@ -3,7 +3,9 @@
 import type { RegisterValue } from '../../src/core/register/value.ts';
 import type { ChangeOutcome, Proposal } from '../../src/operations/register.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
+import { asWrittenBy } from './newer-version.ts';
 import type { Product } from './product.ts';
+import type { Region } from './region.ts';
 
 const signOffEveryMs = 10_000;
 
@@ -30,15 +32,21 @@ export class Operator {
     void this.#change((value) => this.#product.registerChanges.pause(value, 'operator', reason, 1));
   }
 
-  failover(): void {
+  /** @param people so many at once, each in a region of their own and with a target of their own as far as there are enough. */
+  failover(people: number): void {
     const { world, policy } = this.#ports;
-    this.#asked += 1;
-    const maker = { by: 'operator', atMs: 1, because: `asked for, ${this.#asked}`, evidence: '', digest: () => String(this.#asked).padStart(64, '0') };
-    void this.#change((value) => {
-      const targets = world.regions.filter((r) => r.isCandidate && r.name !== value.holder && value.regions[r.name]?.reconciled === true);
-      const target = targets.length === 0 ? value.holder : world.random.pick(targets).name;
-      return this.#product.registerChanges.operatorFailover(value, target, policy, maker);
-    });
+    const first = world.random.below(policy.voters.length);
+    for (let person = 0; person < people; person += 1) {
+      this.#asked += 1;
+      const asked = this.#asked;
+      const maker = { by: `operator ${asked}`, atMs: 1, because: `asked for, ${asked}`, evidence: '', digest: () => String(asked).padStart(64, '0') };
+      const propose = (value: RegisterValue) => {
+        const targets = world.regions.filter((r) => r.isCandidate && r.name !== value.holder && value.regions[r.name]?.reconciled === true);
+        const target = targets[(first + person) % Math.max(1, targets.length)]?.name ?? value.holder;
+        return this.#product.registerChanges.operatorFailover(value, target, policy, maker);
+      };
+      world.queue.after(person === 0 ? 0 : world.random.next() * 100, () => void this.#change(propose, first + person));
+    }
   }
 
   /** Reads again and again by a change that is always refused: what it is shown must have been chosen (C8). */
@@ -67,36 +75,41 @@ export class Operator {
       if (ready !== undefined) {
         void this.#change((current) => {
           const isStill = current.epoch === value.epoch && current.regions[ready.name]?.reconciled === false;
-          return isStill ? { kind: 'set', value: { ...current, regions: { ...current.regions, [ready.name]: { reconciled: true } } } } : { kind: 'refuse', because: 'not any more' };
+          return isStill
+            ? { kind: 'set', value: { ...current, regions: { ...current.regions, [ready.name]: { ...current.regions[ready.name], reconciled: true } } } }
+            : { kind: 'refuse', because: 'not any more' };
         });
       }
       this.#signOffs();
     });
   }
 
-  #change(propose: (current: RegisterValue) => Proposal): Promise<void> {
+  /** @param from which of the regions that are up; by chance when left out. */
+  #change(propose: (current: RegisterValue) => Proposal, from?: number): Promise<void> {
     // Nothing that a person asks may throw; if it does, this history proves nothing.
-    return this.#ask(propose).catch((error: unknown) => this.#ports.world.violate('the simulation itself', String(error)));
+    return this.#ask(propose, from).catch((error: unknown) => this.#ports.world.violate('the simulation itself', String(error)));
   }
 
-  async #ask(propose: (current: RegisterValue) => Proposal): Promise<void> {
+  async #ask(propose: (current: RegisterValue) => Proposal, from = this.#ports.world.random.below(5)): Promise<void> {
     const { world, policy } = this.#ports;
     const up = world.regions.filter((r) => r.isUp);
-    if (up.length === 0) return;
-    const governor = governorOf(this.#ports, world.invoke(world.random.pick(up), 'operator'));
+    const region = up[from % Math.max(1, up.length)];
+    if (region === undefined) return;
+    const governor = governorOf(this.#ports, world.invoke(region, 'operator'));
     const voters = { group: policy.group, configId: policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance };
     const sighting = await this.#product.register.lookAtRegister(voters);
     const outcome = await this.#product.register.changeRegister(voters, this.#product.register.seenBallotOf(sighting), propose);
     world.queue.mixText(outcome.kind);
-    this.#judge(outcome);
+    this.#judge(region, outcome);
     world.note(null, () => `operator: ${outcome.kind}${outcome.kind === 'chosen' ? '' : `: ${outcome.because}`}`);
   }
 
-  #judge(outcome: ChangeOutcome): void {
+  #judge(region: Region, outcome: ChangeOutcome): void {
     const { world, invariants } = this.#ports;
     if (outcome.kind === 'unknown') return;
     const value = outcome.kind === 'chosen' ? outcome.value : outcome.current;
-    if (!invariants.register.chosenTexts.has(this.#product.registerValue.serializeRegisterValue(value))) {
+    const text = this.#product.registerValue.serializeRegisterValue(value);
+    if (!invariants.register.chosenTexts.has(asWrittenBy(region, world.nowMs, text)) && !invariants.register.chosenTexts.has(text)) {
       world.violate('answers fit what was chosen', `a change was answered '${outcome.kind}' with a value that was never chosen: ${JSON.stringify(value).slice(0, 200)}`);
     }
   }

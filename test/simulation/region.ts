@@ -1,11 +1,12 @@
 // One simulated region: its rows, its clocks, and what is wrong with it now.
-import type { RowStore } from '../../src/ports/row-store.ts';
+import type { Row } from '../../src/core/rows/row.ts';
+import type { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
 
 export class Region {
   readonly index: number;
   readonly name: string;
   readonly isCandidate: boolean;
-  readonly store: RowStore;
+  readonly store: MemoryRowStore;
   /** This region's wall clock at the beginning of the history; regions differ by hours, nobody may notice. */
   readonly #wallBaseMs: number;
   readonly #rate: number;
@@ -17,9 +18,13 @@ export class Region {
   hostsFrozenTotalMs = 0;
   storeFrozenUntilMs = 0;
   isSick = false;
+  /** Its rows of some time ago, where a restore to them is to come. */
+  remembered: ReadonlyMap<string, Row> | undefined;
+  /** Runs the newer version of Holdfast until then. */
+  newerUntilMs = 0;
   throttledTable: string | null = null;
 
-  constructor(options: { index: number; name: string; isCandidate: boolean; store: RowStore; wallBaseMs: number; rate: number }) {
+  constructor(options: { index: number; name: string; isCandidate: boolean; store: MemoryRowStore; wallBaseMs: number; rate: number }) {
     this.index = options.index;
     this.name = options.name;
     this.isCandidate = options.isCandidate;
@@ -34,6 +39,11 @@ export class Region {
 
   trueAt(wallMs: number): number {
     return (wallMs - this.#wallBaseMs) / this.#rate;
+  }
+
+  /** By the clock that the region's DynamoDB puts into its answers: its rate is true. */
+  dateAt(trueMs: number): number {
+    return this.#wallBaseMs + trueMs;
   }
 
   ran(trueMs: number): number {
@@ -54,6 +64,8 @@ export class Invocation {
   frozenUntilMs = 0;
   frozenMs = 0;
   isDead = false;
+  /** A step of an execution that was over before this invocation began. */
+  isOverAlready = false;
   calls = 0;
 
   constructor(region: Region, kind: string, offsetMs: number, nowMs: number, answersFirst: boolean) {

@@ -1,5 +1,6 @@
 // What was ever chosen in the register, reconstructed from what the acceptors accepted: the order that every answer must fit.
 import type { RegisterValue } from '../../src/core/register/value.ts';
+import { lostFields } from './newer-version.ts';
 
 type Proposal = { readonly text: string; acceptors: number; parent: string | undefined; isChosen: boolean };
 export type Chosen = { readonly ballot: string; readonly value: RegisterValue };
@@ -86,6 +87,8 @@ export class RegisterHistory {
         `${after.ballot} was chosen without building on ${before.ballot}, chosen before it (it builds on ${at ?? 'nothing known'}, genesis ${this.#genesis})`,
       );
     const wrong = notFollowing(before.value, after.value);
+    const lost = lostFields(before.value, after.value);
+    if (lost !== undefined) this.#violate('unknown fields are kept', `${lost}, written by a later version, was lost: ${before.ballot} → ${after.ballot}`);
     if (wrong !== undefined) this.#violate('epochs only rise', `${wrong}: ${before.ballot} → ${after.ballot}`);
   }
 }

@@ -73,6 +73,8 @@ export class Service {
     world.queue.after(world.delay(region, region), () => {
       if (!region.isUp || region.storeFrozenUntilMs > world.nowMs) return;
       void region.store.get(this.#product.leaseRows.leaseKey).then((row) => {
+        // A row that is gone is a gate that is shut: nothing to answer by.
+        if (row === undefined) return;
         const lease = this.#product.leaseRows.parseLeaseRow(row);
         if (!this.#product.leaseRows.isLeaseOpen(lease)) return then(lease);
         const slow = world.random.chance(0.1) ? world.random.next() * 990 : 0;

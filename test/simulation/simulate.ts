@@ -1,20 +1,39 @@
-// Runs seeded histories of the simulated recovery group from the command line, and replays one exactly.
-//   node test/simulation/simulate.ts [--seed N] [--histories K] [--regions 3|5] [--skew FACTOR] [--verbose]
+// Runs seeded histories of the simulated recovery group from the command line, and replays one exactly. A long run keeps a
+// ledger, and goes on where the ledger ends.
 import { parseArgs } from 'node:util';
 import { runHistory } from './history.ts';
+import { Ledger, type Stretch } from './ledger.ts';
 import { shrink } from './shrink.ts';
 import { tell } from './timeline.ts';
+
+const usage = `usage: npm run simulate -- [--seed N] [--histories K] [--regions 3|5] [--ledger FILE] [--minutes M] [--skew F] [--drift F] [--verbose]
+
+  --seed N        first seed (fresh when left out, but with a ledger: where that ends)
+  --histories K   how many seeds, one after the other (1)
+  --ledger FILE   writes a line of JSON per 100 histories; a file that is there already is gone on with, up to K in all
+  --minutes M     stops after that much time, at the end of a stretch; with a ledger, run it again to go on
+  --skew F        clocks up to F times σ apart: beyond 1 an assumption is broken on purpose
+  --drift F       rates up to F times ρ off: the same
+  --verbose       a line a history; one history alone is told as a timeline`;
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     histories: { type: 'string', default: '1' },
     regions: { type: 'string', default: '3' },
-    skew: { type: 'string', default: '1' },
+    ledger: { type: 'string' },
+    minutes: { type: 'string' },
+    skew: { type: 'string' },
+    drift: { type: 'string' },
     verbose: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 });
+
+const stretchHistories = 100;
+const toldMs = 120_000;
+
+type Options = { readonly regions: 3 | 5; readonly skewFactor?: number; readonly driftFactor?: number };
 
 function whole(name: string, text: string): number {
   const number = Number(text);
@@ -22,45 +41,103 @@ function whole(name: string, text: string): number {
   return number;
 }
 
+function positive(name: string, text: string): number {
+  const number = Number(text);
+  if (!Number.isFinite(number) || number <= 0) throw new RangeError(`--${name} is '${text}'; it must be a number above 0.`);
+  return number;
+}
+
+function regionsOf(text: string): 3 | 5 {
+  if (text === '3') return 3;
+  if (text === '5') return 5;
+  throw new RangeError(`--regions is '${text}'; it must be 3 or 5.`);
+}
+
+function cpuSeconds(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1e6;
+}
+
+async function runStretch(first: number, histories: number, options: Options): Promise<Stretch> {
+  const beganAtSeconds = cpuSeconds();
+  const tally = { virtualMs: 0, events: 0, violations: [] as number[], beyond: 0, beyondBroken: 0, beyondAlarmed: 0 };
+  for (let seed = first; seed < first + histories; seed += 1) {
+    const result = await runHistory({ seed, ...options });
+    tally.virtualMs += result.endedAtMs;
+    tally.events += result.events;
+    if (values.verbose)
+      console.log(
+        `seed ${seed}: trace ${result.trace}, ${(result.endedAtMs / 1000).toFixed(0)} s, ${result.ticks} ticks, ${result.epochs} epochs opened, ${result.gateAnswers} gate answers, ${result.writesAccepted} writes, ${result.label}`,
+      );
+    if (result.label === 'beyond the bound') {
+      tally.beyond += 1;
+      if (result.violation !== undefined) tally.beyondBroken += 1;
+      if (result.clockAlarms > 0) tally.beyondAlarmed += 1;
+      continue;
+    }
+    if (result.violation === undefined) continue;
+    tally.violations.push(seed);
+    await explain(seed, options);
+  }
+  const { virtualMs, ...counted } = tally;
+  return { first, histories, regions: options.regions, ...counted, virtualMinutes: Math.round(virtualMs / 60_000), cpuSeconds: Number((cpuSeconds() - beganAtSeconds).toFixed(2)) };
+}
+
+async function explain(seed: number, options: Options): Promise<void> {
+  const result = await runHistory({ seed, ...options });
+  const short = await shrink({ seed, ...options }, result);
+  const told = await runHistory({ seed, ...options, plan: short.plan, isRecording: true });
+  console.log(
+    `seed ${seed} broke '${result.violation?.invariant}' (replay: npm run simulate -- --seed ${seed} --regions ${options.regions} --verbose). Shortened to ${short.plan.faults.length} of ${result.plan.faults.length} faults:`,
+  );
+  console.log(tell(told, toldMs));
+}
+
+function summary(stretches: readonly Stretch[]): string {
+  const sum = (pick: (s: Stretch) => number) => stretches.reduce((total, s) => total + pick(s), 0);
+  const histories = sum((s) => s.histories);
+  const seconds = sum((s) => s.cpuSeconds);
+  const beyond = sum((s) => s.beyond);
+  const seeds = stretches.flatMap((s) => s.violations);
+  const first = Math.min(...stretches.map((s) => s.first));
+  return [
+    `${histories} histories from seed ${first}: ${histories - beyond} within the bound, ${seeds.length} broken${seeds.length === 0 ? '' : ` (seeds ${seeds.join(', ')})`}; ${sum((s) => s.virtualMinutes)} virtual minutes, ${sum((s) => s.events)} events in ${seconds.toFixed(1)} s of CPU: ${Math.round((histories / seconds) * 60)} a minute of CPU`,
+    ...(beyond === 0
+      ? []
+      : [
+          `beyond the bound, which proves nothing: ${beyond}, of which ${sum((s) => s.beyondBroken)} broke an invariant and ${sum((s) => s.beyondAlarmed)} raised the alarm that a region's clocks disagree`,
+        ]),
+  ].join('\n');
+}
+
 async function main(): Promise<number> {
   if (values.help) {
-    console.log('node test/simulation/simulate.ts [--seed N] [--histories K] [--regions 3|5] [--skew FACTOR (beyond 1: the assumption is broken on purpose)] [--verbose]');
+    console.log(usage);
     return 0;
   }
-  const first = values.seed === undefined ? Math.floor(Math.random() * 0x7fff_ffff) : whole('seed', values.seed);
+  const options: Options = {
+    regions: regionsOf(values.regions),
+    ...(values.skew === undefined ? {} : { skewFactor: positive('skew', values.skew) }),
+    ...(values.drift === undefined ? {} : { driftFactor: positive('drift', values.drift) }),
+  };
   const histories = whole('histories', values.histories);
-  const regions = whole('regions', values.regions);
-  if (regions !== 3 && regions !== 5) throw new RangeError(`--regions is '${values.regions}'; it must be 3 or 5.`);
-  const skewFactor = Number(values.skew);
-  const began = process.cpuUsage();
-  let broken = 0;
-  let virtualMs = 0;
-  let events = 0;
-  for (let i = 0; i < histories; i += 1) {
-    const options = { seed: first + i, regions, skewFactor } as const;
-    const result = await runHistory({ ...options, isRecording: values.verbose && histories === 1 });
-    virtualMs += result.endedAtMs;
-    events += result.events;
-    if (values.verbose && histories === 1) console.log(tell(result));
-    else if (values.verbose)
-      console.log(
-        `seed ${result.seed}: trace ${result.trace}, ${(result.endedAtMs / 1000).toFixed(0)} s, ${result.ticks} ticks, ${result.epochs} epochs opened, ${result.gateAnswers} gate answers, ${result.writesAccepted} writes, ${result.label}`,
-      );
-    if (result.violation === undefined) continue;
-    broken += 1;
-    const short = await shrink(options, result);
-    const told = await runHistory({ ...options, plan: short.plan, isRecording: true });
-    console.log(
-      `seed ${result.seed} broke '${result.violation.invariant}' (replay: node test/simulation/simulate.ts --seed ${result.seed} --regions ${regions} --verbose). Shortened to ${short.plan.faults.length} of ${result.plan.faults.length} faults:`,
-    );
-    console.log(tell(told, 120_000));
+  const asked = values.seed === undefined ? undefined : whole('seed', values.seed);
+  if (values.verbose && histories === 1 && asked !== undefined) {
+    const result = await runHistory({ seed: asked, ...options, isRecording: true });
+    console.log(tell(result));
+    return result.violation === undefined || result.label === 'beyond the bound' ? 0 : 1;
   }
-  const used = process.cpuUsage(began);
-  const cpuSeconds = (used.user + used.system) / 1e6;
-  console.log(
-    `${histories} histories from seed ${first}, ${broken} broken; ${(virtualMs / 60_000).toFixed(0)} virtual minutes, ${events} events in ${cpuSeconds.toFixed(1)} s of CPU: ${Math.round((histories / cpuSeconds) * 60)} a minute of CPU`,
-  );
-  return broken === 0 ? 0 : 1;
+  const ledger = values.ledger === undefined ? undefined : await Ledger.open(values.ledger, options.regions, asked);
+  const first = ledger?.first ?? asked ?? Math.floor(Math.random() * 0x7fff_ffff);
+  const untilMs = values.minutes === undefined ? Number.POSITIVE_INFINITY : Date.now() + positive('minutes', values.minutes) * 60_000;
+  const stretches: Stretch[] = [...(ledger?.stretches ?? [])];
+  for (let done = stretches.reduce((sum, s) => sum + s.histories, 0); done < histories && Date.now() < untilMs; done += stretchHistories) {
+    const stretch = await runStretch(first + done, Math.min(stretchHistories, histories - done), options);
+    stretches.push(stretch);
+    await ledger?.add(stretch);
+  }
+  console.log(stretches.length === 0 ? 'nothing to do: the ledger has as many histories as were asked for' : summary(stretches));
+  return stretches.every((s) => s.violations.length === 0) ? 0 : 1;
 }
 
 process.exitCode = await main();

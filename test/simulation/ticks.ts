@@ -4,6 +4,9 @@ import { governorOf, type Ports } from './governor-ports.ts';
 import type { Product } from './product.ts';
 import type { Region } from './region.ts';
 
+/** A slot's second message comes this much later at most. */
+const lateMsMax = 120_000;
+
 /** What a tick may cost at most, whatever happens; the same on a calm day and on the worst. */
 export function callsMaxOf(voters: number, candidates: number, fenceShards: number): number {
   const look = voters;
@@ -47,7 +50,7 @@ export class Ticks {
       if (!isMissed) this.#deliver(region, slot + 1);
       // The gate is the second clock: it ticks when the last one is older than 1.5 T.
       else if (random.chance(0.8)) world.queue.after(2500 + random.next() * 1200, () => this.#deliver(region, slot + 1));
-      if (random.chance(weather.tickTwice)) world.queue.after(random.next() * (random.chance(0.5) ? 300 : 6000), () => this.#deliver(region, slot + 1));
+      if (random.chance(weather.tickTwice)) world.queue.after(random.next() * random.pick([300, 6000, lateMsMax]), () => this.#deliver(region, slot + 1));
       this.#slot(region);
     });
   }

@@ -1,4 +1,5 @@
 // The simulated world: regions, what lies between them, and the one way in which anything waits for anything.
+import type { Step } from '../../src/core/failover/runbook.ts';
 import { calm, freezeMsMax, lateMsMax, type CallKind, type Phase, type Weather } from './faults.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Random } from './random.ts';
@@ -37,6 +38,8 @@ export class World {
   violation: Violation | undefined;
   /** Faults that wait for a call to come into the middle of. */
   readonly armed: { readonly region: Region; readonly what: CallKind; readonly phase: Phase; readonly by?: string; readonly fire: (invocation: Invocation | undefined) => void }[] = [];
+  /** Faults that wait for an execution to come to a step. */
+  readonly armedSteps: { readonly step: Step; readonly moment: 'before' | 'after'; readonly fire: (region: Region) => void }[] = [];
   readonly isRecording: boolean;
   readonly notes: Note[] = [];
   readonly skewMs: number;
@@ -120,6 +123,11 @@ export class World {
     for (const fault of struck) this.armed.splice(this.armed.indexOf(fault), 1)[0]?.fire(invocation);
   }
 
+  stepReached(region: Region, step: Step, moment: 'before' | 'after'): void {
+    const index = this.armedSteps.findIndex((a) => a.step === step && a.moment === moment);
+    if (index >= 0) this.armedSteps.splice(index, 1)[0]?.fire(region);
+  }
+
   wait(invocation: Invocation, ms: number): Promise<void> {
     return new Promise((resolve) => this.queue.after(Math.max(0, ms), () => this.resume(invocation, resolve)));
   }
@@ -160,8 +168,8 @@ export class World {
           if (isAnswered) timeOut();
           return this.queue.at(to.storeFrozenUntilMs + this.random.next() * 50, () => arrive(isAnswered));
         }
-        if (from.region === to && to.throttledTable !== null && (to.throttledTable === 'all' || call.what.endsWith(to.throttledTable)) && this.random.chance(0.9)) {
-          if (isAnswered) this.queue.after(2, () => answer(() => reject(new CallError('ThrottlingException', `${call.what} in ${to.name}: rate exceeded`))));
+        if (to.throttledTable !== null && (to.throttledTable === 'all' || call.what.endsWith(to.throttledTable)) && this.random.chance(0.9)) {
+          if (isAnswered) this.queue.after(this.delay(to, from.region), () => answer(() => reject(new CallError('ThrottlingException', `${call.what} in ${to.name}: rate exceeded`))));
           return undefined;
         }
         const actedAtMs = this.nowMs;

@@ -28,6 +28,18 @@ export class MemoryRowStore implements RowStore {
       .map(([name, row]) => ({ ...row, pk, sk: name.slice(prefix.length) }));
   }
 
+  /** All rows as they are now, for `restore`. */
+  snapshot(): ReadonlyMap<string, Row> {
+    return new Map(this.#rows);
+  }
+
+  /** As a table restored to a snapshot, or, with an empty one, a table that was emptied. */
+  restore(table: RowKey['table'], snapshot: ReadonlyMap<string, Row>): void {
+    const isOfTable = (name: string) => name.startsWith(`${table}|`);
+    for (const name of this.#rows.keys()) if (isOfTable(name)) this.#rows.delete(name);
+    for (const [name, row] of snapshot) if (isOfTable(name)) this.#rows.set(name, row);
+  }
+
   async change(change: RowChange): Promise<ChangeAnswer> {
     const before = this.#rows.get(nameOf(change.key));
     if (!isAllowed(change, before)) return { kind: 'refused', row: before };
