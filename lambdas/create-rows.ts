@@ -1,10 +1,13 @@
 // Custom resource: writes the first rows when the tables are created, with `attribute_not_exists`, and never again. A later
-// deployment over an emptied table would make an acceptor forget (H3), so a table that is not new is refused.
-import { ConditionalCheckFailedException, DescribeTableCommand, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { dynamoDbOf } from '../src/client/connect.ts';
+// deployment over an emptied table would make an acceptor forget (H3), so a table that is not new is refused. Where the group
+// runs already, the acceptor's row is an empty one: it votes once `holdfast voters` has brought it in.
+import { randomUUID } from 'node:crypto';
+import { ConditionalCheckFailedException, DescribeTableCommand, PutItemCommand, ResourceNotFoundException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { dynamoDbOf, rowStoreOf } from '../src/client/connect.ts';
 import { readEnvironment } from '../src/config/environment.ts';
 import { RefusedError } from '../src/core/errors.ts';
-import { firstRows, type FirstRow } from '../src/core/rows/first-rows.ts';
+import { registerKey } from '../src/core/register/acceptor-rows.ts';
+import { firstRows, joiningRow, type FirstRow } from '../src/core/rows/first-rows.ts';
 import { toAttributeValue } from '../src/drivers/aws/expressions.ts';
 
 type ResourceEvent = {
@@ -14,6 +17,8 @@ type ResourceEvent = {
   readonly RequestId: string;
   readonly LogicalResourceId: string;
   readonly PhysicalResourceId?: string;
+  readonly ResourceProperties?: { readonly RegisterTable?: string };
+  readonly OldResourceProperties?: { readonly RegisterTable?: string };
 };
 
 /** A table of this age was created by this deployment; an older one has a history that must not be begun again. */
@@ -22,16 +27,58 @@ const newTableAgeMsMax = 60 * 60 * 1000;
 export async function handler(event: ResourceEvent): Promise<void> {
   let failure: string | undefined;
   try {
-    if (event.RequestType === 'Create') await createRows();
+    if (event.RequestType === 'Create') await createRows(await everyRow());
+    else if (isNewRegister(event)) await createRows(newVoter(everyFounderRow()).filter((r) => r.key.table === 'register'));
   } catch (error) {
     failure = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   }
   await respond(event, failure);
 }
 
-async function createRows(): Promise<void> {
+/** The acceptor's table was given its next name: the region has a new, empty voter, and all its other rows. */
+function isNewRegister({ RequestType, ResourceProperties, OldResourceProperties }: ResourceEvent): boolean {
+  const [now, before] = [ResourceProperties?.RegisterTable, OldResourceProperties?.RegisterTable];
+  return RequestType === 'Update' && now !== undefined && before !== undefined && now !== before;
+}
+
+async function everyRow(): Promise<FirstRow[]> {
+  const rows = everyFounderRow();
+  return (await isGroupRunning()) ? newVoter(rows) : rows;
+}
+
+function everyFounderRow(): FirstRow[] {
   const { config, region } = environment;
-  const rows = firstRows(config, region, config.initialRegion);
+  return firstRows(config, region, config.initialRegion);
+}
+
+function newVoter(rows: readonly FirstRow[]): FirstRow[] {
+  const { group } = environment.config;
+  return rows.map((r) => (r.key.table === 'register' && r.key.pk === registerKey(group).pk ? joiningRow(group, randomUUID().replaceAll('-', '')) : r));
+}
+
+/**
+ * Whether another region votes in a set that is not the one of this deployment: then there is a register already, and a founder's
+ * row here would begin a second one. A region without table or row says nothing; one that cannot be asked stops the deployment.
+ */
+async function isGroupRunning(): Promise<boolean> {
+  const { config, region } = environment;
+  const rows = await Promise.all(config.voters.filter((v) => v.region !== region).map(async (v) => ({ region: v.region, row: await readRegister(v.region) })));
+  return rows.some(({ row }) => row !== undefined && row['config'] !== config.configId);
+}
+
+async function readRegister(region: string) {
+  const { config } = environment;
+  try {
+    return await rowStoreOf(config, region, dynamoDbOf(region, environment)).get(registerKey(config.group));
+  } catch (error) {
+    if (error instanceof ResourceNotFoundException) return undefined;
+    const because = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    throw new RefusedError(`${region} could not be asked whether the group runs already (${because}): a first row here could begin a second register. Deploy again when it answers.`);
+  }
+}
+
+async function createRows(rows: readonly FirstRow[]): Promise<void> {
+  const { region } = environment;
   const names = [...new Set(rows.map((r) => tableOf(r)))];
   const created = await Promise.all(names.map(async (name) => ({ name, at: await createdAt(client, name) })));
   for (const { name, at } of created) {

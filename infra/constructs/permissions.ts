@@ -107,7 +107,13 @@ export const FUNCTIONS = {
     in: EVERYWHERE,
     timeoutSeconds: 60,
     memoryMb: 256,
-    tables: [grant('register', 'own', 'PutItem', 'DescribeTable'), grant('region', 'own', 'PutItem', 'DescribeTable'), grant('fence', 'own', 'PutItem', 'DescribeTable')],
+    tables: [
+      grant('register', 'own', 'PutItem', 'DescribeTable'),
+      // Whether the group runs already.
+      grant('register', 'others', 'GetItem'),
+      grant('region', 'own', 'PutItem', 'DescribeTable'),
+      grant('fence', 'own', 'PutItem', 'DescribeTable'),
+    ],
   },
   'take-lease': { ...STEP, does: 'Takes epoch + 1 for this region, then writes its fence rows and its lease row', timeoutSeconds: 15, tables: [VOTE, OWN_ROWS, OWN_FENCE] },
   synchronise: {

@@ -46,8 +46,11 @@ function head({ group, mode, isFenced, value, register, leaseLeftSeconds }: Grou
   return lines.join('\n');
 }
 
-function certainty({ certainty: kind, silent, behind }: GroupStatus['register']): string {
+function certainty({ certainty: kind, silent, behind, notMoved, voters, nextVoters }: GroupStatus['register']): string {
   const notes = [
+    ...(voters.number > 0 ? [`voter set ${voters.number}: ${voters.regions.join(', ')}`] : []),
+    ...(nextVoters === null ? [] : [`next voters, not in force yet: ${nextVoters.join(', ')}`]),
+    ...(notMoved.length > 0 ? [`in an older voter set still: ${notMoved.join(', ')}`] : []),
     ...(silent.length > 0 ? [`silent: ${silent.join(', ')}`] : []),
     ...(behind.length > 0 ? [`behind: ${behind.join(', ')}`] : []),
     ...(kind === 'minority' ? ['NO QUORUM: what is shown may be old, and nothing can be changed'] : []),

@@ -8,6 +8,7 @@ import { backUp, restore, showPoints } from './backups.ts';
 import { erase } from './erase.ts';
 import { renderLoss, renderStatus } from './render-status.ts';
 import { commands, optionsOf, usage, type Command } from './usage.ts';
+import { voters } from './voters.ts';
 import { parseArguments, UsageError, type ExitStatus, type Values, type World } from './world.ts';
 
 const watchIntervalMs = 2000;
@@ -15,12 +16,12 @@ const watchIntervalMs = 2000;
 export async function run(args: readonly string[], world: World): Promise<ExitStatus> {
   const isJson = args.includes('--json');
   try {
-    const { command, values } = parse(args);
+    const { command, word, values } = parse(args);
     if (command === undefined) {
       world.out(usage);
       return 0;
     }
-    return await execute(command, values, await world.connect(values.config ?? 'holdfast.config.ts'), world);
+    return await execute(command, word, values, await world.connect(values.config ?? 'holdfast.config.ts'), world);
   } catch (error) {
     const isUsage = error instanceof UsageError;
     const message = error instanceof UsageError || error instanceof HoldfastError ? error.message : describe(error);
@@ -33,16 +34,18 @@ export async function run(args: readonly string[], world: World): Promise<ExitSt
 function parse(args: readonly string[]) {
   const { values, positionals } = parseArguments(args);
   const [word, ...more] = positionals;
-  if (values.help === true || (word === undefined && args.length === 0)) return { command: undefined, values };
+  if (values.help === true || (word === undefined && args.length === 0)) return { command: undefined, word: undefined, values };
   const command = commands.find((c) => c === word);
   if (command === undefined) throw new UsageError(word === undefined ? `no command was given; it may be ${commands.join(', ')}` : `'${word}' is not a command; it may be ${commands.join(', ')}`);
-  if (more.length > 0) throw new UsageError(`'${more.join(' ')}' is too much: ${command} takes options only`);
+  const [second] = more;
+  const surplus = command === 'voters' ? more.slice(1) : more;
+  if (surplus.length > 0) throw new UsageError(`'${surplus.join(' ')}' is too much: ${command} takes ${command === 'voters' ? 'one word and ' : ''}options only`);
   const strange = Object.keys(values).find((name) => !['config', 'json', 'help', ...optionsOf[command]].includes(name));
   if (strange !== undefined) throw new UsageError(`${command} does not take --${strange}`);
-  return { command, values };
+  return { command, word: second, values };
 }
 
-async function execute(command: Command, values: Values, connection: Connection, world: World): Promise<ExitStatus> {
+async function execute(command: Command, word: string | undefined, values: Values, connection: Connection, world: World): Promise<ExitStatus> {
   const client = new HoldfastClient(connection);
   const by = values.by ?? world.userName();
   const say = (result: object, text: string) => {
@@ -76,6 +79,8 @@ async function execute(command: Command, values: Values, connection: Connection,
       return restore(values, by, new BackupClient(connection), world);
     case 'erase':
       return erase(values, by, connection, world);
+    case 'voters':
+      return voters(word, values, by, connection, world);
   }
 }
 

@@ -1,5 +1,5 @@
 // What `holdfast` can be told, in one place: the text that people see and the options that are parsed.
-export const commands = ['status', 'failover', 'approve', 'pause', 'resume', 'backup', 'points', 'restore', 'erase'] as const;
+export const commands = ['status', 'failover', 'approve', 'pause', 'resume', 'backup', 'points', 'restore', 'erase', 'voters'] as const;
 export type Command = (typeof commands)[number];
 
 export const options = {
@@ -41,6 +41,7 @@ export const optionsOf: Readonly<Record<Command, readonly OptionName[]>> = {
   points: ['at'],
   restore: ['at', 'point', 'into', 'in-place', 'undo', 'key', 'keys', 'prefix', 'from', 'to', 'test', 'region', 'wait', 'by'],
   erase: ['subject', 'confirm', 'by'],
+  voters: ['region', 'reason', 'by'],
 };
 
 export const usage = `holdfast: disaster recovery for a service in several AWS regions
@@ -58,12 +59,14 @@ export const usage = `holdfast: disaster recovery for a service in several AWS r
   holdfast restore --undo RESTORE            the keys of a restore in place as its snapshot has them; RESTORE is the name in its report
   holdfast restore --test                    a restore test now: a moment drawn, restored beside the table, compared, dropped, and evidence kept
   holdfast erase --subject NAME --confirm NAME   destroys the keys of everything backed up about this person, for good, and leaves a certificate
+  holdfast voters [list]                     who votes in the register, and which acceptors are behind or silent
+  holdfast voters add|remove|replace --region REGION --reason …   one voter more, less, or with its new table; repeat it where it was cut off
   holdfast vault …                           backups of files, in a directory or any S3 store: 'holdfast vault --help' says more
 
   --json          the answer as JSON (with status --watch: one object a line)
   --config FILE   instead of ./holdfast.config.ts
   --by NAME       who asks, for the record; otherwise your user name on this computer
-  --region REGION (backup, restore) where it runs; otherwise in the open region, of --test in any candidate
+  --region REGION (backup, restore) where it runs; otherwise in the open region, of --test in any candidate; (voters) whose vote changes
   --wait          (backup, restore) follows it to its end; Ctrl-C ends only the watching
   TIME            like 2026-11-28T03:05:37Z, with a zone; TABLE begins with the name of the table, then -restored
 

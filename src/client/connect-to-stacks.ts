@@ -5,7 +5,7 @@ import { InvalidConfigError } from '../core/errors.ts';
 import { DateHeaderSamples } from '../drivers/aws/dynamodb-client.ts';
 import { DynamoDbLogStore } from '../drivers/aws/dynamodb-log-store.ts';
 import { sha256, systemChance, systemClock } from '../drivers/aws/system-environment.ts';
-import { dynamoDbOf, rowStoreOf } from './connect.ts';
+import { acceptorReach, dynamoDbOf, rowStoreOf } from './connect.ts';
 import type { Connection, RegionConnection } from './connection.ts';
 import { DynamoDbRowList } from './dynamodb-row-list.ts';
 import { SfnApprovalAnswers } from './sfn-approval-answers.ts';
@@ -36,7 +36,12 @@ export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Recor
     const { connectPoints } = await import('./connect-points.ts');
     return connectPoints(config, endpoints, async () => (await Promise.any(accounts.map(async (account) => account()))).account);
   };
-  return { config, regions, clock: systemClock, chance: systemChance, digest: sha256, openVault };
+  const reach = acceptorReach(
+    config,
+    regions.map((r) => r.rows),
+    (region) => dynamoDbOf(region, { endpoints }),
+  );
+  return { config, regions, reach, clock: systemClock, chance: systemChance, digest: sha256, openVault };
 }
 
 /** A table's ARN says whose it is: nobody needs a right on STS to be told. */

@@ -11,6 +11,7 @@ import { sha256, systemChance, systemClock } from '../drivers/aws/system-environ
 import type { Environment } from '../config/environment.ts';
 import { InvalidConfigError } from '../core/errors.ts';
 import type { RuntimeConfig } from '../config/runtime-config.ts';
+import type { Acceptor } from '../core/register/configuration.ts';
 import type { LogApplier } from '../operations/apply-log.ts';
 import type { Governor } from '../operations/governor.ts';
 import type { RowStore } from '../ports/row-store.ts';
@@ -26,6 +27,18 @@ export function rowStoreOf(config: RuntimeConfig, region: string, client: Return
   return new DynamoDbRowStore(region, client, { register: voter.registerTable, region: config.tables.region, fence: config.tables.fence });
 }
 
+/** @param deployed the stores of the voters that the configuration lists, in its order */
+export function acceptorReach(config: RuntimeConfig, deployed: readonly RowStore[], clientOf: (region: string) => ReturnType<typeof createDynamoDb>): (acceptor: Acceptor) => RowStore {
+  const others = new Map<string, RowStore>();
+  return ({ region, table }) => {
+    const index = config.voters.findIndex((v) => v.region === region && v.registerTable === table);
+    const name = `${region}/${table}`;
+    const store = deployed[index] ?? others.get(name) ?? new DynamoDbRowStore(region, clientOf(region), { register: table, region: config.tables.region, fence: config.tables.fence });
+    if (index < 0) others.set(name, store);
+    return store;
+  };
+}
+
 export function connectGovernor(environment: Environment): Governor {
   const { region, config } = environment;
   const samples = new DateHeaderSamples();
@@ -38,6 +51,7 @@ export function connectGovernor(environment: Environment): Governor {
     policy: config,
     own,
     voters,
+    reach: acceptorReach(config, voters, (r) => dynamoDbOf(r, environment)),
     clock: systemClock,
     chance: systemChance,
     digest: sha256,

@@ -1,6 +1,7 @@
 // What a person's program needs of each region. `connectToStacks` gives it over AWS, tests over memory.
 import type { RuntimeConfig } from '../config/runtime-config.ts';
 import type { Role } from '../core/policy.ts';
+import type { Acceptor } from '../core/register/configuration.ts';
 import type { Row } from '../core/rows/row.ts';
 import type { Chance, Clock, ClockSamples, Digest } from '../ports/environment.ts';
 import type { LogStore } from '../ports/log-store.ts';
@@ -35,6 +36,8 @@ export type Connection = {
   readonly config: RuntimeConfig;
   /** One a voter, in the configuration's order. */
   readonly regions: readonly RegionConnection[];
+  /** The store of an acceptor wherever the register says it is; for one of `regions` its very `rows`. */
+  readonly reach?: (acceptor: Acceptor) => RowStore | undefined;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly chance: Chance;
   readonly digest: Digest;

@@ -5,7 +5,8 @@ import { judgeWindow, judgeCandidates, staleAfterTicks, type Judgement } from '.
 import type { CandidateWindow, Vantage } from '../core/health/vantage.ts';
 import { fieldOf } from '../core/failover/event-field.ts';
 import { executionName } from '../core/failover/runbook.ts';
-import { concludeRead, type Sighting } from '../core/register/sighting.ts';
+import { numberOf } from '../core/register/configuration.ts';
+import { concludeLook, type Sighting } from '../core/register/sighting.ts';
 import { reservedEpoch, type RegisterValue, type Transition } from '../core/register/value.ts';
 import type { RuntimeConfig } from '../config/runtime-config.ts';
 import { testsLooked } from './backup-status.ts';
@@ -55,6 +56,12 @@ export type GroupStatus = {
     readonly silent: readonly string[];
     /** Answered with an older value; a change in progress, or a region that was away. */
     readonly behind: readonly string[];
+    /** Answered and vote in an older set still: they move as soon as they are met. */
+    readonly notMoved: readonly string[];
+    /** Who votes, as the register says; the founders' set is number 0. */
+    readonly voters: { readonly number: number; readonly regions: readonly string[] };
+    /** Decided, and not in force yet. */
+    readonly nextVoters: readonly string[] | null;
   };
   /** Null when no acceptor answered. */
   readonly value: RegisterSummary | null;
@@ -76,9 +83,11 @@ export type RegisterSummary = Pick<RegisterValue, 'state' | 'holder' | 'epoch' |
 
 export function groupStatus(config: RuntimeConfig, readings: readonly RegionReading[]): GroupStatus {
   const acceptors = readings.flatMap((r) => r.acceptor ?? []);
-  const sighting = concludeRead(acceptors, config.voters.length);
+  const sighting = concludeLook(acceptors, config.voters.length);
   const value = sighting.kind === 'nothing' ? null : sighting.value;
-  const answered = acceptors.map((a) => a.region);
+  const inForce = sighting.kind === 'nothing' ? undefined : sighting.voters;
+  const voting = inForce?.acceptors.map((a) => a.region) ?? config.voters.map((v) => v.region);
+  const answered = acceptors.map((a) => a.region).filter((region) => voting.includes(region));
   const regions = readings.map((r) => ({ ...r.status, lag: r.status.lag.map((lag) => ({ ...lag, notReceivedItems: notReceived(readings, r, lag.origin) })) }));
   return {
     group: config.group,
@@ -87,8 +96,11 @@ export function groupStatus(config: RuntimeConfig, readings: readonly RegionRead
     register: {
       certainty: sighting.kind,
       answered,
-      silent: config.voters.map((v) => v.region).filter((region) => !answered.includes(region)),
-      behind: sighting.kind === 'nothing' ? [] : acceptors.filter((a) => a.acceptedBallot !== sighting.ballot).map((a) => a.region),
+      silent: voting.filter((region) => !answered.includes(region)),
+      behind: sighting.kind === 'nothing' ? [] : acceptors.filter((a) => voting.includes(a.region) && a.acceptedBallot !== sighting.ballot).map((a) => a.region),
+      notMoved: acceptors.filter((a) => voting.includes(a.region) && a.configuration.id !== inForce?.id).map((a) => a.region),
+      voters: { number: inForce === undefined ? 0 : numberOf(inForce), regions: voting },
+      nextVoters: value?.nextConfig === undefined || value.nextConfig.id === inForce?.id ? null : value.nextConfig.acceptors.map((a) => a.region),
     },
     value: value === null ? null : summary(value),
     leaseLeftSeconds: leaseLeft(regions, value),

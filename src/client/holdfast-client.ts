@@ -4,12 +4,13 @@ import { NoQuorumError, RefusedError } from '../core/errors.ts';
 import { operatorFailover, pause, resume, type Maker, type Proposed } from '../core/failover/register-changes.ts';
 import { executionName } from '../core/failover/runbook.ts';
 import { majorityOf } from '../core/policy.ts';
-import { concludeRead } from '../core/register/sighting.ts';
+import { concludeLook } from '../core/register/sighting.ts';
 import { reservedEpoch, type RegisterValue } from '../core/register/value.ts';
-import { changeRegister, lookAtRegister, seenBallotOf, type RegisterVoters } from '../operations/register.ts';
+import { changeRegister, lookAtRegister, seenBallotOf } from '../operations/register.ts';
 import type { Connection } from './connection.ts';
 import { groupStatus, pendingReading, type GroupStatus } from './group-status.ts';
 import { readRegion, type ApprovalStatus } from './region-status.ts';
+import { registerVotersOf } from './voters-client.ts';
 
 /** Who asks, and why: both are kept in the register. */
 export type Asked = { readonly by: string; readonly reason: string };
@@ -103,7 +104,7 @@ export class HoldfastClient {
   async #pending() {
     const { config } = this.#connection;
     const readings = await this.#readings();
-    const sighting = concludeRead(
+    const sighting = concludeLook(
       readings.flatMap((r) => r.acceptor ?? []),
       config.voters.length,
     );
@@ -124,13 +125,14 @@ export class HoldfastClient {
 
   /** Until it is certain: an outcome that is unknown is looked at, and only tried again where it was not carried out. */
   async #change(propose: (current: RegisterValue) => Proposed, isMine: (value: RegisterValue) => boolean, what: string): Promise<RegisterValue> {
-    const voters = this.#voters();
+    const voters = registerVotersOf(this.#connection);
     let because = '';
     for (let round = 0; round < roundsMax; round += 1) {
       const sighting = await lookAtRegister(voters);
       if (round === 0 && (sighting.kind === 'nothing' || sighting.kind === 'minority')) throw this.#noQuorum(what, sighting.because);
       if (round > 0 && sighting.kind === 'chosen' && isMine(sighting.value)) return sighting.value;
-      const outcome = await changeRegister(voters, seenBallotOf(sighting), propose);
+      const believed = sighting.kind === 'nothing' ? undefined : sighting.voters;
+      const outcome = await changeRegister({ ...voters, believed }, seenBallotOf(sighting), propose);
       if (outcome.kind === 'chosen') return outcome.value;
       if (outcome.kind === 'refused') {
         if (isMine(outcome.current)) return outcome.current;
@@ -149,15 +151,8 @@ export class HoldfastClient {
       `${capital(what)} needs ${majorityOf(config)} of ${regions.length} regions to answer, and they do not: ${because}. Nothing was changed. Look at the regions that are silent ('holdfast status'), then ask again.`,
     );
   }
-
-  #voters(): RegisterVoters {
-    const { config, regions, chance } = this.#connection;
-    return { group: config.group, configId: config.configId, region: proposer, acceptors: regions.map((r) => r.rows), chance };
-  }
 }
 
-/** In a ballot, where a governor puts its region. */
-const proposer = 'operator';
 /** The governors propose each tick: whoever is overtaken tries again. */
 const roundsMax = 3;
 

@@ -5,7 +5,7 @@ import { failoverKey } from '../core/failover/runbook.ts';
 import { isActingAt, isLeaseOpen, leaseKey, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
 import { candidatesOf } from '../core/policy.ts';
 import { parseAcceptorRow, registerKey } from '../core/register/acceptor-rows.ts';
-import type { AcceptorRow } from '../core/register/sighting.ts';
+import type { VotingRow } from '../core/register/sighting.ts';
 import type { Row, RowKey } from '../core/rows/row.ts';
 import { measureLag } from '../operations/apply-log.ts';
 import { approvalKey } from '../operations/await-approval.ts';
@@ -71,7 +71,7 @@ export type RegionStatus = {
 /** What the group's picture is made from, beside the region's own. */
 export type RegionReading = {
   readonly status: RegionStatus;
-  readonly acceptor: AcceptorRow | null;
+  readonly acceptor: VotingRow | null;
   readonly vantage: Vantage | null;
   readonly approval: (ApprovalStatus & { readonly taskToken: string }) | null;
   readonly report: unknown;
@@ -148,7 +148,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
       backups: parse(backups, (found) => backupsStatus(found, nowMs)),
       integrity: isReachable ? parse(integrity, (found) => integrityStatus(found, nowMs)) : null,
     },
-    acceptor: parse(register, (row) => parseAcceptorRow(region, config.configId, row)),
+    acceptor: parse(register, (row) => parseAcceptorRow(region, row)),
     vantage: parse(vantageRow, (row) => (typeof row['vantage'] === 'string' && row['vantage'] !== '' ? parseVantage(region, row['vantage']) : null)),
     approval: parse(approval, (row) => approvalOf(region, row, nowMs)),
     report: parse(reports?.[0] ?? null, (row) => json(row['report'])),

@@ -15,7 +15,7 @@ export async function abandonAttemptStep(governor: Governor, input: RunbookInput
   const [sighting, verdicts] = await Promise.all([lookForStep(governor), readVerdicts(governor)]);
   const others = verdicts.filter((v) => v.region !== governor.me);
   const maker = makerOf(governor, `${governor.me} gave up epoch ${input.epoch}, attempt ${input.attempt}: ${because}`, { because, verdicts });
-  const outcome = await changeRegister(registerOf(governor), seenBallotOf(sighting), (current) => {
+  const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => {
     // Nobody better: this region tries again itself, in the next attempt.
     const successor = bestTarget({ verdicts: others }, current) ?? governor.me;
     return rollBack(current, governor.me, input.epoch, input.attempt, successor, governor.policy.policy.attemptsMax, maker);

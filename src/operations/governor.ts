@@ -6,7 +6,9 @@ import type { Notice, Notifier } from '../ports/notifier.ts';
 import type { RowStore } from '../ports/row-store.ts';
 import type { RunbookStarter } from '../ports/runbook-starter.ts';
 import type { ServiceProbe } from '../ports/service-probe.ts';
-import type { RegisterVoters } from './register.ts';
+import type { Acceptor } from '../core/register/configuration.ts';
+import type { Sighting } from '../core/register/sighting.ts';
+import type { RegisterVoters } from './voting-set.ts';
 
 export type Governor = {
   readonly me: string;
@@ -14,6 +16,8 @@ export type Governor = {
   readonly own: RowStore;
   /** One a voter, in the policy's order, the own one included. */
   readonly voters: readonly RowStore[];
+  /** An acceptor that the register names elsewhere than this deployment does. */
+  readonly reach?: (acceptor: Acceptor) => RowStore | undefined;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly digest: Digest;
@@ -25,8 +29,10 @@ export type Governor = {
   readonly serviceUrl: string | null;
 };
 
-export function registerOf(governor: Pick<Governor, 'me' | 'policy' | 'voters' | 'chance'>): RegisterVoters {
-  return { group: governor.policy.group, configId: governor.policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance };
+/** @param seen a look before: it knows who votes. */
+export function registerOf(governor: Pick<Governor, 'me' | 'policy' | 'voters' | 'chance' | 'reach'>, seen?: Sighting): RegisterVoters {
+  const believed = seen === undefined || seen.kind === 'nothing' ? undefined : seen.voters;
+  return { group: governor.policy.group, configId: governor.policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance, reach: governor.reach, believed };
 }
 
 export function isCandidate(governor: Pick<Governor, 'me' | 'policy'>): boolean {

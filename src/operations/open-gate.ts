@@ -32,7 +32,7 @@ export async function openGateStep(governor: Governor, input: RunbookInput): Pro
   const openedAtMs = Math.round(governor.clock.nowMs());
   if (sighting.value.state === 'failing-over' || sighting.value.state === 'failed') {
     const maker = makerOf(governor, `${governor.me} opened its gate in epoch ${input.epoch}`, { lease, fences });
-    const outcome = await changeRegister(registerOf(governor), seenBallotOf(sighting), (current) => gateOpened(current, governor.me, input.epoch, input.attempt, maker));
+    const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => gateOpened(current, governor.me, input.epoch, input.attempt, maker));
     if (outcome.kind !== 'chosen') throw new StepNotReadyError(`The gate is open, but the register does not say so yet: ${outcome.because}.`);
   }
   return { openedAtMs };

@@ -1,14 +1,16 @@
 // The register: CASPaxos (arXiv:1802.07000) over one acceptor row a region. All calls go to all acceptors in parallel and
 // go on at the majority's answer; a ballot is used once; a failed compare is answered only when what was compared is
 // chosen (C8), else the outcome is unknown.
-import { acceptChange, parseAcceptorRow, prepareChange, registerKey } from '../core/register/acceptor-rows.ts';
+import { acceptChange, moveChange, parseAcceptorRow, parseRegisterRow, prepareChange, registerKey, type JoiningRow } from '../core/register/acceptor-rows.ts';
 import { genesisBallot, highestOf, nextBallot } from '../core/register/ballot.ts';
-import { concludeRead, type AcceptorRow, type Sighting } from '../core/register/sighting.ts';
+import { majority as majorityOf, mayMove, numberOf, type Configuration } from '../core/register/configuration.ts';
+import { concludeLook, type Sighting, type VotingRow } from '../core/register/sighting.ts';
 import type { RegisterValue } from '../core/register/value.ts';
-import { RowMissingError } from '../core/errors.ts';
-import type { Chance } from '../ports/environment.ts';
+import { restate, underConfiguration } from '../core/register/voter-change.ts';
+import { MalformedError } from '../core/errors.ts';
 import type { RowStore } from '../ports/row-store.ts';
 import { untilEnough } from './until-enough.ts';
+import { bringIntoForce, deployedSet, present, seedLate, votingSetOf, type RegisterVoters, type VotingSet } from './voting-set.ts';
 
 export type Proposal = { readonly kind: 'set'; readonly value: RegisterValue } | { readonly kind: 'refuse'; readonly because: string };
 
@@ -19,31 +21,35 @@ export type ChangeOutcome =
   /** It may have been carried out, or may be yet. Only a later look can tell. */
   | { readonly kind: 'unknown'; readonly because: string };
 
-export type RegisterVoters = { readonly group: string; readonly configId: string; readonly region: string; readonly acceptors: readonly RowStore[]; readonly chance: Chance };
-
 /** How often one invocation tries the first phase; nothing has been proposed yet then, so a new ballot is safe. */
 const preparesMax = 4;
 
-type Answered = { readonly kind: 'yes'; readonly row: AcceptorRow } | { readonly kind: 'no'; readonly promised: string };
+type Answered =
+  | { readonly kind: 'yes'; readonly row: VotingRow }
+  | { readonly kind: 'no'; readonly promised: string }
+  /** Votes in a newer set by now. */
+  | { readonly kind: 'elsewhere'; readonly row: VotingRow }
+  /** Empty: it was admitted and not seeded yet, or it forgot. */
+  | { readonly kind: 'empty'; readonly row: JoiningRow };
 
 /** A look at all acceptors: as soon as one ballot stands at a majority, else when all have answered or failed. */
 export async function lookAtRegister(voters: RegisterVoters): Promise<Sighting> {
-  const { acceptors, group, configId } = voters;
+  const asked = voters.believed === undefined ? voters.acceptors : votingSetOf(voters, voters.believed).stores;
   const failures: string[] = [];
-  const rows = await untilEnough(
-    acceptors.map(async (store) => parseAcceptorRow(store.region, configId, present(store, await store.get(registerKey(group))))),
-    (sofar) => concludeRead(sofar, acceptors.length).kind === 'chosen',
-    (index, error) => failures.push(`${acceptors[index]?.region}: ${error}`),
-  );
-  const sighting = concludeRead(rows, acceptors.length);
-  return failures.length === 0 ? sighting : { ...sighting, because: `${sighting.because} (${failures.join('; ')})` };
+  const rows = await readRows(voters, asked, [], failures);
+  const sighting = concludeLook(rows, asked.length);
+  // The register names its voters itself: some may be elsewhere than this deployment knows.
+  const others = sighting.kind === 'chosen' || sighting.kind === 'nothing' || sighting.voters === undefined ? [] : votingSetOf(voters, sighting.voters).stores.filter((s) => !asked.includes(s));
+  const concluded = others.length === 0 ? sighting : concludeLook([...rows, ...(await readRows(voters, others, rows, failures))], asked.length);
+  return failures.length === 0 ? concluded : { ...concluded, because: `${concluded.because} (${failures.join('; ')})` };
 }
 
-function present<T>(store: RowStore, row: T | undefined): T {
-  if (row === undefined) {
-    throw new RowMissingError(`The register row in ${store.region} is missing: its table was emptied or restored. It must not vote; add a new acceptor by a configuration change.`);
-  }
-  return row;
+async function readRows(voters: RegisterVoters, stores: readonly RowStore[], before: readonly VotingRow[], failures: string[]): Promise<VotingRow[]> {
+  return untilEnough(
+    stores.map(async (store) => parseAcceptorRow(store.region, present(store, await store.get(registerKey(voters.group))))),
+    (sofar) => concludeLook([...before, ...sofar], stores.length).kind === 'chosen',
+    (index, error) => failures.push(`${stores[index]?.region}: ${error}`),
+  );
 }
 
 /**
@@ -52,60 +58,102 @@ function present<T>(store: RowStore, row: T | undefined): T {
  */
 export async function changeRegister(voters: RegisterVoters, seenBallot: string, propose: (current: RegisterValue) => Proposal): Promise<ChangeOutcome> {
   let highest = seenBallot;
+  let set = voters.believed === undefined ? deployedSet(voters) : votingSetOf(voters, voters.believed);
   for (let round = 0; round < preparesMax; round += 1) {
     const ballot = nextBallot(highest, voters.region, voters.chance.id());
-    const answers = await prepare(voters, ballot);
+    const answers = await prepare(voters, set, ballot);
     const promises = answers.flatMap((a) => (a.kind === 'yes' ? [a.row] : []));
-    if (promises.length >= majority(voters)) return settleProposal(voters, ballot, promises, propose);
+    if (promises.length >= majorityOf(set.size)) return settleProposal(voters, set, ballot, answers, propose);
+    const newer = newestOf(answers);
     const refusals = answers.flatMap((a) => (a.kind === 'no' ? [a.promised] : []));
-    if (refusals.length === 0) return { kind: 'unknown', because: `only ${promises.length} of ${voters.acceptors.length} acceptors answered; nothing was proposed` };
-    highest = highestOf([ballot, ...refusals]);
+    if (refusals.length === 0 && newer === undefined) return { kind: 'unknown', because: `only ${promises.length} of ${set.size} acceptors answered; nothing was proposed` };
+    if (newer !== undefined) set = votingSetOf(voters, newer.configuration);
+    highest = highestOf([ballot, ...refusals, ...(newer === undefined ? [] : [newer.promised])]);
   }
   return { kind: 'unknown', because: `${preparesMax} ballots were overtaken by other proposers; nothing was proposed` };
 }
 
-function majority(voters: RegisterVoters): number {
-  return Math.floor(voters.acceptors.length / 2) + 1;
+function newestOf(answers: readonly Answered[]): VotingRow | undefined {
+  return answers.flatMap((a) => (a.kind === 'elsewhere' ? [a.row] : [])).toSorted((a, b) => numberOf(b.configuration) - numberOf(a.configuration))[0];
 }
 
-async function prepare(voters: RegisterVoters, ballot: string): Promise<Answered[]> {
-  const need = majority(voters);
+/** Decided at the answer that makes a majority, and as well at the one after which none can come about: the last may be in a region that hangs. */
+function isDecided(size: number, answers: readonly boolean[]): boolean {
+  const need = majorityOf(size);
+  const yes = answers.filter((isYes) => isYes).length;
+  return yes >= need || answers.length - yes > size - need;
+}
+
+async function prepare(voters: RegisterVoters, set: VotingSet, ballot: string): Promise<Answered[]> {
   return untilEnough(
-    voters.acceptors.map(async (store): Promise<Answered> => {
-      const answer = await store.change(prepareChange(voters.group, voters.configId, ballot));
-      const row = parseAcceptorRow(store.region, voters.configId, present(store, answer.row));
-      // "Already promised to my ballot" is success: the first try was carried out and its answer was lost.
-      return answer.kind === 'done' || row.promised === ballot ? { kind: 'yes', row } : { kind: 'no', promised: row.promised };
-    }),
-    (sofar) => sofar.filter((a) => a.kind === 'yes').length >= need,
+    set.stores.map(async (store) => askFor(voters, set, ballot, store)),
+    (sofar) =>
+      sofar.some((a) => a.kind === 'elsewhere') ||
+      isDecided(
+        set.size,
+        sofar.map((a) => a.kind === 'yes'),
+      ),
   );
 }
 
-async function settleProposal(voters: RegisterVoters, ballot: string, promises: readonly AcceptorRow[], propose: (current: RegisterValue) => Proposal): Promise<ChangeOutcome> {
-  const newest = highestOf(promises.map((p) => p.acceptedBallot));
-  const current = promises.find((p) => p.acceptedBallot === newest)?.value;
-  if (current === undefined) return { kind: 'unknown', because: 'no acceptor holds a value' };
-  const proposal = propose(current);
-  if (proposal.kind === 'set') {
-    const isChosen = await accept(voters, ballot, proposal.value);
-    return isChosen ? { kind: 'chosen', value: proposal.value } : { kind: 'unknown', because: 'no majority accepted; it may be chosen yet by another proposer' };
+async function askFor(voters: RegisterVoters, set: VotingSet, ballot: string, store: RowStore): Promise<Answered> {
+  const answer = await store.change(prepareChange(voters.group, set.id, ballot));
+  const row = parseRegisterRow(store.region, present(store, answer.row));
+  if ('joining' in row) return { kind: 'empty', row };
+  // "Already promised to my ballot" is success: the first try was carried out and its answer was lost.
+  if (row.configuration.id === set.id) return answer.kind === 'done' || row.promised === ballot ? { kind: 'yes', row } : { kind: 'no', promised: row.promised };
+  if (numberOf(row.configuration) > set.number) return { kind: 'elsewhere', row };
+  if (set.configuration === undefined || !mayMove(row.configuration.id, set.configuration)) {
+    throw new MalformedError(`The acceptor in ${store.region} belongs to voter set ${row.configuration.id}, which is none before ${set.id}: replace its voter ('holdfast voters replace').`);
   }
-  const alreadyChosen = promises.filter((p) => p.acceptedBallot === newest).length >= majority(voters);
-  if (alreadyChosen || (await accept(voters, ballot, current))) return { kind: 'refused', current, because: proposal.because };
+  // It was away while the voters changed.
+  await store.change(moveChange(voters.group, row.configuration.id, set.configuration));
+  const again = await store.change(prepareChange(voters.group, set.id, ballot));
+  const moved = parseAcceptorRow(store.region, present(store, again.row));
+  if (moved.configuration.id !== set.id) return { kind: 'elsewhere', row: moved };
+  return again.kind === 'done' || moved.promised === ballot ? { kind: 'yes', row: moved } : { kind: 'no', promised: moved.promised };
+}
+
+async function settleProposal(voters: RegisterVoters, set: VotingSet, ballot: string, answers: readonly Answered[], propose: (current: RegisterValue) => Proposal): Promise<ChangeOutcome> {
+  const promises = answers.flatMap((a) => (a.kind === 'yes' ? [a.row] : []));
+  const newest = highestOf(promises.map((p) => p.acceptedBallot));
+  const [current, under] = [promises.find((p) => p.acceptedBallot === newest)?.value, promises[0]?.configuration];
+  if (current === undefined || under === undefined) return { kind: 'unknown', because: 'no acceptor holds a value' };
+  const asked = propose(current);
+  const proposal = asked.kind === 'set' ? underConfiguration(current, asked.value, under) : asked;
+  if (proposal.kind === 'set') {
+    const isChosen = await accept(voters, set, ballot, proposal.value);
+    if (!isChosen) return { kind: 'unknown', because: 'no majority accepted; it may be chosen yet by another proposer' };
+    await moveOn(voters, under, answers, ballot, proposal.value);
+    return { kind: 'chosen', value: proposal.value };
+  }
+  const alreadyChosen = promises.filter((p) => p.acceptedBallot === newest).length >= majorityOf(set.size);
+  const settled = alreadyChosen ? current : restate(current, under);
+  if (alreadyChosen || (await accept(voters, set, ballot, settled))) {
+    await moveOn(voters, under, answers, alreadyChosen ? newest : ballot, settled);
+    return { kind: 'refused', current: settled, because: proposal.because };
+  }
   return { kind: 'unknown', because: `${proposal.because}; but that value could not be settled at a majority` };
 }
 
-async function accept(voters: RegisterVoters, ballot: string, value: RegisterValue): Promise<boolean> {
-  const need = majority(voters);
-  const change = acceptChange(voters.group, voters.configId, ballot, value);
+/** Whoever gets a value chosen carries on with a change of the voters that it decides, also one that somebody else began. */
+async function moveOn(voters: RegisterVoters, under: Configuration, answers: readonly Answered[], ballot: string, value: RegisterValue): Promise<void> {
+  const { nextConfig } = value;
+  const empty = answers.flatMap((a) => (a.kind === 'empty' ? [a.row] : []));
+  if (empty.length > 0) await seedLate(voters, under, empty, ballot, value);
+  if (nextConfig !== undefined && nextConfig.id !== under.id) await bringIntoForce(voters, nextConfig, ballot, value);
+}
+
+async function accept(voters: RegisterVoters, set: VotingSet, ballot: string, value: RegisterValue): Promise<boolean> {
+  const change = acceptChange(voters.group, set.id, ballot, value);
   const answers = await untilEnough(
-    voters.acceptors.map(async (store) => {
+    set.stores.map(async (store) => {
       const answer = await store.change(change);
       return answer.kind === 'done' || answer.row?.['acceptedBallot'] === ballot;
     }),
-    (sofar) => sofar.filter((ok) => ok).length >= need,
+    (sofar) => isDecided(set.size, sofar),
   );
-  return answers.filter((ok) => ok).length >= need;
+  return answers.filter((ok) => ok).length >= majorityOf(set.size);
 }
 
 export function seenBallotOf(sighting: Sighting): string {

@@ -39,7 +39,7 @@ export async function reportStep(governor: Governor, input: RunbookInput, output
   await governor.own.change({ key: reportKey(input.epoch), set: { report: JSON.stringify(report) }, when: [], mayCreate: true });
   if (isValidated && sighting.value.state === 'recovery') {
     const maker = makerOf(governor, `the service was validated in ${governor.me}`, report);
-    const outcome = await changeRegister(registerOf(governor), seenBallotOf(sighting), (current) => serviceValidated(current, governor.me, input.epoch, input.attempt, maker));
+    const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => serviceValidated(current, governor.me, input.epoch, input.attempt, maker));
     if (outcome.kind !== 'chosen') throw new NoQuorumError(`The report is written, but the register does not say normal yet: ${outcome.because}.`);
   }
   return { isValidated };

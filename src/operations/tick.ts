@@ -59,7 +59,7 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
  */
 async function settle(governor: Governor, sighting: Sighting, before: Look): Promise<void> {
   if (sighting.kind !== 'newest' || sighting.ballot !== before.ballot || sighting.value.holder === governor.me) return;
-  await changeRegister(registerOf(governor), seenBallotOf(sighting), () => ({ kind: 'refuse', because: 'settling a ballot that was left behind' }));
+  await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), () => ({ kind: 'refuse', because: 'settling a ballot that was left behind' }));
 }
 
 async function keepLook(governor: Governor, look: Look, sighting: Sighting): Promise<Look> {
@@ -101,7 +101,7 @@ async function act(governor: Governor, view: View, decision: Decision): Promise<
   const isTransition = decision.kind === 'declare-lapse' || decision.kind === 'revoke' || decision.kind === 'next-attempt';
   if (isTransition && (governor.policy.mode === 'observe' || governor.policy.mode === 'advise')) return shadow(governor, value, decision);
   const maker = makerOf(governor, decision.because, { decision, view: { ...view, look: view.look } });
-  const outcome = await changeRegister(registerOf(governor), seenBallotOf(view.sighting), (current) => proposalFor(governor, current, value, decision, maker));
+  const outcome = await changeRegister(registerOf(governor, view.sighting), seenBallotOf(view.sighting), (current) => proposalFor(governor, current, value, decision, maker));
   return conclude(governor, decision, outcome);
 }
 

@@ -5,7 +5,7 @@ import type { RowCheck } from '../core/rows/row.ts';
 export type ApplyAnswer =
   /** `applied` were written, `stale` were older than what stands there. */
   | { readonly kind: 'done'; readonly applied: number; readonly stale: number }
-  /** This region has opened in a newer epoch: none was written. */
+  /** This region has opened in a newer epoch, now or before: none was written. */
   | { readonly kind: 'fenced' }
   /** A check failed: the step that applies is over. */
   | { readonly kind: 'superseded' };
@@ -13,7 +13,8 @@ export type ApplyAnswer =
 /**
  * Contract (test/contract/data-store.ts):
  * - `apply` writes records of one epoch and of different keys, in one transaction with: for each fence row touched,
- *   `epoch <= the records' epoch OR untilAtMs = 0` (raised for a take-over, not opened yet), and all `checks`;
+ *   `epoch <= the records' epoch OR untilAtMs = 0` (raised for a take-over, not opened yet); of the lease row, `openEpoch <= the records'
+ *   epoch` (also while raised: what came too late once stays divergent); and all `checks`;
  * - an item is written only over one of a lower epoch, or of the same epoch and origin's lower sequence number: repeating and old records change nothing;
  * - a removal is marked first, so that this region's own stream shows it as an echo.
  */

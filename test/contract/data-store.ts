@@ -1,7 +1,7 @@
 // The contract of a data store, as one suite for every driver: which records go in, which are stale, which are fenced off.
 import { describe, expect, test } from 'vitest';
 import { padSequenceNumber, type ChangeRecord, type Image } from '../../src/core/log/change-record.ts';
-import { fenceKey } from '../../src/core/lease/lease-rows.ts';
+import { fenceKey, firstLeaseRow, leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { shardOf } from '../../src/core/lease/fence-shard.ts';
 import type { RowCheck, RowKey } from '../../src/core/rows/row.ts';
 import type { DataStore } from '../../src/ports/data-store.ts';
@@ -25,8 +25,9 @@ export function dataStoreContract(name: string, create: () => Promise<DataStoreU
   const freshKey = () => `order-${(names += 1)}`;
   const freshRow = (): RowKey => ({ table: 'region', pk: `STEP#${(names += 1)}`, sk: '#' });
 
-  async function ready(fence: { epoch: number; untilAtMs: number } = { epoch: 0, untilAtMs: 0 }) {
+  async function ready(fence: { epoch: number; untilAtMs: number } = { epoch: 0, untilAtMs: 0 }, openEpoch = 0) {
     const t = await create();
+    await t.rows.change({ key: leaseKey, set: { ...firstLeaseRow, epoch: fence.epoch, openEpoch }, when: [], mayCreate: true });
     for (let k = 0; k < t.fenceShards; k += 1) {
       const set = { ...fence, closedThroughMs: 0 };
       await t.rows.change({ key: fenceKey(k), set, when: [], mayCreate: true });
@@ -158,6 +159,16 @@ export function dataStoreContract(name: string, create: () => Promise<DataStoreU
       const [a, b] = [freshKey(), freshKey()];
       expect((await t.apply([t.record(a, 1), t.record(b, 2)])).kind).toBe(kind);
       expect((await t.data.get(a)) === null).toBe(kind === 'fenced');
+    });
+
+    test.each([
+      ['of the records', 1, 'done'],
+      ['beyond them', 2, 'fenced'],
+    ] as const)('raised for another take-over, its gate once opened in an epoch %s: %#', async (_, openEpoch, kind) => {
+      const t = await ready({ epoch: 3, untilAtMs: 0 }, openEpoch);
+      const key = freshKey();
+      expect((await t.apply([t.record(key, 1)])).kind).toBe(kind);
+      expect((await t.data.get(key)) === null).toBe(kind === 'fenced');
     });
 
     test('one fence row that is open beyond them fences the whole batch', async () => {

@@ -92,12 +92,12 @@ describe('the acceptor', () => {
   });
 
   test('a row of another voter set, or a damaged one, is named and not read', () => {
-    expect(parseAcceptorRow('r', 'c1', accepted)).toMatchObject({ promised: ballotOf(5), acceptedBallot: ballotOf(3) });
-    expect(() => parseAcceptorRow('us-east-1', 'c2', accepted)).toThrow(/us-east-1 belongs to voter set c1, this is c2/);
+    expect(parseAcceptorRow('r', accepted)).toMatchObject({ promised: ballotOf(5), acceptedBallot: ballotOf(3) });
+    expect(() => parseAcceptorRow('us-east-1', { ...accepted, config: 'c2' })).toThrow(/us-east-1 says it belongs to voter set c2, which nothing in its row describes/);
     for (const damage of [{ promised: 7 }, { promised: 'x' }, { acceptedBallot: '' }, { acceptedValue: 1 }, { acceptedValue: '{}' }]) {
-      expect(() => parseAcceptorRow('us-east-1', 'c1', { ...accepted, ...damage })).toThrow(expect.objectContaining({ name: 'MalformedError' }));
+      expect(() => parseAcceptorRow('us-east-1', { ...accepted, ...damage })).toThrow(expect.objectContaining({ name: 'MalformedError' }));
     }
     const { acceptedBallot: _, ...without } = accepted;
-    expect(() => parseAcceptorRow('us-east-1', 'c1', without)).toThrow(/damaged/);
+    expect(() => parseAcceptorRow('us-east-1', without)).toThrow(/damaged/);
   });
 });

@@ -144,8 +144,8 @@ export function createGroup(change: Partial<Policy> = {}) {
     resume: () => change_((v) => resume(v)),
     pause: () => change_((v) => pause(v, 'anna', 'maintenance', 1)),
     /** What the acceptor of this region holds. */
-    acceptor: async (region: string) => parseAcceptorRow(region, policy.configId, (await store(region).get({ table: 'register', pk: `REGISTER#${policy.group}` })) ?? {}),
-    value: async (region = ireland) => parseAcceptorRow(region, policy.configId, (await store(region).get({ table: 'register', pk: `REGISTER#${policy.group}` })) ?? {}).value,
+    acceptor: async (region: string) => parseAcceptorRow(region, (await store(region).get({ table: 'register', pk: `REGISTER#${policy.group}` })) ?? {}),
+    value: async (region = ireland) => parseAcceptorRow(region, (await store(region).get({ table: 'register', pk: `REGISTER#${policy.group}` })) ?? {}).value,
     lease: async (region: string) => parseLeaseRow(await store(region).get(leaseKey)),
     fence: async (region: string, k = 0) => parseFenceRow(await store(region).get(fenceKey(k))),
     row: async (region: string, key: RowKey) => store(region).get(key),

@@ -1,11 +1,14 @@
 // Draws what goes wrong in a history from its seed, before it begins.
 import { callKinds, type Fault, type HotSpot, type Phase, type Plan, type StateAfter, type When } from './faults.ts';
 import type { Random } from './random.ts';
+import { votersShare, withVoterFaults } from './voter-faults.ts';
 
 /** A group starts, opens for the first time, and has some calm seconds. */
 const faultsFromMs = 40_000;
 const roundMs = (ms: number) => Math.round(ms);
 
+/** Of histories: the data is carried as well, which takes half as long again. */
+const dataShare = 0.35;
 /** Of histories: an assumption is broken on purpose, to see that it is said. */
 const beyondShare = 0.02;
 
@@ -31,7 +34,7 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor?: number, dr
     faults.push({ ...drawCrash(random, faultsFromMs + roundMs(random.next() * 60_000), roundMs(random.between(500, 20_000)), random.below(candidates)), state: drawOldState(random) });
   const calmFromMs = Math.max(...faults.map((f) => f.atMs + f.forMs));
   const sorted = onlyOneForgets(faults).toSorted((a, b) => a.atMs - b.atMs);
-  return {
+  const plan: Plan = {
     regions,
     fenceShards: 1 + random.below(2),
     faults: sorted,
@@ -39,8 +42,10 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor?: number, dr
     lostForGood: drawLoss(random, sorted, regions),
     skewFactor: skewFactor ?? (beyond === 'skew' ? random.between(3, 40) : 1),
     driftFactor: driftFactor ?? (beyond === 'drift' ? random.between(50, 500) : 1),
+    hasData: random.chance(dataShare),
     ...(random.chance(0.3) ? { newer: drawNewer(random, regions, calmFromMs) } : {}),
   };
+  return random.chance(votersShare) ? withVoterFaults(random, plan) : plan;
 }
 
 /** An acceptor that forgot counts as lost: of three regions no other one may be lost as well, or no majority is left. */

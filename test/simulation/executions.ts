@@ -3,13 +3,14 @@
 import type { RunbookInput, Step } from '../../src/core/failover/runbook.ts';
 import type { RegisterValue } from '../../src/core/register/value.ts';
 import type { Governor } from '../../src/operations/governor.ts';
+import type { DataPlane } from './data-plane.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
 import type { Product } from './product.ts';
-import type { Region } from './region.ts';
+import type { Invocation, Region } from './region.ts';
 
 /** `life`: of its region, when it was last carried on. */
 type Execution = { readonly name: string; readonly input: RunbookInput; step: number; isOver: boolean; life: number };
-type StepRun = (governor: Governor) => Promise<unknown>;
+type StepRun = (governor: Governor, invocation: Invocation) => Promise<unknown>;
 
 const stepLimitMs = 20_000;
 /** A second invocation of a step comes this much later at most. */
@@ -26,6 +27,8 @@ const order = ['TakeLease', 'Synchronise', 'OpenGate', 'ValidateService', 'Repor
 export class Executions {
   readonly #ports: Ports;
   readonly #product: Product;
+  /** Where histories have protected data. */
+  data: DataPlane | undefined;
   readonly #byRegion = new Map<string, Map<string, Execution>>();
 
   /** Where histories carry no data, Synchronise only takes its time. */
@@ -80,10 +83,11 @@ export class Executions {
     let validation: object | null = null;
     const steps: Readonly<Record<(typeof order)[number], StepRun>> = {
       TakeLease: (governor) => this.#product.takeLease.takeLeaseStep(governor, input),
-      Synchronise: async (governor) => {
+      Synchronise: async (governor, invocation) => {
+        if (this.data !== undefined) return this.data.synchronise(governor, invocation, input);
         await this.#product.currentLease.beginStep(governor, input, 'Synchronise');
         await this.#product.currentLease.requireHeld(governor, input);
-        await governor.clock.wait(this.#ports.world.random.next() * this.synchroniseMsMax);
+        return governor.clock.wait(this.#ports.world.random.next() * this.synchroniseMsMax);
       },
       OpenGate: (governor) => this.#product.openGate.openGateStep(governor, input),
       ValidateService: (governor) => this.#product.validateService.validateServiceStep(governor, input),
@@ -154,7 +158,7 @@ export class Executions {
     const invocation = world.invoke(region, step);
     invocation.isOverAlready = isOver(invariants.register.newest.value, input);
     try {
-      await run(governorOf(this.#ports, invocation));
+      await run(governorOf(this.#ports, invocation), invocation);
       world.note(region, () => `${step} done`);
       return 'ok';
     } catch (error) {

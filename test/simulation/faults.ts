@@ -1,5 +1,6 @@
 // What can go wrong in a history: a list of faults that can be shown, and shortened one by one. draw-plan.ts draws it from the seed.
 import type { Step } from '../../src/core/failover/runbook.ts';
+import type { VoterFault } from './voter-faults.ts';
 
 export const callKinds = ['get register', 'prepare register', 'accept register', 'get region', 'change region', 'change fence'] as const;
 export type CallKind = (typeof callKinds)[number];
@@ -81,8 +82,12 @@ export type Plan = {
   readonly isCalm?: boolean;
   /** Of the drift that is assumed; more than 1 breaks the assumption on purpose. */
   readonly driftFactor?: number;
+  /** The writes go into tables, and the real change log carries them to the other regions. */
+  readonly hasData?: boolean;
   /** These regions run a newer version until then: it writes fields that the others do not know. */
   readonly newer?: { readonly regions: readonly number[]; readonly untilMs: number };
+  /** Voters join and leave; the regions that are not founders are there from the beginning, with empty acceptors. */
+  readonly voters?: readonly VoterFault[];
 };
 
 /** Which assumptions the plan breaks on purpose: what follows then proves nothing about the protocol. */

@@ -3,6 +3,7 @@ import type { Level } from '../../src/core/health/vantage.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import type { Row, RowChange, RowCheck, RowKey } from '../../src/core/rows/row.ts';
 import type { RunbookInput } from '../../src/core/failover/runbook.ts';
+import type { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
 import type { Governor } from '../../src/operations/governor.ts';
 import type { ClockSample } from '../../src/ports/environment.ts';
 import type { ChangeAnswer, RowStore } from '../../src/ports/row-store.ts';
@@ -18,6 +19,8 @@ export type Ports = {
   readonly world: World;
   readonly policy: Policy;
   readonly invariants: Invariants;
+  /** Voters join and leave in this history. */
+  readonly isChangingVoters?: boolean;
   readonly startRunbook: (region: Region, name: string, input: RunbookInput) => 'started' | 'exists';
 };
 
@@ -27,8 +30,10 @@ class NetworkStore implements RowStore {
   readonly #from: Invocation;
   readonly #to: Region;
   readonly #samples: ClockSample[];
+  readonly #registerTable: string;
 
-  constructor(ports: Ports, from: Invocation, to: Region, samples: ClockSample[]) {
+  constructor(ports: Ports, from: Invocation, to: Region, samples: ClockSample[], registerTable = to.registerTable) {
+    this.#registerTable = registerTable;
     this.region = to.name;
     this.#ports = ports;
     this.#from = from;
@@ -37,21 +42,34 @@ class NetworkStore implements RowStore {
   }
 
   get(key: RowKey): Promise<Row | undefined> {
-    return this.#call(key.pk.startsWith('VANTAGE') ? 'get vantage' : `get ${key.table}`, () => this.#to.store.get(key));
+    return this.#call(key.pk.startsWith('VANTAGE') ? 'get vantage' : `get ${key.table}`, async () => this.#rows(key).get(key));
+  }
+
+  /** Throws as the SDK does where there is no such table. */
+  #rows(key: RowKey): MemoryRowStore {
+    const rows = this.#to.rowsOf(key.table, this.#registerTable);
+    if (rows === undefined) throw Object.assign(new Error(`there is no table ${this.#registerTable} in ${this.region}`), { name: 'ResourceNotFoundException' });
+    return rows;
   }
 
   change(proposed: RowChange): Promise<ChangeAnswer> {
     const change = this.#from.region.newerUntilMs > this.#ports.world.nowMs ? this.#asWritten(proposed) : proposed;
-    const act = () =>
-      this.#to.store.change(change).then((answer) => {
-        if (answer.kind === 'done') this.#ports.invariants.rowChanged(this.#to, change, answer.row, this.#from);
-        return answer;
-      });
+    const act = async () => {
+      const answer = await this.#rows(change.key).change(change);
+      if (answer.kind === 'done') this.#ports.invariants.rowChanged(this.#to, change, answer.row, this.#from, this.#registerTable);
+      return answer;
+    };
     const what = change.key.table !== 'register' ? `change ${change.key.table}` : 'acceptedBallot' in change.set ? 'accept register' : 'promised' in change.set ? 'prepare register' : 'change vantage';
     return this.#call(what, act, (answer) => this.#ports.invariants.answered(change, answer));
   }
 
   #asWritten(change: RowChange): RowChange {
+    const { acceptedBallot, config } = change.set;
+    // A new acceptor is given what was chosen, as it was chosen.
+    if (typeof acceptedBallot === 'string' && config !== undefined) {
+      const text = this.#ports.invariants.register.textOf(acceptedBallot);
+      return text === undefined ? change : { ...change, set: { ...change.set, acceptedValue: text } };
+    }
     const name = ['acceptedValue', 'vantage'].find((n) => typeof change.set[n] === 'string');
     return name === undefined ? change : { ...change, set: { ...change.set, [name]: asWrittenBy(this.#from.region, this.#ports.world.nowMs, String(change.set[name])) } };
   }
@@ -92,6 +110,7 @@ export function governorOf(ports: Ports, invocation: Invocation): Governor {
   const { region } = invocation;
   const samples: ClockSample[] = [];
   const voters = world.regions.map((r) => new NetworkStore(ports, invocation, r, samples));
+  const others = new Map<string, NetworkStore>();
   const own = voters[region.index];
   if (own === undefined) throw new RangeError(`There is no region ${region.index}.`);
   return {
@@ -99,6 +118,14 @@ export function governorOf(ports: Ports, invocation: Invocation): Governor {
     policy,
     own,
     voters,
+    reach: (acceptor) => {
+      const to = world.regions.find((r) => r.name === acceptor.region);
+      if (to === undefined || to.registerTable === acceptor.table) return to === undefined ? undefined : voters[to.index];
+      const name = `${acceptor.region}/${acceptor.table}`;
+      const store = others.get(name) ?? new NetworkStore(ports, invocation, to, samples, acceptor.table);
+      others.set(name, store);
+      return store;
+    },
     clock: {
       nowMs: () => region.wallAt(world.nowMs) + invocation.offsetMs,
       monotonicMs: () => invocation.monotonicAt(world.nowMs),

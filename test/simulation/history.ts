@@ -2,6 +2,7 @@
 import type { Policy } from '../../src/core/policy.ts';
 import { Executions } from './executions.ts';
 import { watchCalm } from './calm-day.ts';
+import { DataPlane } from './data-plane.ts';
 import { drawPlan } from './draw-plan.ts';
 import { FaultPlayer } from './fault-player.ts';
 import { brokenAssumptions, type Plan } from './faults.ts';
@@ -13,6 +14,7 @@ import { Random } from './random.ts';
 import { Region } from './region.ts';
 import { Service, soundGate, soundWrite, type GateRule, type WriteRule } from './service.ts';
 import { Ticks } from './ticks.ts';
+import { deployedRegions, VoterFaults } from './voter-faults.ts';
 import { World, type Note, type Violation } from './world.ts';
 
 export type HistoryOptions = {
@@ -39,7 +41,11 @@ export type HistoryResult = {
   readonly events: number;
   readonly ticks: number;
   readonly epochs: number;
+  /** How often the voters changed. */
+  readonly voterChanges: number;
   readonly writesAccepted: number;
+  /** Changes that were applied in another region than their own. */
+  readonly changesApplied: number;
   readonly gateAnswers: number;
   readonly clockAlarms: number;
   readonly notes: readonly Note[];
@@ -50,12 +56,13 @@ const names = ['us-east-1', 'us-west-2', 'eu-west-1', 'eu-central-1', 'ap-south-
 /** The assumed bound of a clock's rate (ρ). */
 const driftMax = 200e-6;
 
-export function policyOf(plan: Pick<Plan, 'regions' | 'fenceShards'>): Policy {
+/** @param regions how many are deployed; more than vote, where voters join later */
+export function policyOf(plan: Pick<Plan, 'regions' | 'fenceShards'>, regions: number = plan.regions): Policy {
   const candidates = plan.regions === 3 ? [0, 1] : [0, 1, 3];
   return {
     group: 'orders',
-    configId: 'c1',
-    voters: names.slice(0, plan.regions).map((region, i) => ({ region, role: candidates.includes(i) ? ('candidate' as const) : ('witness' as const), registerTable: 'register-1' })),
+    configId: regions === plan.regions ? 'c1' : 'deployed later',
+    voters: names.slice(0, regions).map((region, i) => ({ region, role: candidates.includes(i) ? ('candidate' as const) : ('witness' as const), registerTable: 'register-1' })),
     mode: 'automatic',
     isFenced: true,
     fenceShards: plan.fenceShards,
@@ -85,11 +92,15 @@ const steadyMs = 12_000;
 export async function runHistory(options: HistoryOptions): Promise<HistoryResult> {
   const { seed, product = realProduct } = options;
   const plan = options.plan ?? drawPlan(new Random(seed), options.regions ?? 3, options.skewFactor, options.driftFactor);
-  const policy = policyOf(plan);
+  const founders = policyOf(plan);
+  const policy = plan.voters === undefined ? founders : policyOf(plan, deployedRegions);
   const world = new World(new Random(seed ^ 0x5bd1e995), options.isRecording === true, policy.timing.clockSkewMs * plan.skewFactor);
   const { random, queue } = world;
   for (const [index, voter] of policy.voters.entries()) {
-    const store = new product.rows.MemoryRowStore(voter.region, product.firstRows.firstRows(policy, voter.region, names[0] ?? ''));
+    const isFounder = index < founders.voters.length;
+    const first = product.firstRows.firstRows(founders, voter.region, names[0] ?? '');
+    const rows = isFounder ? first : [product.firstRows.joiningRow(policy.group, random.hex(32)), ...first.slice(1)];
+    const store = new product.rows.MemoryRowStore(voter.region, rows);
     const wallBaseMs = 1.7e12 + Math.floor(random.between(-3_600_000, 3_600_000));
     world.regions.push(new Region({ index, name: voter.region, isCandidate: voter.role === 'candidate', store, wallBaseMs, rate: 1 + random.between(-driftMax, driftMax) * (plan.driftFactor ?? 1) }));
   }
@@ -97,18 +108,22 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
     const region = world.regions[index];
     if (region !== undefined) region.newerUntilMs = plan.newer?.untilMs ?? 0;
   }
-  const genesisRow = product.firstRows.firstRows(policy, names[0] ?? '', names[0] ?? '')[0]?.row;
+  const genesisRow = product.firstRows.firstRows(founders, names[0] ?? '', names[0] ?? '')[0]?.row;
   const invariants = new Invariants(world, product, policy, String(genesisRow?.['acceptedValue']));
-  const executions = new Executions({ world, policy, invariants }, product);
+  const executions = new Executions({ world, policy, invariants, isChangingVoters: plan.voters !== undefined }, product);
   if (plan.synchroniseMsMax !== undefined) executions.synchroniseMsMax = plan.synchroniseMsMax;
   const { ports } = executions;
   const ticks = new Ticks(ports, product);
   const operator = new Operator(ports, product);
   const service = new Service(ports, product, options.gate ?? soundGate, options.write ?? soundWrite);
+  const data = plan.hasData === true ? new DataPlane(ports, product) : undefined;
+  for (const user of [executions, ticks, operator, service]) user.data = data;
+  data?.begin();
   ticks.begin();
   operator.begin();
   for (const region of world.regions) if (region.isCandidate) service.begin(region);
   new FaultPlayer(world, executions, operator, service, () => world.regions.findIndex((r) => r.name === invariants.register.newest.value.holder)).play(plan);
+  new VoterFaults(ports, product).play(plan.voters ?? []);
 
   if (plan.isCalm === true) watchCalm(world, product, invariants, plan.calmFromMs);
   const deadlineMs = plan.calmFromMs + (plan.serviceWithinMs ?? recoveryBudgetMs(policy));
@@ -135,6 +150,8 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   };
   queue.at(plan.calmFromMs, watch);
   await withParseCache(() => queue.run(() => isWell || world.violation !== undefined));
+  const last = world.regions.find((r) => r.name === invariants.register.newest.value.holder);
+  if (world.violation === undefined && last !== undefined) await data?.judgeEnd(last);
 
   return {
     seed,
@@ -146,7 +163,9 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
     events: queue.eventsRun,
     ticks: ticks.ticked,
     epochs: invariants.epochsOpened.size,
+    voterChanges: invariants.register.newest.value.config.number ?? 0,
     writesAccepted: invariants.writesAccepted,
+    changesApplied: data?.applied ?? 0,
     gateAnswers: invariants.gateAnswers,
     clockAlarms: invariants.clockAlarms,
     notes: world.notes,

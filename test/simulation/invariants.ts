@@ -39,7 +39,6 @@ export class Invariants {
       step: 'no step yet',
     }));
     this.register = new RegisterHistory({
-      majority: Math.floor(policy.voters.length / 2) + 1,
       genesis: `${'0'.repeat(16)}.genesis.${'0'.repeat(32)}`,
       genesisText,
       parse: product.registerValue.parseRegisterValue,
@@ -52,23 +51,26 @@ export class Invariants {
     const promised = change.set['promised'];
     if (change.key.table !== 'register' || typeof promised !== 'string' || 'acceptedBallot' in change.set) return;
     const accepted = answer.row?.['acceptedBallot'];
+    const asked = change.when.find((c) => c.attribute === 'config');
+    // An acceptor that votes in another set promised nothing.
+    if (asked !== undefined && 'value' in asked && answer.row?.['config'] !== asked.value) return;
     if (typeof accepted === 'string' && (answer.kind === 'done' || answer.row?.['promised'] === promised)) this.register.promised(promised, accepted);
   }
 
   /** A change was carried out in `region`'s store; `row` is the row after it. */
-  rowChanged(region: Region, change: RowChange, row: Row, by: Invocation): void {
+  rowChanged(region: Region, change: RowChange, row: Row, by: Invocation, registerTable = region.registerTable): void {
     const { key } = change;
     if (by.isOverAlready && (key.table === 'fence' || key.pk === 'LEASE'))
       this.#world.violate('an old execution does nothing', `${by.kind} of an execution that was over before it began changed ${key.pk} of ${region.name}: ${JSON.stringify(change.set)}`);
     if (key.table === 'fence') this.#fenceChanged(region, key.pk, this.#product.leaseRows.parseFenceRow(row), by);
     else if (key.table === 'region' && key.pk === 'LEASE') this.#leaseChanged(region, this.#product.leaseRows.parseLeaseRow(row), by);
     else if (key.table === 'region' && key.pk === 'FAILOVER') this.#ownOf(region).step = `${row['step']} of epoch ${row['epoch']}`;
-    else if (key.table === 'register') this.#acceptorChanged(region, change.set['acceptedBallot'], change.set['acceptedValue'], by);
+    else if (key.table === 'register') this.#acceptorChanged(`${region.name}/${registerTable}`, change.set['acceptedBallot'], change.set['acceptedValue'], by);
   }
 
-  #acceptorChanged(region: Region, ballot: Attribute | undefined, text: Attribute | undefined, by: Invocation): void {
+  #acceptorChanged(acceptor: string, ballot: Attribute | undefined, text: Attribute | undefined, by: Invocation): void {
     if (typeof ballot !== 'string' || typeof text !== 'string') return;
-    const chosen = this.register.accepted(region.index, ballot, text);
+    const chosen = this.register.accepted(acceptor, ballot, text);
     if (chosen === undefined) return;
     const { value } = chosen;
     this.#world.note(
@@ -100,6 +102,11 @@ export class Invariants {
     if (epoch > this.register.newest.value.epoch)
       this.#world.violate('only a chosen value closes for good', `${region.name} closed everything below epoch ${epoch}, but only ${this.register.newest.value.epoch} was ever chosen`);
     this.#checkFences(region, own);
+  }
+
+  /** The newest epoch in which the region's gate was opened: from there on a history went on without what came later. */
+  openedEpoch(region: Region): number {
+    return this.#ownOf(region).gate.row.openEpoch;
   }
 
   isClosedBelow(region: Region, epoch: number): boolean {

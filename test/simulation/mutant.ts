@@ -60,6 +60,7 @@ async function load(folder: string): Promise<Product> {
     firstRows: await import(/* @vite-ignore */ at('core/rows/first-rows.ts')),
     rows: await import(/* @vite-ignore */ at('drivers/memory/memory-row-store.ts')),
     abandonAttempt: await import(/* @vite-ignore */ at('operations/abandon-attempt.ts')),
+    changeVoters: await import(/* @vite-ignore */ at('operations/change-voters.ts')),
     currentLease: await import(/* @vite-ignore */ at('operations/current-lease.ts')),
     openGate: await import(/* @vite-ignore */ at('operations/open-gate.ts')),
     register: await import(/* @vite-ignore */ at('operations/register.ts')),
@@ -67,6 +68,13 @@ async function load(folder: string): Promise<Product> {
     takeLease: await import(/* @vite-ignore */ at('operations/take-lease.ts')),
     tick: await import(/* @vite-ignore */ at('operations/tick.ts')),
     validateService: await import(/* @vite-ignore */ at('operations/validate-service.ts')),
+    changeRecord: await import(/* @vite-ignore */ at('core/log/change-record.ts')),
+    dataStore: await import(/* @vite-ignore */ at('drivers/memory/memory-data-store.ts')),
+    divergenceStore: await import(/* @vite-ignore */ at('drivers/memory/memory-divergence-store.ts')),
+    logStore: await import(/* @vite-ignore */ at('drivers/memory/memory-log-store.ts')),
+    applyLog: await import(/* @vite-ignore */ at('operations/apply-log.ts')),
+    shipLog: await import(/* @vite-ignore */ at('operations/ship-log.ts')),
+    synchronise: await import(/* @vite-ignore */ at('operations/synchronise.ts')),
   };
   return product;
 }

@@ -1,10 +1,11 @@
 // Planted bugs in the register: what makes a majority's word one word.
 import { firstRowsAgain } from './first-rows-again.ts';
 import type { Mutant } from './mutant.ts';
-import { calmPlan, forgottenAcceptorPlan, latePreparesPlan } from './plans.ts';
+import { calmPlan, forgottenAcceptorPlan, latePreparesPlan, votersPlan } from './plans.ts';
 
 const register = 'operations/register.ts';
 const acceptor = 'core/register/acceptor-rows.ts';
+const votingSet = 'operations/voting-set.ts';
 const sighting = 'core/register/sighting.ts';
 
 const chain = 'the chosen values are a chain';
@@ -25,8 +26,8 @@ export const registerMutants: readonly Mutant[] = [
     edits: [
       {
         file: register,
-        from: '  const sighting = concludeRead(rows, acceptors.length);',
-        to: '  await prepare(voters, nextBallot(seenBallotOf(concludeRead(rows, acceptors.length)), voters.region, voters.chance.id()));\n  const sighting = concludeRead(rows, acceptors.length);',
+        from: '  const sighting = concludeLook(rows, asked.length);',
+        to: '  await prepare(voters, deployedSet(voters), nextBallot(seenBallotOf(concludeLook(rows, asked.length)), voters.region, voters.chance.id()));\n  const sighting = concludeLook(rows, asked.length);',
       },
     ],
   },
@@ -59,16 +60,15 @@ export const registerMutants: readonly Mutant[] = [
     name: 'one acceptance short of a majority',
     hole: 'a majority accepts, or the outcome is unknown',
     foundBy: [chain, fits, 'one region acts'],
-    edits: [{ file: register, from: 'return answers.filter((ok) => ok).length >= need;', to: 'return answers.filter((ok) => ok).length >= need - 1;' }],
+    edits: [{ file: register, from: 'return answers.filter((ok) => ok).length >= majorityOf(set.size);', to: 'return answers.filter((ok) => ok).length >= majorityOf(set.size) - 1;' }],
   },
   {
     name: 'the witness is counted twice',
     hole: 'a majority of regions, not of answers',
     foundBy: [chain, 'epochs only rise', fits],
     edits: [
-      { file: 'operations/governor.ts', from: 'region: governor.me, acceptors: governor.voters,', to: 'region: governor.me, acceptors: [...governor.voters, ...governor.voters.slice(-1)],' },
-      { file: register, from: 'return Math.floor(voters.acceptors.length / 2) + 1;', to: 'return Math.floor((voters.acceptors.length - 1) / 2) + 1;' },
-      { file: sighting, from: 'const majority = Math.floor(voters / 2) + 1;', to: 'const majority = Math.floor((voters - 1) / 2) + 1;' },
+      { file: votingSet, from: 'size: acceptors.length, stores: acceptors,', to: 'size: acceptors.length, stores: [...acceptors, ...acceptors.slice(-1)],' },
+      { file: votingSet, from: 'size: configuration.acceptors.length, stores,', to: 'size: configuration.acceptors.length, stores: [...stores, ...stores.slice(-1)],' },
     ],
   },
   {
@@ -81,7 +81,36 @@ export const registerMutants: readonly Mutant[] = [
     name: 'a failed compare is answered without settling',
     hole: 'C8',
     foundBy: [fits, 'only a chosen value closes for good'],
-    edits: [{ file: register, from: 'if (alreadyChosen || (await accept(voters, ballot, current)))', to: 'if (alreadyChosen || ballot !== "")' }],
+    edits: [{ file: register, from: 'if (alreadyChosen || (await accept(voters, set, ballot, settled)))', to: 'if (alreadyChosen || ballot !== "")' }],
+  },
+  {
+    name: 'a vote is asked for without saying in which set',
+    hole: 'config is in every condition',
+    plan: votersPlan,
+    foundBy: [chain, 'epochs only rise', fits],
+    edits: [
+      { file: acceptor, from: "set: { promised: ballot },\n    when: [\n      { attribute: 'config', is: '=', value: configId },", to: 'set: { promised: ballot },\n    when: [' },
+      {
+        file: acceptor,
+        from: "acceptedValue: serializeRegisterValue(value) },\n    when: [\n      { attribute: 'config', is: '=', value: configId },",
+        to: 'acceptedValue: serializeRegisterValue(value) },\n    when: [',
+      },
+      { file: register, from: 'if (row.configuration.id === set.id) return answer.kind', to: 'if (set.size > 0) return answer.kind' },
+      {
+        file: register,
+        from: 'let set = voters.believed === undefined ? deployedSet(voters) : votingSetOf(voters, voters.believed);',
+        to: 'let set = { ...deployedSet(voters), stores: voters.acceptors.slice(0, 3), size: 3 };',
+      },
+    ],
+  },
+  {
+    name: 'a new set of voters is in force before a majority of it has answered',
+    hole: 'the next set begins where a majority of it stands',
+    foundBy: [chain, 'epochs only rise', fits, 'somebody serves in the end'],
+    edits: [
+      { file: votingSet, from: '  if (able.length < need) return;\n', to: '' },
+      { file: votingSet, from: '  if (ready.filter((s) => s !== undefined).length < need) return;\n', to: '  void need;\n' },
+    ],
   },
   {
     name: 'a deployment fills an emptied register table',

@@ -2,8 +2,9 @@
 import type { Mutant } from './mutant.ts';
 import { gateMutants } from './mutants-gate.ts';
 import { leaseMutants } from './mutants-lease.ts';
+import { logMutants } from './mutants-log.ts';
 import { registerMutants } from './mutants-register.ts';
 import { rowsMutants } from './mutants-rows.ts';
 import { runbookMutants } from './mutants-runbook.ts';
 
-export const mutants: readonly Mutant[] = [...registerMutants, ...leaseMutants, ...rowsMutants, ...runbookMutants, ...gateMutants];
+export const mutants: readonly Mutant[] = [...registerMutants, ...leaseMutants, ...rowsMutants, ...runbookMutants, ...gateMutants, ...logMutants];

@@ -2,6 +2,7 @@
 // that the register gives them is held against what was really chosen.
 import type { RegisterValue } from '../../src/core/register/value.ts';
 import type { ChangeOutcome, Proposal } from '../../src/operations/register.ts';
+import type { DataPlane } from './data-plane.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
 import { asWrittenBy } from './newer-version.ts';
 import type { Product } from './product.ts';
@@ -12,6 +13,8 @@ const signOffEveryMs = 10_000;
 export class Operator {
   readonly #ports: Ports;
   readonly #product: Product;
+  /** Where histories have protected data. */
+  data: DataPlane | undefined;
   #asked = 0;
   #pausedUntilMs = 0;
 
@@ -72,15 +75,19 @@ export class Operator {
     world.queue.after(signOffEveryMs * (0.5 + world.random.next()), () => {
       const { value } = invariants.register.newest;
       const ready = world.regions.find((r) => r.isUp && value.regions[r.name]?.reconciled === false && r.name !== value.holder && invariants.isClosedBelow(r, value.epoch));
-      if (ready !== undefined) {
-        void this.#change((current) => {
-          const isStill = current.epoch === value.epoch && current.regions[ready.name]?.reconciled === false;
-          return isStill
-            ? { kind: 'set', value: { ...current, regions: { ...current.regions, [ready.name]: { ...current.regions[ready.name], reconciled: true } } } }
-            : { kind: 'refuse', because: 'not any more' };
-        });
-      }
+      if (ready !== undefined) void this.#signOff(ready, value);
       this.#signOffs();
+    });
+  }
+
+  async #signOff(ready: Region, value: RegisterValue): Promise<void> {
+    const holder = this.#ports.world.regions.find((r) => r.name === value.holder);
+    if (holder !== undefined && this.data !== undefined && !(await this.data.isCollected(ready, holder))) return;
+    return this.#change((current) => {
+      const isStill = current.epoch === value.epoch && current.regions[ready.name]?.reconciled === false;
+      return isStill
+        ? { kind: 'set', value: { ...current, regions: { ...current.regions, [ready.name]: { ...current.regions[ready.name], reconciled: true } } } }
+        : { kind: 'refuse', because: 'not any more' };
     });
   }
 
@@ -96,7 +103,7 @@ export class Operator {
     const region = up[from % Math.max(1, up.length)];
     if (region === undefined) return;
     const governor = governorOf(this.#ports, world.invoke(region, 'operator'));
-    const voters = { group: policy.group, configId: policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance };
+    const voters = { group: policy.group, configId: policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance, reach: governor.reach };
     const sighting = await this.#product.register.lookAtRegister(voters);
     const outcome = await this.#product.register.changeRegister(voters, this.#product.register.seenBallotOf(sighting), propose);
     world.queue.mixText(outcome.kind);

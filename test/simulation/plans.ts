@@ -160,3 +160,14 @@ export const latePreparesPlan: Plan = {
     { kind: 'operator', atMs: 40_000, forMs: 300_000, action: 'audit' },
   ],
 };
+
+/** Two voters join while a third of all calls are lost: what was chosen among the three founders is soon not chosen any more. */
+export const votersPlan: Plan = {
+  ...base,
+  calmFromMs: 300_000,
+  voters: [
+    { atMs: 50_000, kind: 'add', region: 3, isLost: false, people: 1 },
+    { atMs: 70_000, kind: 'add', region: 4, isLost: false, people: 1 },
+  ],
+  faults: [{ kind: 'rough', atMs: 90_000, forMs: 200_000, weather: { ...calm, lost: 0.2, slow: 0.3, tickTwice: 0.3 } }],
+};

@@ -3,13 +3,21 @@ import * as registerChanges from '../../src/core/failover/register-changes.ts';
 import * as runbook from '../../src/core/failover/runbook.ts';
 import * as leaseRows from '../../src/core/lease/lease-rows.ts';
 import * as registerValue from '../../src/core/register/value.ts';
+import * as changeRecord from '../../src/core/log/change-record.ts';
 import * as firstRows from '../../src/core/rows/first-rows.ts';
+import * as dataStore from '../../src/drivers/memory/memory-data-store.ts';
+import * as divergenceStore from '../../src/drivers/memory/memory-divergence-store.ts';
+import * as logStore from '../../src/drivers/memory/memory-log-store.ts';
 import * as rows from '../../src/drivers/memory/memory-row-store.ts';
 import * as abandonAttempt from '../../src/operations/abandon-attempt.ts';
+import * as applyLog from '../../src/operations/apply-log.ts';
+import * as changeVoters from '../../src/operations/change-voters.ts';
 import * as currentLease from '../../src/operations/current-lease.ts';
 import * as openGate from '../../src/operations/open-gate.ts';
 import * as register from '../../src/operations/register.ts';
 import * as report from '../../src/operations/report.ts';
+import * as shipLog from '../../src/operations/ship-log.ts';
+import * as synchronise from '../../src/operations/synchronise.ts';
 import * as takeLease from '../../src/operations/take-lease.ts';
 import * as tick from '../../src/operations/tick.ts';
 import * as validateService from '../../src/operations/validate-service.ts';
@@ -22,6 +30,7 @@ export type Product = {
   readonly firstRows: typeof firstRows;
   readonly rows: typeof rows;
   readonly abandonAttempt: typeof abandonAttempt;
+  readonly changeVoters: typeof changeVoters;
   readonly currentLease: typeof currentLease;
   readonly openGate: typeof openGate;
   readonly register: typeof register;
@@ -29,6 +38,13 @@ export type Product = {
   readonly takeLease: typeof takeLease;
   readonly tick: typeof tick;
   readonly validateService: typeof validateService;
+  readonly changeRecord: typeof changeRecord;
+  readonly dataStore: typeof dataStore;
+  readonly divergenceStore: typeof divergenceStore;
+  readonly logStore: typeof logStore;
+  readonly applyLog: typeof applyLog;
+  readonly shipLog: typeof shipLog;
+  readonly synchronise: typeof synchronise;
 };
 
 export const realProduct: Product = {
@@ -39,6 +55,7 @@ export const realProduct: Product = {
   firstRows,
   rows,
   abandonAttempt,
+  changeVoters,
   currentLease,
   openGate,
   register,
@@ -46,4 +63,11 @@ export const realProduct: Product = {
   takeLease,
   tick,
   validateService,
+  changeRecord,
+  dataStore,
+  divergenceStore,
+  logStore,
+  applyLog,
+  shipLog,
+  synchronise,
 };

@@ -1,5 +1,5 @@
 // One simulated region: its rows, its clocks, and what is wrong with it now.
-import type { Row } from '../../src/core/rows/row.ts';
+import type { Row, RowKey } from '../../src/core/rows/row.ts';
 import type { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
 
 export class Region {
@@ -23,6 +23,10 @@ export class Region {
   /** Runs the newer version of Holdfast until then. */
   newerUntilMs = 0;
   throttledTable: string | null = null;
+  /** The register table that was deployed last. */
+  registerTable = 'register-1';
+  /** Register tables by name, where there is more than the first one, which lies in `store`; null: it is lost. */
+  readonly registers = new Map<string, MemoryRowStore | null>();
 
   constructor(options: { index: number; name: string; isCandidate: boolean; store: MemoryRowStore; wallBaseMs: number; rate: number }) {
     this.index = options.index;
@@ -31,6 +35,13 @@ export class Region {
     this.store = options.store;
     this.#wallBaseMs = options.wallBaseMs;
     this.#rate = options.rate;
+  }
+
+  /** Where the rows of this table are; undefined where there is no such table. */
+  rowsOf(table: RowKey['table'], registerTable: string): MemoryRowStore | undefined {
+    if (table !== 'register') return this.store;
+    const found = this.registers.get(registerTable);
+    return found === undefined && registerTable === 'register-1' ? this.store : (found ?? undefined);
   }
 
   wallAt(trueMs: number): number {

@@ -2,11 +2,11 @@
 import type { RegisterValue } from '../../src/core/register/value.ts';
 import { lostFields } from './newer-version.ts';
 
-type Proposal = { readonly text: string; acceptors: number; parent: string | undefined; isChosen: boolean };
+/** `members`: the acceptors of the voter set under which it was proposed, as its value says. */
+type Proposal = { readonly text: string; readonly members: readonly string[]; acceptors: number; parent: string | undefined; isChosen: boolean };
 export type Chosen = { readonly ballot: string; readonly value: RegisterValue };
 
 export class RegisterHistory {
-  readonly #majority: number;
   readonly #genesis: string;
   readonly #parse: (json: string) => RegisterValue;
   readonly #violate: (invariant: string, what: string) => void;
@@ -19,8 +19,7 @@ export class RegisterHistory {
   /** Who ever held which epoch, as `epoch of region`. */
   readonly held = new Set<string>();
 
-  constructor(options: { majority: number; genesis: string; genesisText: string; parse: (json: string) => RegisterValue; violate: (invariant: string, what: string) => void }) {
-    this.#majority = options.majority;
+  constructor(options: { genesis: string; genesisText: string; parse: (json: string) => RegisterValue; violate: (invariant: string, what: string) => void }) {
     this.#genesis = options.genesis;
     this.#parse = options.parse;
     this.#violate = options.violate;
@@ -45,14 +44,21 @@ export class RegisterHistory {
     this.#promises.set(ballot, promises);
   }
 
-  /** @returns the value, when this acceptance made it chosen. */
-  accepted(acceptor: number, ballot: string, text: string): Chosen | undefined {
+  /** What was proposed under this ballot, as far as some acceptor has accepted it. */
+  textOf(ballot: string): string | undefined {
+    return this.#proposals.get(ballot)?.text;
+  }
+
+  /** @param acceptor region/table. @returns the value, when this acceptance made it chosen. */
+  accepted(acceptor: string, ballot: string, text: string): Chosen | undefined {
     const known = this.#proposals.get(ballot);
-    const proposal = known ?? { text, acceptors: 0, parent: this.#parentOf(ballot), isChosen: false };
+    const proposal = known ?? this.#propose(ballot, text);
     if (known === undefined) this.#proposals.set(ballot, proposal);
     if (proposal.text !== text) this.#violate('one value a ballot', `ballot ${ballot} carries two values: ${difference(proposal.text, text)}`);
-    proposal.acceptors |= 1 << acceptor;
-    if (proposal.isChosen || bits(proposal.acceptors) < this.#majority) return undefined;
+    // Who was given a chosen value to begin with does not vote in the set that chose it.
+    const index = proposal.members.indexOf(acceptor);
+    if (index >= 0) proposal.acceptors |= 1 << index;
+    if (proposal.isChosen || bits(proposal.acceptors) < majorityOf(proposal.members)) return undefined;
     proposal.isChosen = true;
     const chosen = { ballot, value: this.#parse(text) };
     this.chosenTexts.add(text);
@@ -61,10 +67,12 @@ export class RegisterHistory {
     return chosen;
   }
 
-  #parentOf(ballot: string): string | undefined {
-    const used = this.#promises.get(ballot)?.slice(0, this.#majority) ?? [];
+  #propose(ballot: string, text: string): Proposal {
+    const members = this.#parse(text).config.acceptors.map((a) => `${a.region}/${a.table}`);
+    const used = this.#promises.get(ballot)?.slice(0, majorityOf(members)) ?? [];
     this.#promises.delete(ballot);
-    return used.length < this.#majority ? undefined : used.reduce((a, b) => (b > a ? b : a));
+    const parent = used.length < majorityOf(members) ? undefined : used.reduce((a, b) => (b > a ? b : a));
+    return { text, members, acceptors: 0, parent, isChosen: false };
   }
 
   #place(chosen: Chosen): void {
@@ -100,6 +108,10 @@ function notFollowing(a: RegisterValue, b: RegisterValue): string | undefined {
   if (!a.renewable && b.renewable) return `epoch ${a.epoch} became renewable again`;
   if (a.released && !b.released) return `epoch ${a.epoch} was released and is no longer`;
   return undefined;
+}
+
+function majorityOf(members: readonly string[]): number {
+  return Math.floor(members.length / 2) + 1;
 }
 
 function bits(mask: number): number {

@@ -2,6 +2,7 @@
 // through the fence. Both go by the lease row that they read up to a second ago.
 import type { LeaseRow } from '../../src/core/lease/lease-rows.ts';
 import type { RowChange } from '../../src/core/rows/row.ts';
+import type { DataPlane } from './data-plane.ts';
 import type { Ports } from './governor-ports.ts';
 import type { Product } from './product.ts';
 import type { Invocation, Region } from './region.ts';
@@ -36,6 +37,8 @@ export class Service {
   readonly #product: Product;
   readonly #gate: GateRule;
   readonly #writeRule: WriteRule;
+  /** Where histories have protected data. */
+  data: DataPlane | undefined;
   #writes = 0;
 
   constructor(ports: Ports, product: Product, gate: GateRule, writeRule: WriteRule) {
@@ -107,7 +110,9 @@ export class Service {
       const put = { key: { table: 'region', pk: 'DATA', sk: '#' } as const, set: { holdfastEpoch: epoch, number }, when: this.#writeRule.item(epoch), mayCreate: true };
       const check = { key: this.#product.leaseRows.fenceKey(k), when: [{ attribute: 'epoch', is: '=', value: epoch } as const, { attribute: 'untilAtMs', is: '>', to: 'closedThroughMs' } as const] };
       return void region.store.changeTogether([put], this.#writeRule.isFenced ? [check] : []).then((outcome) => {
-        if (outcome === 'done') invariants.writeAccepted(region, epoch);
+        if (outcome !== 'done') return;
+        invariants.writeAccepted(region, epoch);
+        this.data?.write(region, number, epoch);
       });
     };
     world.queue.after(isLate ? world.random.next() * inFlightMsMax : world.random.next() * 300, arrive);

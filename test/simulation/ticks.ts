@@ -1,4 +1,5 @@
 // The scheduler's part: a slot each T in each region, sometimes missed, sometimes delivered twice or late.
+import type { DataPlane } from './data-plane.ts';
 import type { Invariants } from './invariants.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
 import type { Product } from './product.ts';
@@ -8,9 +9,10 @@ import type { Region } from './region.ts';
 const lateMsMax = 120_000;
 
 /** What a tick may cost at most, whatever happens; the same on a calm day and on the worst. */
-export function callsMaxOf(voters: number, candidates: number, fenceShards: number): number {
-  const look = voters;
-  const changeRegister = 4 * voters + voters;
+export function callsMaxOf(voters: number, candidates: number, fenceShards: number, isChangingVoters = false): number {
+  const look = isChangingVoters ? 2 * voters : voters;
+  // While voters change: an acceptor that was away is moved and asked again, one that joins is seeded, the others are read and moved.
+  const changeRegister = isChangingVoters ? 4 * 3 * voters + voters + voters + 2 * voters : 4 * voters + voters;
   const seeing = 1 + look + (1 + fenceShards) + 1 + 1;
   const watching = voters + 2 * candidates + 1;
   const closing = fenceShards + Math.max(fenceShards + 1 + changeRegister + 1 + fenceShards, 1 + 2 * fenceShards + changeRegister);
@@ -26,13 +28,15 @@ export class Ticks {
   readonly #invariants: Invariants;
   readonly #callsMax: number;
   ticked = 0;
+  /** Where histories have protected data. */
+  data: DataPlane | undefined;
 
   constructor(ports: Ports, product: Product) {
     this.#ports = ports;
     this.#product = product;
     this.#invariants = ports.invariants;
     const { voters, fenceShards } = ports.policy;
-    this.#callsMax = callsMaxOf(voters.length, voters.filter((v) => v.role === 'candidate').length, fenceShards);
+    this.#callsMax = callsMaxOf(voters.length, voters.filter((v) => v.role === 'candidate').length, fenceShards, ports.isChangingVoters === true);
   }
 
   begin(): void {
@@ -66,12 +70,20 @@ export class Ticks {
     this.#tick(region, slot);
   }
 
+  /** What lambdas/tick.ts adds to a tick where there is data; its calls are counted apart, they depend on what is behind. */
+  async #dataAgeMs(region: Region): Promise<number | null> {
+    if (this.data === undefined || !region.isCandidate) return null;
+    const invocation = this.#ports.world.invoke(region, 'data age');
+    this.data.shipBehind(region).catch(() => undefined);
+    return this.data.dataAgeMs(governorOf(this.#ports, invocation), invocation).catch(() => null);
+  }
+
   #tick(region: Region, slot: number): void {
     const { world } = this.#ports;
     const invocation = world.invoke(region, 'tick');
     const governor = governorOf(this.#ports, invocation);
     this.#product.tick
-      .tick(governor, slot, async () => null)
+      .tick(governor, slot, async () => this.#dataAgeMs(region))
       .then(
         (report) => {
           this.#invariants.tickEnded(region, invocation.calls, this.#callsMax);

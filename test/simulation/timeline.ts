@@ -1,6 +1,7 @@
 // A history told so that a person can follow it: one column a region, what happened when, and where it broke.
 import { describeFault } from './faults.ts';
 import type { HistoryResult } from './history.ts';
+import { describeVoterFault } from './voter-faults.ts';
 
 const columnWidth = 58;
 
@@ -13,6 +14,7 @@ export function tell(result: HistoryResult, lastMs = Number.POSITIVE_INFINITY): 
   const head = [
     `seed ${result.seed}, ${plan.regions} regions, ${plan.fenceShards} fence rows, ${result.label}, trace ${result.trace}`,
     ...plan.faults.map((fault) => `  fault at ${describeFault(fault, names)}`),
+    ...(plan.voters ?? []).map((fault) => `  at ${describeVoterFault(fault, names)}`),
     plan.lostForGood === null ? '  nothing is lost for good' : `  ${names[plan.lostForGood]} is lost for good from ${(plan.calmFromMs / 1000).toFixed(1)} s on`,
     violation === undefined ? '  no invariant was broken' : `  BROKEN at ${(violation.atMs / 1000).toFixed(3)} s: ${violation.invariant}: ${violation.what}`,
   ];

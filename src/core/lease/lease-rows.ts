@@ -1,7 +1,7 @@
 // The rows that say which epoch may act in this region, and the only changes that may be made to them. Each change carries
 // its condition; each condition closes a hole found by exploring the protocol (C1–C6, P1 in the failure model).
 import { MalformedError } from '../errors.ts';
-import type { Row, RowChange, RowKey } from '../rows/row.ts';
+import type { Row, RowChange, RowCheck, RowKey } from '../rows/row.ts';
 
 export const leaseKey: RowKey = { table: 'region', pk: 'LEASE', sk: '#' };
 export function fenceKey(k: number): RowKey {
@@ -139,4 +139,12 @@ export function closeFenceOfEpoch(k: number, epoch: number): RowChange {
 /** A region that reads a chosen newer holder closes every older epoch (C4), and not whatever it finds (R1). */
 export function closeFenceBelow(k: number, chosenEpoch: number): RowChange {
   return { key: fenceKey(k), set: { closedThroughMs: closedForGood }, when: [{ attribute: 'epoch', is: '<', value: chosenEpoch }], mayCreate: false };
+}
+
+/**
+ * Goes with applying another region's writes of `epoch`: once this region has served in a newer one, the history went on without
+ * them. The fence rows alone cannot say so, a take-over sets their times back to 0 (raiseFence).
+ */
+export function servedNoneAfter(epoch: number): RowCheck {
+  return { key: leaseKey, when: [{ attribute: 'openEpoch', is: '<=', value: epoch }] };
 }

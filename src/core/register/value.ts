@@ -1,6 +1,7 @@
 // The value of the register: who may act, by which epoch, and what is under way. It is the only truth about the group,
 // so reading it is strict, and fields that this version does not know are kept.
 import { MalformedError } from '../errors.ts';
+import { isConfiguration, type Configuration } from './configuration.ts';
 
 export type GroupState = 'normal' | 'degraded' | 'failing-over' | 'recovery' | 'failed';
 const states = ['normal', 'degraded', 'failing-over', 'recovery', 'failed'] as const;
@@ -24,7 +25,10 @@ export type RegisterValue = {
   readonly version: 1;
   readonly minReaderVersion: number;
   readonly group: string;
-  readonly config: { readonly id: string; readonly acceptors: readonly { readonly region: string; readonly table: string }[] };
+  /** The voters under which it was proposed. */
+  readonly config: Configuration;
+  /** The voters from the next value on, once their acceptors have moved. */
+  readonly nextConfig?: Configuration;
   readonly state: GroupState;
   readonly holder: string;
   readonly epoch: number;
@@ -80,7 +84,8 @@ const fields: Readonly<Record<keyof RegisterValue, Check>> = {
   version: (v) => v === 1,
   minReaderVersion: isCount,
   group: isString,
-  config: (v) => isObject(v) && isString(v['id']) && Array.isArray(v['acceptors']) && v['acceptors'].every((a) => isObject(a) && isString(a['region']) && isString(a['table'])),
+  config: isConfiguration,
+  nextConfig: (v) => v === undefined || isConfiguration(v),
   state: (v) => states.some((s) => s === v),
   holder: isString,
   epoch: isCount,

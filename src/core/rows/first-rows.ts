@@ -6,6 +6,7 @@ import { firstLook, lookKey } from '../lease/look.ts';
 import type { Policy } from '../policy.ts';
 import { registerKey } from '../register/acceptor-rows.ts';
 import { genesisBallot } from '../register/ballot.ts';
+import { joiningMark } from '../register/configuration.ts';
 import { genesisValue } from '../register/genesis.ts';
 import { serializeRegisterValue } from '../register/value.ts';
 import type { Row, RowKey } from './row.ts';
@@ -30,4 +31,12 @@ export function firstRows(policy: Policy, region: string, initialRegion: string)
     { key: failoverKey, row: { progress: 0, epoch: 0, attempt: 0, step: 'none', startedAtMs: 0 } },
     ...Array.from({ length: policy.fenceShards }, (_, k) => ({ key: fenceKey(k), row: { ...firstFenceRow } })),
   ];
+}
+
+/**
+ * The register's row in a table that is not one of the founders': it does not vote until a change of the voters brings it in.
+ * @param id 32 hex digits, never used before: which empty row it is.
+ */
+export function joiningRow(group: string, id: string): FirstRow {
+  return { key: registerKey(group), row: { config: joiningMark(id), promised: genesisBallot, acceptedBallot: genesisBallot, acceptedValue: '' } };
 }

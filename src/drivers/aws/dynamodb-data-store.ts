@@ -2,6 +2,7 @@
 import { GetItemCommand, TransactionCanceledException, TransactWriteItemsCommand, type CancellationReason, type DynamoDBClient, type TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { RowMissingError } from '../../core/errors.ts';
 import { marks, type ChangeRecord, type Image } from '../../core/log/change-record.ts';
+import { servedNoneAfter } from '../../core/lease/lease-rows.ts';
 import { shardOf } from '../../core/lease/fence-shard.ts';
 import type { RowCheck } from '../../core/rows/row.ts';
 import type { ApplyAnswer, DataStore } from '../../ports/data-store.ts';
@@ -12,6 +13,7 @@ export type DataTables = { readonly data: string; readonly dataKey: string; read
 
 /** Actions a transaction may have (DynamoDB). */
 const actionsMax = 100;
+/** The lease row's, and one of the caller's. */
 const checksReserved = 2;
 
 export class DynamoDbDataStore implements DataStore {
@@ -47,7 +49,7 @@ export class DynamoDbDataStore implements DataStore {
     for (;;) {
       const left = records.filter((r) => !stale.has(r.sequenceNumber));
       if (left.length === 0) return { kind: 'done', stale } as const;
-      const guards = [...this.#fenceChecks(epoch, left), ...checks.map((c) => this.#rowCheck(c))];
+      const guards = [...this.#fenceChecks(epoch, left), this.#rowCheck(servedNoneAfter(epoch)), ...checks.map((c) => this.#rowCheck(c))];
       try {
         await this.#client.send(new TransactWriteItemsCommand({ TransactItems: [...guards, ...left.map(action)] }));
         return { kind: 'done', stale } as const;
@@ -56,7 +58,9 @@ export class DynamoDbDataStore implements DataStore {
         if (failed.length === 0) throw error;
         const fences = guards.length - checks.length;
         if (failed.some((index) => index < fences && isRowMissing(error, index)))
-          throw new RowMissingError(`A fence row of ${this.#tables.fence} is missing: the table was emptied or restored. Nothing was applied; never create it by hand.`);
+          throw new RowMissingError(
+            `A fence row of ${this.#tables.fence} or the lease row of ${this.#tables.region} is missing: the table was emptied or restored. Nothing was applied; never create it by hand.`,
+          );
         if (failed.some((index) => index < fences)) return { kind: 'fenced' } as const;
         if (failed.some((index) => index < guards.length)) return { kind: 'superseded' } as const;
         for (const index of failed) stale.add(left[index - guards.length]?.sequenceNumber ?? '');
@@ -79,7 +83,14 @@ export class DynamoDbDataStore implements DataStore {
 
   #rowCheck(check: RowCheck): TransactWriteItem {
     const { key } = check;
-    return { ConditionCheck: { TableName: this.#tables.region, Key: { pk: { S: key.pk }, ...(key.sk === undefined ? {} : { sk: { S: key.sk } }) }, ...checkExpression(check.when) } };
+    return {
+      ConditionCheck: {
+        TableName: this.#tables.region,
+        Key: { pk: { S: key.pk }, ...(key.sk === undefined ? {} : { sk: { S: key.sk } }) },
+        ...checkExpression(check.when),
+        ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
+      },
+    };
   }
 
   #firstAction(origin: string, epoch: number, record: ChangeRecord): TransactWriteItem {

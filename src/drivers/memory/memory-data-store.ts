@@ -1,5 +1,5 @@
 // A protected table in memory, with the same fence condition as in DynamoDB.
-import { fenceKey, parseFenceRow } from '../../core/lease/lease-rows.ts';
+import { fenceKey, parseFenceRow, parseLeaseRow, servedNoneAfter } from '../../core/lease/lease-rows.ts';
 import { shardOf } from '../../core/lease/fence-shard.ts';
 import type { ChangeRecord, Image } from '../../core/log/change-record.ts';
 import { holds, type RowCheck } from '../../core/rows/row.ts';
@@ -31,7 +31,9 @@ export class MemoryDataStore implements DataStore {
   async apply(_origin: string, epoch: number, records: readonly ChangeRecord[], checks: readonly RowCheck[]): Promise<ApplyAnswer> {
     const shards = new Set(records.map((r) => shardOf(r.key, this.#fenceShards)));
     const fences = await Promise.all([...shards].map(async (k) => parseFenceRow(await this.#rows.get(fenceKey(k)))));
-    if (fences.some((f) => f.epoch > epoch && f.untilAtMs !== 0)) return { kind: 'fenced' };
+    const served = servedNoneAfter(epoch);
+    const lease = parseLeaseRow(await this.#rows.get(served.key));
+    if (fences.some((f) => f.epoch > epoch && f.untilAtMs !== 0) || !served.when.every((c) => holds(c, lease))) return { kind: 'fenced' };
     const rows = await Promise.all(checks.map(async (check) => ({ check, row: await this.#rows.get(check.key) })));
     if (rows.some(({ check, row }) => row === undefined || !check.when.every((c) => holds(c, row)))) return { kind: 'superseded' };
     const fresh = records.filter((r) => this.#isFresh(r, epoch));

@@ -1,0 +1,240 @@
+// The protected data in all regions, and the real operations that carry it from one to the others: the stream wakes the shipping,
+// a new segment wakes the applying, each tick ships what was missed, and Synchronise applies to the end.
+import type { RunbookInput } from '../../src/core/failover/runbook.ts';
+import type { LogApplier } from '../../src/operations/apply-log.ts';
+import type { Governor } from '../../src/operations/governor.ts';
+import type { LogStore } from '../../src/ports/log-store.ts';
+import { governorOf, type Ports } from './governor-ports.ts';
+import type { Product } from './product.ts';
+import { identityOf, nameOf, Replica, type Identity } from './replica.ts';
+import type { Invocation, Region } from './region.ts';
+
+const keys = 12;
+const batchMax = 20;
+const applyPagesMax = 20;
+const deliverEveryMs = 1200;
+
+type Acknowledged = Identity & { readonly key: string };
+
+export class DataPlane {
+  readonly #ports: Ports;
+  readonly #product: Product;
+  readonly #replicas: readonly Replica[];
+  readonly #acknowledged: Acknowledged[] = [];
+  /** Regions in which applying has been woken and has not begun. */
+  readonly #woken = new Set<Region>();
+
+  constructor(ports: Ports, product: Product) {
+    this.#ports = ports;
+    this.#product = product;
+    const { world, policy, invariants } = ports;
+    const judges = {
+      violate: (invariant: string, what: string) => world.violate(invariant, what),
+      openedEpoch: (region: Region) => invariants.openedEpoch(region),
+      wallMs: (region: Region) => region.wallAt(world.nowMs),
+    };
+    this.#replicas = world.regions.map((region) => new Replica(region, product, policy.fenceShards, judges));
+  }
+
+  begin(): void {
+    for (const region of this.#ports.world.regions) if (region.isCandidate) this.#deliveries(region);
+  }
+
+  /** For the account of a history. */
+  get applied(): number {
+    return this.#replicas.reduce((sum, r) => sum + r.applied, 0);
+  }
+
+  write(region: Region, number: number, epoch: number): void {
+    const key = `k${number % keys}`;
+    this.#acknowledged.push({ ...this.#of(region).write(key, epoch), key });
+  }
+
+  #of(region: Region): Replica {
+    const replica = this.#replicas[region.index];
+    if (replica === undefined) throw new RangeError(`There is no region ${region.index}.`);
+    return replica;
+  }
+
+  /** The stream of a region: a batch at a time, again until it is dealt with, sometimes once more, cut otherwise. */
+  #deliveries(region: Region): void {
+    const { world } = this.#ports;
+    const { random, weather } = world;
+    const replica = this.#of(region);
+    const again = () => world.queue.after(deliverEveryMs * (0.5 + random.next()), () => this.#deliveries(region));
+    const from = random.chance(weather.twice) ? Math.max(0, replica.shippedEntries - 7) : replica.shippedEntries;
+    if (!region.isUp || region.hostsFrozenUntilMs > world.nowMs || replica.stream.length === from) return again();
+    const to = Math.min(replica.stream.length, from + batchMax);
+    const records = replica.pending(from, to - from);
+    const invocation = world.invoke(region, 'ship');
+    const { life } = region;
+    // A batch whose function died or never ends comes again after the function's time limit.
+    let isEnded = false;
+    const end = (): void => {
+      if (isEnded) return;
+      isEnded = true;
+      again();
+    };
+    world.queue.after(20_000, end);
+    const shipping = records.length === 0 ? Promise.resolve() : this.#product.shipLog.shipLog(this.#log(invocation, region), records, this.#others(invocation), fullDigest);
+    return void shipping.then(
+      () => {
+        if (life === region.life) replica.shippedEntries = Math.max(replica.shippedEntries, to);
+        end();
+      },
+      (error: unknown) => {
+        world.note(region, () => `ship: ${String(error).slice(0, 120)}`);
+        end();
+      },
+    );
+  }
+
+  /** Part of each tick of a candidate: brings the other regions' copies of its own log to the end. */
+  async shipBehind(region: Region): Promise<void> {
+    const invocation = this.#ports.world.invoke(region, 'ship behind');
+    await this.#product.shipLog.shipBehind(this.#log(invocation, region), this.#others(invocation), fullDigest);
+  }
+
+  async dataAgeMs(governor: Governor, invocation: Invocation): Promise<number> {
+    const log = this.#log(invocation, invocation.region);
+    const origins = this.#ports.world.regions.filter((r) => r.isCandidate && r !== invocation.region);
+    const lags = await Promise.all(origins.map((origin) => this.#product.applyLog.measureLag(governor.own, log, origin.name, governor.clock.nowMs())));
+    return Math.max(0, ...lags.map((lag) => lag.ageMs));
+  }
+
+  synchronise(governor: Governor, invocation: Invocation, input: RunbookInput): Promise<{ readonly isComplete: boolean }> {
+    return this.#product.synchronise.synchroniseStep(governor, input, this.#applier(governor, invocation), this.#others(invocation));
+  }
+
+  #wake(region: Region, laterMs: number): void {
+    const { world } = this.#ports;
+    if (!region.isCandidate || this.#woken.has(region)) return;
+    this.#woken.add(region);
+    world.queue.after(laterMs, () => {
+      this.#woken.delete(region);
+      if (!region.isUp || region.hostsFrozenUntilMs > world.nowMs) return this.#wake(region, 2000);
+      const invocation = world.invoke(region, 'apply');
+      const applier = this.#applier(governorOf(this.#ports, invocation), invocation);
+      const origins = world.regions.filter((r) => r.isCandidate && r !== region);
+      // It is woken again whether it ended or died; a second one beside it must change nothing.
+      if (world.random.chance(world.weather.stepTwice)) this.#wake(region, world.random.next() * 3000);
+      return void Promise.all(origins.map((origin) => this.#product.applyLog.applyLog(applier, origin.name, applyPagesMax, []))).then(
+        (results) => {
+          const divergent = results.reduce((sum, r) => sum + r.divergent, 0);
+          if (divergent > 0) world.note(region, () => `apply: ${divergent} writes are divergent`);
+        },
+        (error: unknown) => {
+          world.note(region, () => `apply: ${String(error).slice(0, 120)}`);
+          this.#wake(region, 1000 + world.random.next() * 2000);
+        },
+      );
+    });
+  }
+
+  #applier(governor: Governor, invocation: Invocation): LogApplier {
+    const replica = this.#of(invocation.region);
+    const call = <T>(what: string, act: () => Promise<T>) => this.#ports.world.call({ from: invocation, to: invocation.region, what, act });
+    return {
+      own: governor.own,
+      log: this.#log(invocation, invocation.region),
+      data: {
+        batchMax: replica.data.batchMax,
+        apply: (origin, epoch, records, checks) => call('apply data', () => replica.apply(origin, epoch, records, checks)),
+        get: (key) => call('get data', () => replica.data.get(key)),
+      },
+      divergence: { add: (divergences) => call('list divergence', () => replica.divergence.add(divergences)) },
+      clock: governor.clock,
+      digest: fullDigest,
+    };
+  }
+
+  #others(invocation: Invocation): LogStore[] {
+    return this.#ports.world.regions.filter((r) => r !== invocation.region).map((to) => this.#log(invocation, to));
+  }
+
+  #log(from: Invocation, to: Region): LogStore {
+    const { world } = this.#ports;
+    const replica = this.#of(to);
+    const call = <T>(what: string, act: () => Promise<T>) => world.call({ from, to, what, act });
+    return {
+      region: to.name,
+      head: (origin) => call('get log', () => replica.log.head(origin)),
+      read: (origin, after, limit) => call('get log', () => replica.log.read(origin, after, limit)),
+      readBack: (origin, before, limit) => call('get log', () => replica.log.readBack(origin, before, limit)),
+      append: (head, segment) =>
+        call('append log', async () => {
+          const answer = await replica.append(head, segment);
+          if (answer === 'done') this.#wake(to, 50 + world.random.next() * 450);
+          return answer;
+        }),
+    };
+  }
+
+  /** Whether what the region wrote is in the holder's hands: in its table, or in a divergence report. What a sign-off waits for. */
+  async isCollected(region: Region, holder: Region): Promise<boolean> {
+    const replica = this.#of(region);
+    if (replica.shippedEntries < replica.stream.length) return false;
+    const [head, position] = await Promise.all([replica.log.head(region.name), this.#position(holder, region)]);
+    return position >= head.sequence;
+  }
+
+  async #position(of: Region, origin: Region): Promise<number> {
+    const row = await of.store.get({ table: 'region', pk: 'LOG', sk: origin.name });
+    return Number(row?.['sequence'] ?? 0);
+  }
+
+  /** At the end: each acknowledged write is in the holder's table, or something later of its key is, or it is listed, or it can be yet. */
+  async judgeEnd(holder: Region): Promise<void> {
+    const { world } = this.#ports;
+    const table = this.#of(holder);
+    const listed = new Set(this.#replicas.flatMap((r) => r.divergence.listed()).flatMap((d) => identityNames(d.record.image)));
+    const yetToCome = await this.#yetToCome(holder);
+    for (const write of this.#acknowledged) {
+      const found = identityOf(await table.data.get(write.key));
+      const isThere = found !== undefined && (found.epoch > write.epoch || (found.epoch === write.epoch && found.sequence >= write.sequence));
+      if (isThere || listed.has(nameOf(write)) || yetToCome.has(nameOf(write))) continue;
+      return world.violate(
+        'nothing acknowledged is lost in silence',
+        `${nameOf(write)} (${write.key}) is neither in ${holder.name}'s table (${found === undefined ? 'nothing there' : nameOf(found)}) nor in a divergence report nor in a log that it has yet to apply`,
+      );
+    }
+    for (let k = 0; k < keys; k += 1) {
+      const found = identityOf(await table.data.get(`k${k}`));
+      if (found !== undefined && found.origin !== holder.name && listed.has(nameOf(found)))
+        world.violate(
+          'no write of an old epoch',
+          `${nameOf(found)} (k${k}) stands in ${holder.name}, which holds epoch ${this.#ports.invariants.register.newest.value.epoch}, and is listed as divergent as well`,
+        );
+    }
+  }
+
+  /** The writes that are in a stream, or in any region's log beyond what the holder has dealt with. */
+  async #yetToCome(holder: Region): Promise<Set<string>> {
+    const names = new Set<string>();
+    for (const origin of this.#replicas) {
+      for (const entry of origin.stream.slice(origin.shippedEntries)) for (const name of identityNames(entry.newImage)) names.add(name);
+      const after = await this.#position(holder, origin.region);
+      for (const copy of this.#replicas) {
+        for (const segment of await copy.log.read(origin.region.name, after, Number.MAX_SAFE_INTEGER))
+          for (const record of segment.records) for (const name of identityNames(record.image)) names.add(name);
+      }
+    }
+    return names;
+  }
+}
+
+function identityNames(image: Parameters<typeof identityOf>[0]): string[] {
+  const identity = identityOf(image);
+  return identity === undefined ? [] : [nameOf(identity)];
+}
+
+/** Stands for SHA-256 where nobody tries to make two texts of one hash. (FNV-1a, twice) */
+function fullDigest(content: string): string {
+  let [a, b] = [0x811c9dc5, 0x01234567];
+  for (let i = 0; i < content.length; i += 1) {
+    const code = content.charCodeAt(i);
+    a = Math.imul(a ^ code, 0x01000193);
+    b = Math.imul(b ^ code, 0x5bd1e995);
+  }
+  return `${(a >>> 0).toString(16).padStart(8, '0')}${(b >>> 0).toString(16).padStart(8, '0')}`.padStart(64, '0');
+}
