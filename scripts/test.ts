@@ -13,7 +13,8 @@ const isFast = process.argv.includes('--fast');
 const slowTests = [
   'test/local/**',
   'test/contract/local-aws*',
-  'test/simulation/**',
+  'test/simulation/many*',
+  'test/simulation/mutants*',
   'test/core/mutants*',
   'test/lambdas/backup-on-engine*',
   'test/vault/corruptions*',

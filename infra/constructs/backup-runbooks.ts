@@ -17,7 +17,7 @@ export type BackupRunbooksProps = {
   readonly config: RuntimeConfig;
   readonly region: string;
   readonly notify: IFunction;
-  readonly schedules: NonNullable<HoldfastConfig['vault']>['schedules'];
+  readonly vault: Pick<NonNullable<HoldfastConfig['vault']>, 'schedules' | 'partsMode'>;
 };
 
 export class BackupRunbooks extends Construct {
@@ -31,7 +31,7 @@ export class BackupRunbooks extends Construct {
     const backupSteps = BACKUP_STEPS.map(make);
     const restoreSteps = RESTORE_STEPS.map(make);
     const runbook = (runbookId: string, name: string, comment: string, steps: readonly [FunctionName, IFunction][]) =>
-      addRunbook(new Construct(this, runbookId), { group: config.group, name, comment, steps: { ...Object.fromEntries(steps), notify } });
+      addRunbook(new Construct(this, runbookId), { group: config.group, name, comment, steps: { ...Object.fromEntries(steps), notify }, partsMode: props.vault.partsMode });
     const backup = runbook('Backup', 'backup', "A recovery point of the group's table", backupSteps);
     const restore = runbook('Restore', 'restore', "A restore of the group's table into one beside it, or in place", [...backupSteps, ...restoreSteps]);
     const archive = restoreSteps.find(([name]) => name === 'archive-log')?.[1];
@@ -58,10 +58,20 @@ export class BackupRunbooks extends Construct {
         flexibleTimeWindow: { mode: 'OFF' },
         target: { arn, roleArn: role.roleArn, input: JSON.stringify(input), retryPolicy: { maximumRetryAttempts: 3, maximumEventAgeInSeconds: 600 } },
       });
+    const { differential } = props.vault.schedules;
     this.schedules = [
-      schedule('Full', 'full', props.schedules.full, backup.stateMachineArn, { group: config.group, type: 'full', by: 'schedule' }),
-      schedule('Incremental', 'incremental', props.schedules.incremental, backup.stateMachineArn, { group: config.group, type: 'incremental', by: 'schedule' }),
-      schedule('RestoreTest', 'restore-test', props.schedules.restoreTest, restore.stateMachineArn, { group: config.group, at: null, point: null, into: null, select: null, by: 'schedule', test: {} }),
+      schedule('Full', 'full', props.vault.schedules.full, backup.stateMachineArn, { group: config.group, type: 'full', by: 'schedule' }),
+      schedule('Incremental', 'incremental', props.vault.schedules.incremental, backup.stateMachineArn, { group: config.group, type: 'incremental', by: 'schedule' }),
+      ...(differential === undefined ? [] : [schedule('Differential', 'differential', differential, backup.stateMachineArn, { group: config.group, type: 'differential', by: 'schedule' })]),
+      schedule('RestoreTest', 'restore-test', props.vault.schedules.restoreTest, restore.stateMachineArn, {
+        group: config.group,
+        at: null,
+        point: null,
+        into: null,
+        select: null,
+        by: 'schedule',
+        test: {},
+      }),
       schedule('Log', 'log', 'rate(1 minute)', archive.functionArn, { group: config.group }),
       schedule('Retention', 'retention', RETENTION_AT, retention.functionArn, { group: config.group }),
       schedule('Keys', 'keys', 'rate(1 day)', rotate.functionArn, {}),

@@ -72,7 +72,7 @@ export class RecoveryGroupRegion extends Construct {
       throw new Error(`'${region}' is a candidate, so RecoveryGroupRegion needs 'service' and 'data' there; give both, or make it a witness`);
     const runbook = new FailoverRunbook(this, 'Failover', { config, region, topic, serviceUrl: props.service.url, serviceTarget: props.service.target });
     const changes = new ChangeLog(this, 'ChangeLog', { config, region, data: props.data, log: tables.log });
-    const backups = props.config.vault === undefined ? [] : new BackupRunbooks(this, 'Backups', { config, region, notify: runbook.notify, schedules: props.config.vault.schedules }).schedules;
+    const backups = props.config.vault === undefined ? [] : new BackupRunbooks(this, 'Backups', { config, region, notify: runbook.notify, vault: props.config.vault }).schedules;
     const checks = config.vault === undefined ? [] : new IntegrityChecks(this, 'Checks', { config, vault: config.vault, region, topic }).schedules;
     return { stateMachineArn: runbook.machine.stateMachineArn, feeds: [...changes.feeds, ...backups, ...checks] };
   }

@@ -1,5 +1,4 @@
 // What the commands of `holdfast vault` are given: the world, and what a person said.
-import { parseArgs } from 'node:util';
 import { vaultOptions } from './vault-usage.ts';
 
 export type VaultWorld = {
@@ -23,7 +22,8 @@ export type VaultValues = ReturnType<typeof parseVaultArguments>['values'];
 
 export function parseVaultArguments(args: readonly string[]) {
   try {
-    return parseArgs({ args: [...args], options: vaultOptions, allowPositionals: true, strict: true });
+    // An import would load all that node:util can give, which takes longer than parsing.
+    return process.getBuiltinModule('node:util').parseArgs({ args: [...args], options: vaultOptions, allowPositionals: true, strict: true });
   } catch (error) {
     throw new VaultUsageError(error instanceof Error ? error.message : String(error));
   }

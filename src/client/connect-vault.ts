@@ -27,7 +27,7 @@ const cutsMax = 100;
 export function backupSettingsOf(config: RuntimeConfig): BackupSettings {
   const { vault } = config;
   if (vault === undefined) throw new InvalidConfigError(`The configuration of group ${config.group} has no 'vault': add it to holdfast.config.ts and deploy, then there are backups`);
-  const { lockMode, retentionDays, lockDaysMax, packBytes, subject } = vault;
+  const { lockMode, retentionDays, lockDaysMax, packBytes, partsMode, subject } = vault;
   return {
     group: config.group,
     source: sourceNameOf(config.tables.data),
@@ -38,6 +38,7 @@ export function backupSettingsOf(config: RuntimeConfig): BackupSettings {
     retentionDays,
     lockDaysMax,
     packBytes,
+    partsMode,
     ...(subject === undefined ? {} : { subjectAttribute: subject.attribute }),
   };
 }

@@ -66,8 +66,8 @@ export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
 }
 
 function runtimeVaultOf(vault: NonNullable<HoldfastConfig['vault']>): NonNullable<RuntimeConfig['vault']> {
-  const { lockMode, retentionDays, lockDaysMax, packBytes, schedules, overdueAfterMinutes, scrubDays, subject } = vault;
-  return { lockMode, retentionDays, lockDaysMax, packBytes, schedules, overdueAfterMinutes, scrubDays, ...(subject === undefined ? {} : { subject }) };
+  const { lockMode, retentionDays, lockDaysMax, packBytes, partsMode, schedules, overdueAfterMinutes, scrubDays, subject } = vault;
+  return { lockMode, retentionDays, lockDaysMax, packBytes, partsMode, schedules, overdueAfterMinutes, scrubDays, ...(subject === undefined ? {} : { subject }) };
 }
 
 /** Names the set of acceptors: the same for the same regions and tables, in whatever order they are listed. Roles do not vote, so they do not count. */

@@ -80,21 +80,21 @@ const mebibyte = 1024 * 1024;
 const complianceSentence = 'nobody can delete these backups before their date';
 
 /** Only what can be read here: a miss of any other could not be noticed. */
-const scheduleSchema = (usual: string) =>
-  z
-    .string()
-    .superRefine((text, context) => {
-      const read = readSchedule(text);
-      if (read.kind === 'refused') context.addIssue({ code: 'custom', message: `must be a schedule of EventBridge Scheduler, like 'cron(0 0 * * ? *)' (UTC) or 'rate(1 hour)': ${read.because}` });
-    })
-    .default(usual);
+const anySchedule = z.string().superRefine((text, context) => {
+  const read = readSchedule(text);
+  if (read.kind === 'refused') context.addIssue({ code: 'custom', message: `must be a schedule of EventBridge Scheduler, like 'cron(0 0 * * ? *)' (UTC) or 'rate(1 hour)': ${read.because}` });
+});
+const scheduleSchema = (usual: string) => anySchedule.default(usual);
 
 /** By the calendar only: each candidate region draws from the date which of them tests, so all must fire on the same day (UTC), and not near its end. */
 const restoreTestSchema = scheduleSchema('cron(30 10 ? * SUN *)').refine((text) => /^cron\(\S+ ([1-9]|1\d|2[0-2]) .+\)$/.test(text), {
   error: "must be a cron of EventBridge Scheduler with one hour from 1 to 22 (UTC), like 'cron(30 10 ? * SUN *)': all regions must find the same date",
 });
 
-const schedulesSchema = z.strictObject({ full: scheduleSchema('cron(0 0 * * ? *)'), incremental: scheduleSchema('cron(0 1-23 * * ? *)'), restoreTest: restoreTestSchema }).prefault({});
+/** Without `differential` there are none: with a full each day and incrementals each hour, they save a restore a day's reading at most. */
+const schedulesSchema = z
+  .strictObject({ full: scheduleSchema('cron(0 0 * * ? *)'), incremental: scheduleSchema('cron(0 1-23 * * ? *)'), differential: anySchedule.optional(), restoreTest: restoreTestSchema })
+  .prefault({});
 
 /** Minutes after which what was due is overdue: to run takes time, and a full one of a large table takes hours. */
 const overdueSchema = z
@@ -108,6 +108,8 @@ const vaultParts = {
   /** The bucket refuses a longer lock. */
   lockDaysMax: whole(1, 36_500, 'days').optional(),
   packBytes: whole(mebibyte, 63 * mebibyte, 'bytes').default(32 * mebibyte),
+  /** How the pieces of a full backup are run: of tables beyond 560 GiB by a Distributed Map (docs/scale.md; unproven on AWS). */
+  partsMode: z.enum(['INLINE', 'DISTRIBUTED'], { error: "must be 'INLINE', or for tables beyond 560 GiB 'DISTRIBUTED'" }).default('INLINE'),
   schedules: schedulesSchema,
   overdueAfterMinutes: overdueSchema,
   /** The attribute that names the person whom an item is about: such items are sealed under that person's own key, which `holdfast erase` destroys. */

@@ -5,8 +5,9 @@ import { InterruptedError } from '../core/vault/vault-errors.ts';
 import { newChunkTable } from './chunk-table.ts';
 import type { EntryName } from './entry-name.ts';
 import { readAttributes, type Attributes } from './extended-attributes.ts';
+import type { RawEntry } from './entry-stream.ts';
 import { FileJob, ready, type Queued } from './file-job.ts';
-import { metaJson, readMeta, typeOf, type FileMeta, type MetaSource } from './file-meta.ts';
+import { metaJson, readMeta, typeOf, type MetaSource } from './file-meta.ts';
 import { FileReading } from './file-reading.ts';
 import { walk, type Found, type Warn } from './file-walk.ts';
 import { ParentCursor } from './parent-cursor.ts';
@@ -118,7 +119,7 @@ class BackupRun {
     const old = await cursor.find(found.name, json);
     this.#entries += 1;
     this.#bytes += bytes;
-    const hasOld = old !== null && (!isFresh || bytes === 0) && (old.isSame || isSameByStat(readMeta(old.entry.json.toString()), found));
+    const hasOld = old !== null && (!isFresh || bytes === 0) && (old.isSame || isSameByStat(old.entry, found));
     if (hasOld && (bytes === 0 || !this.#options.isReadingAll)) {
       this.#unchanged += 1;
       this.#unreadBytes += bytes;
@@ -187,6 +188,9 @@ class BackupRun {
 async function* nothing(): AsyncGenerator<never> {}
 
 /** restic's rule: what has the same length, times and inode has the same content. The device is left out: it changes by itself. */
-function isSameByStat(was: FileMeta, { stat }: Found): boolean {
+function isSameByStat({ json }: RawEntry, { stat }: Found): boolean {
+  // As metaJson writes them. What differs here, of most files that changed, need not be parsed.
+  if (!json.includes(`,"ct":"${stat.ctimeNs}","i":"${stat.ino}"`)) return false;
+  const was = readMeta(json.toString());
   return was.type === 'f' && !was.isPartial && stat.isFile() && was.bytes === Number(stat.size) && was.mtimeNs === stat.mtimeNs && was.ctimeNs === stat.ctimeNs && was.inode === String(stat.ino);
 }

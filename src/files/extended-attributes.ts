@@ -1,6 +1,7 @@
 // Extended attributes. Node has no call for them; where `getfattr` and `setfattr` are installed, one process reads or writes them for a whole tree, and where
 // they are not, a backup says that they were not kept.
-import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
 import { shown, type EntryName } from './entry-name.ts';
 import type { WalkRoot } from './file-walk.ts';
 
@@ -10,7 +11,8 @@ export type Attributes = { readonly areKept: boolean; readonly of: (path: EntryN
 
 /** Of everything in these trees: name → base64. */
 export function readAttributes(roots: readonly WalkRoot[]): Attributes {
-  const ran = spawnSync('getfattr', ['--recursive', '--physical', '--no-dereference', '--dump', '--match=-', '--encoding=base64', '--absolute-names', '--', ...roots.map(({ path }) => path)], {
+  if (!isInstalled('getfattr')) return { areKept: false, of: () => undefined };
+  const ran = spawn()('getfattr', ['--recursive', '--physical', '--no-dereference', '--dump', '--match=-', '--encoding=base64', '--absolute-names', '--', ...roots.map(({ path }) => path)], {
     encoding: 'latin1',
     maxBuffer: outputBytesMax,
     stdio: ['ignore', 'pipe', 'ignore'],
@@ -45,9 +47,25 @@ export function writeAttributes(files: readonly { readonly path: EntryName; read
     const lines = Object.entries(attributes).map(([name, value]) => `${escape(name)}=0s${value}`);
     return `# file: ${escape(Buffer.from(path).toString('latin1'))}\n${lines.join('\n')}\n`;
   });
-  const ran = spawnSync('setfattr', ['--no-dereference', '--restore=-'], { input: Buffer.from(dump.join('\n'), 'latin1'), encoding: 'utf8', maxBuffer: outputBytesMax });
+  const ran = spawn()('setfattr', ['--no-dereference', '--restore=-'], { input: Buffer.from(dump.join('\n'), 'latin1'), encoding: 'utf8', maxBuffer: outputBytesMax });
   if (ran.error !== undefined) return [`extended attributes of ${files.length} files were not restored: setfattr is not installed (package attr)`];
   return ran.status === 0 ? [] : ran.stderr.split('\n').flatMap((line) => (line === '' ? [] : [`an extended attribute was not restored: ${shown(line)}`]));
+}
+
+/** Looked for before Node's part that starts programs is loaded, which takes longer than all else in a backup of what did not change. */
+function isInstalled(program: string): boolean {
+  return (process.env['PATH'] ?? '/usr/bin:/bin').split(path.delimiter).some((folder) => {
+    try {
+      accessSync(path.join(folder, program), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+function spawn() {
+  return process.getBuiltinModule('node:child_process').spawnSync;
 }
 
 function escape(latin1: string): string {

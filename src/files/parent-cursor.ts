@@ -5,6 +5,9 @@ import { readMeta, type FileMeta } from './file-meta.ts';
 
 export type OldEntry = { readonly entry: RawEntry /** Its JSON is what was expected, byte by byte. */; readonly isSame: boolean };
 
+/** Behind the name in an entry's JSON, and, since a name's own quotes are escaped, nowhere before. */
+const afterName = Buffer.from('","t":"');
+
 export class ParentCursor {
   readonly #batches: AsyncIterator<RawEntry[]>;
   #batch: readonly RawEntry[] = [];
@@ -19,6 +22,7 @@ export class ParentCursor {
   /** The old entry of this name; null: there was none. Names must be asked for in order. */
   async find(name: EntryName, json: string): Promise<OldEntry | null> {
     const expected = Buffer.from(json);
+    const named = expected.subarray(0, expected.indexOf(afterName) + afterName.length);
     for (;;) {
       const entry = this.#batch[this.#at];
       if (entry === undefined) {
@@ -29,6 +33,11 @@ export class ParentCursor {
       if (entry.json.equals(expected)) {
         this.#next();
         return { entry, isSame: true };
+      }
+      // A file that changed, most often: not worth parsing what it was.
+      if (named.length >= afterName.length && entry.json.subarray(0, named.length).equals(named)) {
+        this.#next();
+        return { entry, isSame: false };
       }
       this.#meta ??= readMeta(entry.json.toString());
       const order = comparePaths(this.#meta.name, name);

@@ -31,6 +31,9 @@ export type RestoreFilesOptions = {
   readonly progress: (so: RestoreProgress) => void;
 };
 
+/** Runs of files are short, so that the workers end together; a request is worth more. */
+const [fileRunBytesMax, requestRunBytesMax] = [2 * 1024 * 1024, 8 * 1024 * 1024];
+
 export type RestoreProgress = { readonly entries: number; readonly bytes: number };
 export type RestoreFilesResult = RestoreProgress & { /** They were there already. */ readonly skipped: number; readonly isOwnerRestored: boolean };
 
@@ -52,7 +55,7 @@ class FilesRestore {
   readonly #isOwnerRestored = process.getuid?.() === 0;
   readonly #pool: RestorePool;
   readonly #tree: RestoreTree;
-  readonly #window = new RestoreWindow();
+  readonly #window: RestoreWindow;
   /** Files that are not wanted themselves, and the first wanted link to each: there their content goes. */
   readonly #aliases = new Map<string, FileMeta>();
   #entries = 0;
@@ -62,6 +65,8 @@ class FilesRestore {
     this.#options = options;
     const { vault, key, workers, target, isGoingOn, warn } = options;
     this.#selection = new Selection(options.paths);
+    const isNearestAFile = vault.sites.sites[0]?.fileOf !== undefined;
+    this.#window = new RestoreWindow(isNearestAFile ? fileRunBytesMax : requestRunBytesMax);
     this.#pool = new RestorePool({ sites: vault.sites, key, workers, isOwnerRestored: this.#isOwnerRestored });
     this.#tree = new RestoreTree({ target, isGoingOn, isOwnerRestored: this.#isOwnerRestored, warn });
   }

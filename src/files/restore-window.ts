@@ -21,21 +21,27 @@ export type PlannedRun = Pick<RestoreTask, 'runOffset' | 'chunks' | 'paths' | 'f
 };
 
 const needsMax = 400_000;
-/** A gap so small is read through; a run is at most so long, but for a single chunk. */
-const [gapBytesMax, runBytesMax] = [256 * 1024, 8 * 1024 * 1024];
+/** A gap so small is read through. */
+const gapBytesMax = 256 * 1024;
 
 export class RestoreWindow {
   readonly #byPack = new Map<bigint, Need[]>();
+  readonly #runBytesMax: number;
   #needs = 0;
   #storedBytes = 0;
   #lastOffset = -1;
+
+  /** @param runBytesMax a run is at most so long, but for a single chunk */
+  constructor(runBytesMax: number) {
+    this.#runBytesMax = runBytesMax;
+  }
 
   get isFull(): boolean {
     return this.#needs >= needsMax;
   }
 
   get isWorthARun(): boolean {
-    return this.#storedBytes >= runBytesMax / 2;
+    return this.#storedBytes >= this.#runBytesMax / 2;
   }
 
   /** All extents of one file. */
@@ -66,7 +72,7 @@ export class RestoreWindow {
       let run: Need[] = [];
       for (const need of needs) {
         const [first, last] = [run[0], run.at(-1)];
-        if (first !== undefined && last !== undefined && (need.offset - last.end > gapBytesMax || need.end - first.offset > runBytesMax)) {
+        if (first !== undefined && last !== undefined && (need.offset - last.end > gapBytesMax || need.end - first.offset > this.#runBytesMax)) {
           yield planned(pack, run);
           run = [];
         }

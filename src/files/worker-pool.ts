@@ -1,7 +1,7 @@
 // Worker threads that each take whole tasks. They are started when there is something to do, so that a run with nothing to do costs none.
 import { getCompileCacheDir } from 'node:module';
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 
 /** Handed to a worker ahead, so that it never waits for the main thread. */
 const tasksAheadMax = 2;
@@ -84,7 +84,9 @@ export class WorkerPool<Task extends object, Result, News = never> {
   }
 
   #start(): Member<Result> {
-    const worker = new Worker(new URL('worker-start.mjs', import.meta.url), { workerData: { ...this.#setup, file: this.#file.href, compileCache: compileCache() } });
+    // Loaded by the first worker: a run that needs none does not pay for it.
+    const threads = process.getBuiltinModule('node:worker_threads');
+    const worker = new threads.Worker(new URL('worker-start.mjs', import.meta.url), { workerData: { ...this.#setup, file: this.#file.href, compileCache: compileCache() } });
     const member: Member<Result> = { worker, running: new Map() };
     worker.on('message', (answer: Answer<Result, News>) => {
       if (answer.ticket === null) {

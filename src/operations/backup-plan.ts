@@ -1,5 +1,5 @@
 // PlanBackup: whether this region acts, which point comes next and why, its names, its key, its span of the log.
-import { mayAct, gapOf, nextPoint, piecesFor, piecesMax, type LastChain, type NextPoint } from '../core/backup/next-point.ts';
+import { mayAct, gapOf, nextPoint, piecesFor, type LastChain, type NextPoint } from '../core/backup/next-point.ts';
 import { type ActingPlan, type BackupPlan, type BackupRequest } from '../core/backup/backup-plan.ts';
 import { chainToContinue, parentIn } from '../core/backup/chains.ts';
 import { classOfNew, lockedUntil } from '../core/backup/point-class.ts';
@@ -91,7 +91,7 @@ export async function planOf(ports: BackupPorts, points: TablePoints, next: Next
     key: key.keyId,
     fromMs: Math.round(clock.nowMs()),
     throughMs: null,
-    pieces: await new TableSource(ports).list(Math.min(piecesMax, piecesFor(table.bytes))),
+    pieces: await new TableSource(ports).list(piecesFor(table.bytes, settings.partsMode)),
     since: null,
     until,
     cuts: mergeCuts(await ports.cuts()),

@@ -3,6 +3,7 @@ import type { Cut, LogPositions, RetentionClass } from '../core/vault/recovery-p
 import type { Quiet } from '../core/backup/point-facts.ts';
 import { isActingAt, leaseKey, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
 import { logPositionKey } from '../core/backup/backup-rows.ts';
+import type { PartsMode } from '../core/backup/next-point.ts';
 import type { LogEnd } from '../core/backup/settle.ts';
 import type { Clock, Digest } from '../ports/environment.ts';
 import type { KeyWrap } from '../ports/key-wrap.ts';
@@ -25,6 +26,8 @@ export type BackupSettings = {
   readonly retentionDays: Readonly<Record<RetentionClass, number>>;
   readonly lockDaysMax: number;
   readonly packBytes: number;
+  /** How the machine runs the pieces of a backup. */
+  readonly partsMode: PartsMode;
   /** The attribute that names the person whom an item is about; absent: no item is sealed by itself. */
   readonly subjectAttribute?: string;
 };

@@ -57,6 +57,10 @@ async function expectedOf(ports: IntegrityPorts): Promise<Expected[]> {
     { what: 'full backup', schedule: scheduleOf(schedules.full), marginMs: after.full * minuteMs, newestAtMs: newest('full') },
     // An incremental without a whole chain becomes a full, and where both are due the full is made.
     { what: 'incremental backup', schedule: scheduleOf(schedules.incremental), marginMs: after.incremental * minuteMs, newestAtMs: newest('full', 'incremental') },
+    // As late as an incremental may be; a full has all that a differential would.
+    ...(schedules.differential === undefined
+      ? []
+      : [{ what: 'differential backup', schedule: scheduleOf(schedules.differential), marginMs: after.incremental * minuteMs, newestAtMs: newest('full', 'differential') } as const]),
     { what: 'log archive', schedule: { kind: 'rate', everyMs: minuteMs }, marginMs: after.log * minuteMs, newestAtMs: latest([newest('log'), ...archived]) },
     { what: 'comparison of the sites', schedule: { kind: 'rate', everyMs: 60 * minuteMs }, marginMs: comparisonMarginMs, newestAtMs: latest(comparedAt) },
     // One that failed has told so itself; one that was killed, or never began, leaves no evidence.

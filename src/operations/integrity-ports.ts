@@ -10,7 +10,7 @@ export type IntegritySettings = {
   /** Of the table, as points name it. */
   readonly source: string;
   readonly scrubDays: number;
-  readonly schedules: { readonly full: string; readonly incremental: string; readonly restoreTest: string };
+  readonly schedules: { readonly full: string; readonly incremental: string; readonly differential?: string | undefined; readonly restoreTest: string };
   readonly overdueAfterMinutes: { readonly full: number; readonly incremental: number; readonly log: number };
 };
 

@@ -101,6 +101,7 @@ describe('the vault', () => {
       retentionDays: { hourly: 7, daily: 30, weekly: 90, monthly: 365, yearly: 2555 },
       lockDaysMax: 2555,
       packBytes: 32 * 1024 * 1024,
+      partsMode: 'INLINE',
       schedules: { full: 'cron(0 0 * * ? *)', incremental: 'cron(0 1-23 * * ? *)', restoreTest: 'cron(30 10 ? * SUN *)' },
       overdueAfterMinutes: { full: 120, incremental: 30, log: 10 },
       scrubDays: 30,
@@ -114,6 +115,7 @@ describe('the vault', () => {
       retentionDays: { hourly: 1, daily: 1, weekly: 1, monthly: 1, yearly: 1 },
       lockDaysMax: 1,
       packBytes: 16 * 1024 * 1024,
+      partsMode: 'INLINE',
       schedules: { full: 'cron(0 0 * * ? *)', incremental: 'cron(0 1-23 * * ? *)', restoreTest: 'cron(30 10 * * ? *)' },
       overdueAfterMinutes: { full: 120, incremental: 30, log: 10 },
       scrubDays: 30,
@@ -128,6 +130,7 @@ describe('the vault', () => {
     expect(withVault({ retentionDays: { yearly: 36_500 } })?.lockDaysMax).toBe(36_500);
     expect(withVault({ retentionDays: { hourly: 1, yearly: 400 }, lockDaysMax: 400 })).toMatchObject({ retentionDays: { hourly: 1, daily: 30, yearly: 400 }, lockDaysMax: 400 });
     expect(withVault({ lockDaysMax: 2556 })?.lockDaysMax).toBe(2556);
+    expect(withVault({ partsMode: 'DISTRIBUTED', schedules: { differential: 'rate(6 hours)' } })).toMatchObject({ partsMode: 'DISTRIBUTED', schedules: { differential: 'rate(6 hours)' } });
     for (const hour of [1, 9, 10, 19, 22]) expect(withVault({ schedules: { restoreTest: `cron(0 ${hour} * * ? *)` } })?.schedules.restoreTest).toBe(`cron(0 ${hour} * * ? *)`);
     expect(withVault({ schedules: { incremental: 'rate(6 hours)' } })?.schedules).toMatchObject({ full: 'cron(0 0 * * ? *)', incremental: 'rate(6 hours)' });
   });
@@ -147,6 +150,8 @@ describe('the vault', () => {
     ['packs below a mebibyte', { packBytes: 1024 * 1024 - 1 }, /vault\.packBytes: must be at least 1048576/],
     ['packs that with their index are no packs', { packBytes: 63 * 1024 * 1024 + 1 }, /vault\.packBytes: must be at most 66060288/],
     ['a schedule that is none', { schedules: { full: 'daily' } }, /vault\.schedules\.full: must be a schedule of EventBridge Scheduler/],
+    ['a schedule of differentials that is none', { schedules: { differential: 'noon' } }, /vault\.schedules\.differential: must be a schedule of EventBridge Scheduler/],
+    ['parts that are run in no way there is', { partsMode: 'PARALLEL' }, /vault\.partsMode: must be 'INLINE'.*'DISTRIBUTED'/],
     ['restore tests that do not go by the calendar', { schedules: { restoreTest: 'rate(7 days)' } }, /vault\.schedules\.restoreTest: must be a cron/],
     ['restore tests at the end of a day', { schedules: { restoreTest: 'cron(59 23 * * ? *)' } }, /vault\.schedules\.restoreTest: must be.*one hour from 1 to 22/],
     ['restore tests at its begin', { schedules: { restoreTest: 'cron(0 0 * * ? *)' } }, /vault\.schedules\.restoreTest: must be/],

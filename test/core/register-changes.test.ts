@@ -96,7 +96,7 @@ describe('revoke', () => {
 });
 
 describe('nextAttempt', () => {
-  const seen = { epoch: 4, attempt: 1 };
+  const seen = { epoch: 4, attempt: 1, successor: west };
   test('raises the attempt, and names whoever makes it', () => {
     expect(made(nextAttempt(reservedValue(), seen, east, 3, maker()))).toMatchObject({
       successor: east,
@@ -109,9 +109,14 @@ describe('nextAttempt', () => {
     });
   });
   test('of an epoch that was taken already is the first of the next one: no epoch is reserved twice (P2)', () => {
-    const next = made(nextAttempt(opening, { epoch: 5, attempt: 1 }, east, 3, maker()));
+    const next = made(nextAttempt(opening, opening, east, 3, maker()));
     expect(next).toMatchObject({ successor: east, attempt: 1, renewable: false, epoch: 5, holder: west });
     expect(reservedEpoch(next)).toBe(6);
+  });
+  test('decided on a taken epoch is refused once the next epoch is reserved: its first attempt is not the dead one, although it has its number', () => {
+    const next = made(nextAttempt(opening, opening, east, 3, maker()));
+    expect(refusal(nextAttempt(next, opening, west, 3, maker()))).toMatch(/another attempt/);
+    expect(made(nextAttempt(next, next, west, 3, maker()))).toMatchObject({ successor: west, attempt: 2 });
   });
   test('calls a person once the attempts are spent, and forbids no further one', () => {
     expect([2, 3, 4].map((attemptsSpent) => made(nextAttempt(reservedValue({ attemptsSpent }), seen, east, 3, maker())).state)).toEqual(['failing-over', 'failed', 'failed']);
@@ -120,7 +125,7 @@ describe('nextAttempt', () => {
   test.each([
     ['another attempt that has begun', reservedValue({ attempt: 2 }), /another attempt/],
     ['an epoch in between', reservedValue({ epoch: 5 }), /another attempt/],
-    ['a state in which nobody tries', valueOf(), /state is 'normal'/],
+    ['a state in which nobody tries', reservedValue({ state: 'normal' }), /state is 'normal'/],
     ['an opened gate', { ...reservedValue(), state: 'recovery' as const }, /state is 'recovery'/],
     ['a pause', reservedValue({ paused }), /paused/],
   ])('is refused by %s', (_, current, because) => {
@@ -349,7 +354,7 @@ describe('transitions in the value', () => {
     const [transition] = one.transitions;
     expect(transition).toEqual({ from: 'normal', to: 'failing-over', on: 'region-sick', because: 'it burns', epoch: 5, attempt: 1, by: west, atMs: 77 });
     expect(one).toMatchObject({ because: 'it burns', evidence: 'abc', auditHead: digest(`\n${JSON.stringify(transition)}`) });
-    const two = made(nextAttempt(one, { epoch: 4, attempt: 1 }, east, 3, maker()));
+    const two = made(nextAttempt(one, one, east, 3, maker()));
     expect(two.auditHead).toBe(digest(`${one.auditHead}\n${JSON.stringify(two.transitions[1])}`));
   });
 

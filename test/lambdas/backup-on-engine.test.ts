@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { startRegion, regionUrl, localAccountId, type EngineRegion, type RunningRegion } from '../../local/engine/ministack.ts';
 import { config } from '../../holdfast.config.ts';
 import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
-import type { BackupPart, BackupPlan } from '../../src/core/backup/backup-plan.ts';
+import type { BackupPlan, PartAnswer } from '../../src/core/backup/backup-plan.ts';
 import { DynamoDbLogStore } from '../../src/drivers/aws/dynamodb-log-store.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { nextSegment } from '../../src/core/log/segment.ts';
@@ -111,7 +111,7 @@ async function backup(type: string) {
   /** As a state machine hands it on. */
   const json = <T>(value: T): T => JSON.parse(JSON.stringify(value));
   const planned: BackupPlan = json(await plan({ group: 'orders', type, by: 'schedule' }));
-  const parts: BackupPart[] = [];
+  const parts: PartAnswer[] = [];
   for (const piece of planned.pieces) parts.push(json(await writePart({ plan: planned, piece })));
   const committed = await commit({ plan: planned, parts });
   expect(await commit({ plan: planned, parts })).toEqual(committed);

@@ -224,6 +224,7 @@ export async function createWorld(options: { readonly sites?: readonly VaultSite
         retentionDays: { hourly: day, daily: day, weekly: day, monthly: day, yearly: day },
         lockDaysMax: day,
         packBytes: 64 * 1024,
+        partsMode: 'INLINE',
       },
       own: region.rows,
       log: region.log,

@@ -62,6 +62,27 @@ describe('schedules', () => {
     expect(group.told).toEqual([]);
   });
 
+  it('of differentials are missed only where there are some; a full is as good', async () => {
+    const ports = group.ports('east');
+    const { schedules } = ports.settings;
+    const late = async (differential?: string) => (await checkSchedules({ ...ports, settings: { ...ports.settings, schedules: { ...schedules, differential } } })).found.map(({ what }) => what);
+    await late();
+    await point('full', midnight + 40 * minuteMs);
+    group.set(midnight + 12 * hourMs + 30 * minuteMs);
+    expect(await late('cron(0 12 * * ? *)')).not.toContain('differential backup');
+    group.clock.advance(1);
+    expect(await late('cron(0 12 * * ? *)')).toContain('differential backup');
+    expect(await late()).not.toContain('differential backup');
+    await point('incremental', midnight + 12 * hourMs);
+    expect(await late('cron(0 12 * * ? *)')).toContain('differential backup');
+    await point('differential', midnight + 12 * hourMs);
+    expect(await late('cron(0 12 * * ? *)')).not.toContain('differential backup');
+    group.set(midnight + 36 * hourMs + 31 * minuteMs);
+    expect(await late('cron(0 12 * * ? *)')).toContain('differential backup');
+    await point('full', midnight + 36 * hourMs);
+    expect(await late('cron(0 12 * * ? *)')).not.toContain('differential backup');
+  });
+
   it('of restore tests are missed where no evidence was left, whatever came of it', async () => {
     const evidence = async (atMs: number) => {
       const bytes = Buffer.from('{}');

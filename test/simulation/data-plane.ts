@@ -21,6 +21,8 @@ export class DataPlane {
   readonly #product: Product;
   readonly #replicas: readonly Replica[];
   readonly #acknowledged: Acknowledged[] = [];
+  /** Writes that stand in the holder's table and in another region's divergence report: docs/decisions/0014. */
+  divergentAndThere = 0;
   /** Regions in which applying has been woken and has not begun. */
   readonly #woken = new Set<Region>();
 
@@ -63,7 +65,7 @@ export class DataPlane {
     const replica = this.#of(region);
     const again = () => world.queue.after(deliverEveryMs * (0.5 + random.next()), () => this.#deliveries(region));
     const from = random.chance(weather.twice) ? Math.max(0, replica.shippedEntries - 7) : replica.shippedEntries;
-    if (!region.isUp || region.hostsFrozenUntilMs > world.nowMs || replica.stream.length === from) return again();
+    if (!region.isUp || Math.max(region.hostsFrozenUntilMs, region.streamStopsUntilMs) > world.nowMs || replica.stream.length === from) return again();
     const to = Math.min(replica.stream.length, from + batchMax);
     const records = replica.pending(from, to - from);
     const invocation = world.invoke(region, 'ship');
@@ -198,13 +200,20 @@ export class DataPlane {
         `${nameOf(write)} (${write.key}) is neither in ${holder.name}'s table (${found === undefined ? 'nothing there' : nameOf(found)}) nor in a divergence report nor in a log that it has yet to apply`,
       );
     }
+    const listedElsewhere = new Set(
+      this.#replicas
+        .filter((r) => r.region !== holder)
+        .flatMap((r) => r.divergence.listed())
+        .flatMap((d) => identityNames(d.record.image)),
+    );
     for (let k = 0; k < keys; k += 1) {
       const found = identityOf(await table.data.get(`k${k}`));
-      if (found !== undefined && found.origin !== holder.name && listed.has(nameOf(found)))
-        world.violate(
-          'no write of an old epoch',
-          `${nameOf(found)} (k${k}) stands in ${holder.name}, which holds epoch ${this.#ports.invariants.register.newest.value.epoch}, and is listed as divergent as well`,
-        );
+      // In the holder's own report it may be as well: applied, and listed when the batch came again because its position was not saved yet.
+      if (found === undefined || found.origin === holder.name || !listedElsewhere.has(nameOf(found))) continue;
+      const what = `${nameOf(found)} (k${k}) stands in ${holder.name}, which holds epoch ${this.#ports.invariants.register.newest.value.epoch}, and is listed as divergent elsewhere`;
+      // Among three candidates this is an open hole of the design, counted and not hidden: docs/decisions/0014.
+      if (world.regions.filter((r) => r.isCandidate).length > 2) this.divergentAndThere += 1;
+      else world.violate('no write of an old epoch', what);
     }
   }
 

@@ -8,7 +8,7 @@ const faultsFromMs = 40_000;
 const roundMs = (ms: number) => Math.round(ms);
 
 /** Of histories: the data is carried as well, which takes half as long again. */
-const dataShare = 0.35;
+const dataShare = 0.25;
 /** Of histories: an assumption is broken on purpose, to see that it is said. */
 const beyondShare = 0.02;
 
@@ -29,7 +29,10 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor?: number, dr
   if (random.chance(0.35)) faults.push(...drawRelay(random, candidates));
   if (random.chance(0.3)) faults.push({ kind: 'operator', action: 'audit', atMs: faultsFromMs, forMs: roundMs(random.between(60_000, 240_000)) });
   if (random.chance(0.3)) faults.push(...drawStepStrikes(random));
-  if (random.chance(0.35)) faults.push(...drawRedrives(random));
+  if (random.chance(0.35)) faults.push(...drawRedrives(random, Math.max(...faults.map((f) => f.atMs + f.forMs))));
+  const hasData = random.chance(dataShare);
+  if (hasData && random.chance(0.5))
+    faults.push({ kind: 'stream', atMs: faultsFromMs + roundMs(random.next() * 120_000), forMs: roundMs(random.between(5000, 120_000)), region: random.chance(0.7) ? 0 : random.below(candidates) });
   if (beyond === 'old state')
     faults.push({ ...drawCrash(random, faultsFromMs + roundMs(random.next() * 60_000), roundMs(random.between(500, 20_000)), random.below(candidates)), state: drawOldState(random) });
   const calmFromMs = Math.max(...faults.map((f) => f.atMs + f.forMs));
@@ -42,7 +45,7 @@ export function drawPlan(random: Random, regions: 3 | 5, skewFactor?: number, dr
     lostForGood: drawLoss(random, sorted, regions),
     skewFactor: skewFactor ?? (beyond === 'skew' ? random.between(3, 40) : 1),
     driftFactor: driftFactor ?? (beyond === 'drift' ? random.between(50, 500) : 1),
-    hasData: random.chance(dataShare),
+    hasData,
     ...(random.chance(0.3) ? { newer: drawNewer(random, regions, calmFromMs) } : {}),
   };
   return random.chance(votersShare) ? withVoterFaults(random, plan) : plan;
@@ -77,24 +80,27 @@ function drawOldState(random: Random): StateAfter {
   return { kind: 'old', tables: random.pick(['register', 'all'] as const), ageMs: roundMs(random.between(1000, 60_000)) };
 }
 
-/** A failover whose target is struck between two steps; often the next target too. */
+/** A failover whose target is struck between two steps, or in the middle of one; often the next target too. */
 function drawStepStrikes(random: Random): Fault[] {
   const atMs = roundMs(random.between(faultsFromMs, 160_000));
-  const strike = (fromMs: number): Fault => ({
-    kind: 'step',
-    atMs: fromMs,
-    forMs: roundMs(random.between(30_000, 110_000)),
-    step: random.pick(['TakeLease', 'Synchronise', 'OpenGate', 'ValidateService', 'Report'] as const),
-    moment: random.pick(['before', 'after'] as const),
-    strike: random.chance(0.7) ? 'crash' : 'pause',
-    executions: random.chance(0.5) ? 'resume' : 'lost',
-  });
+  const strike = (fromMs: number): Fault => {
+    const moment = random.pick(['before', 'half-way', 'after'] as const);
+    return {
+      kind: 'step',
+      atMs: fromMs,
+      forMs: roundMs(random.between(30_000, 110_000)),
+      step: moment === 'half-way' ? random.pick(['TakeLease', 'OpenGate', 'OpenGate'] as const) : random.pick(['TakeLease', 'Synchronise', 'OpenGate', 'ValidateService', 'Report'] as const),
+      moment,
+      strike: random.pick(['crash', 'crash', 'pause', 'cut'] as const),
+      executions: random.chance(0.5) ? 'resume' : 'lost',
+    };
+  };
   const failover = { kind: 'operator', action: 'failover', atMs: atMs + roundMs(random.next() * 5000), forMs: 1000 } as const;
   return [strike(atMs), failover, ...(random.chance(0.4) ? [strike(atMs + roundMs(random.next() * 30_000))] : [])];
 }
 
-function drawRedrives(random: Random): Fault[] {
-  return Array.from({ length: 1 + random.below(4) }, () => ({ kind: 'redrive', atMs: roundMs(random.between(faultsFromMs, 300_000)), forMs: 0 }) as const);
+function drawRedrives(random: Random, untilMs: number): Fault[] {
+  return Array.from({ length: 1 + random.below(4) }, () => ({ kind: 'redrive', atMs: roundMs(random.between(faultsFromMs, untilMs)), forMs: 0 }) as const);
 }
 
 /** A person who switches back and forth, often just as some invocation stalls: releases, take-overs and returns in one history. */

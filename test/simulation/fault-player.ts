@@ -84,6 +84,11 @@ export class FaultPlayer {
         });
       case 'step':
         return this.#atStep(fault, endMs);
+      case 'stream': {
+        const region = this.#region(fault.region);
+        region.streamStopsUntilMs = Math.max(region.streamStopsUntilMs, endMs);
+        return;
+      }
       case 'redrive':
         return this.#executions.redrive();
     }
@@ -97,6 +102,7 @@ export class FaultPlayer {
       fire: (region: Region) => {
         world.note(region, () => `### strikes ${fault.moment} ${fault.step}`);
         if (fault.strike === 'pause') return this.#freeze(region, endMs - world.nowMs, false);
+        if (fault.strike === 'cut') return this.#cut(linksOf(region.index, world.regions.length), endMs, 0);
         this.#crash(region.index);
         world.queue.at(endMs, () => this.#restart(region.index, fault.executions));
       },
@@ -177,4 +183,10 @@ export class FaultPlayer {
       if (flapMs > 0 && world.nowMs + flapMs < endMs) world.queue.after(flapMs, () => this.#cut(links, endMs, flapMs));
     });
   }
+}
+
+function linksOf(region: number, regions: number): (readonly [number, number])[] {
+  return Array.from({ length: regions }, (_, other) => other)
+    .filter((other) => other !== region)
+    .flatMap((other) => [[region, other] as const, [other, region] as const]);
 }

@@ -33,6 +33,9 @@ export type Weather = {
   readonly stepTwice: number;
 };
 
+/** `half-way`: as the step has changed its first fence row. */
+export type StepMoment = 'before' | 'half-way' | 'after';
+
 /** What a region has in its tables when it is back: all of it, not the register's (or any) rows any more, or those of some time ago. */
 export type StateAfter = { readonly kind: 'forgotten'; readonly tables: 'register' | 'all' } | { readonly kind: 'old'; readonly tables: 'register' | 'all'; readonly ageMs: number };
 
@@ -58,8 +61,10 @@ export type Fault = { readonly atMs: number; readonly forMs: number } & (
   | { readonly kind: 'rough'; readonly weather: Weather }
   /** `two failovers`: two people at once, from two regions, to two targets where there are two. With `when`: in the middle of such a call of the holder. */
   | { readonly kind: 'operator'; readonly action: 'failover' | 'two failovers' | 'pause' | 'audit'; readonly when?: When }
-  /** The next execution that comes to `step` loses its region there: its region dies, or its hosts freeze. */
-  | { readonly kind: 'step'; readonly step: Step; readonly moment: 'before' | 'after'; readonly strike: 'crash' | 'pause'; readonly executions: 'resume' | 'lost' }
+  /** The next execution that comes to `step` loses its region there: it dies, its hosts freeze, or it is cut off from the others. */
+  | { readonly kind: 'step'; readonly step: Step; readonly moment: StepMoment; readonly strike: 'crash' | 'pause' | 'cut'; readonly executions: 'resume' | 'lost' }
+  /** The stream of the region's table stands still: its writes are shipped to nobody. */
+  | { readonly kind: 'stream'; readonly region: number }
   /** Somebody redrives an execution that is over, or that was lost with its region. */
   | { readonly kind: 'redrive' }
 );
@@ -124,6 +129,8 @@ export function describeFault(fault: Fault, names: readonly string[]): string {
       return `${from} ${fault.action}${inTheMiddleOf(fault.when ?? null)}`;
     case 'step':
       return `${from}: ${fault.strike} of the target ${fault.moment} ${fault.step} (executions ${fault.executions})`;
+    case 'stream':
+      return `${from}: the stream of ${names[fault.region]} stands still`;
     case 'redrive':
       return `${from} of an old execution`;
   }

@@ -46,10 +46,14 @@ export type HistoryResult = {
   readonly writesAccepted: number;
   /** Changes that were applied in another region than their own. */
   readonly changesApplied: number;
+  /** Writes that one region lists as divergent and the holder has: an open hole where there are three candidates (decision 14). */
+  readonly divergentAndThere: number;
   readonly gateAnswers: number;
   readonly clockAlarms: number;
   readonly notes: readonly Note[];
   readonly names: readonly string[];
+  /** What each region went by at the end, where the history is told. */
+  readonly beliefs: readonly (readonly string[])[];
 };
 
 const names = ['us-east-1', 'us-west-2', 'eu-west-1', 'eu-central-1', 'ap-south-1'];
@@ -166,10 +170,12 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
     voterChanges: invariants.register.newest.value.config.number ?? 0,
     writesAccepted: invariants.writesAccepted,
     changesApplied: data?.applied ?? 0,
+    divergentAndThere: data?.divergentAndThere ?? 0,
     gateAnswers: invariants.gateAnswers,
     clockAlarms: invariants.clockAlarms,
     notes: world.notes,
     names: world.regions.map((r) => r.name),
+    beliefs: world.isRecording ? world.regions.map((r) => [...(r.isUp ? [] : ['dead']), ...(r.hostsFrozenUntilMs > world.nowMs ? ['hosts frozen'] : []), ...invariants.beliefs(r)]) : [],
   };
 }
 

@@ -23,6 +23,8 @@ export class Invariants {
   readonly #policy: Policy;
   readonly #own: Own[];
   #newestAnswer = { epoch: 0, region: '', atMs: 0 };
+  /** What was chosen last, but for its renewal. */
+  #told = '';
   /** Epochs in which some gate opened, for the account of a history. */
   readonly epochsOpened = new Set<number>();
 
@@ -73,10 +75,13 @@ export class Invariants {
     const chosen = this.register.accepted(acceptor, ballot, text);
     if (chosen === undefined) return;
     const { value } = chosen;
+    const before = this.#told;
+    this.#told = `${value.state} ${value.holder} ${value.epoch} ${value.renewable} ${value.released} ${value.successor}`;
     this.#world.note(
       by.region,
       () =>
         `chosen: ${value.state}, ${value.holder} epoch ${value.epoch}${value.renewable ? '' : ` REVOKED → ${value.successor ?? 'nobody'} attempt ${value.attempt}`}${value.released ? ' RELEASED' : ''} …${value.renewal.slice(-4)} (${by.kind})`,
+      before === this.#told,
     );
     if (value.released) this.#isReleased(value.holder, value.epoch);
   }
@@ -160,7 +165,10 @@ export class Invariants {
     own.gate = { row, couldUntilMs: Math.max(couldUntilMs, couldStillMs) };
     const isOpen = this.#product.leaseRows.isLeaseOpen(row);
     if (isOpen !== this.#product.leaseRows.isLeaseOpen(before) || row.epoch !== before.epoch)
-      this.#world.note(region, () => `LEASE epoch ${row.epoch} ${isOpen ? 'OPEN' : 'shut'}, ${((region.trueAt(row.untilAtMs) - nowMs) / 1000).toFixed(1)} s left (${by.kind})`);
+      this.#world.note(
+        region,
+        () => `LEASE epoch ${row.epoch} ${isOpen ? 'OPEN' : 'shut'}, ${row.untilAtMs === 0 ? 'no deadline yet' : `${((region.trueAt(row.untilAtMs) - nowMs) / 1000).toFixed(1)} s left`} (${by.kind})`,
+      );
     if (row.openEpoch > before.openEpoch) {
       if (!this.register.held.has(`${row.openEpoch} of ${region.name}`))
         this.#world.violate('who acts was chosen', `the gate of ${region.name} was opened in epoch ${row.openEpoch}, which the register never gave it`);
@@ -239,5 +247,20 @@ export class Invariants {
 
   gateRow(region: Region): LeaseRow {
     return this.#ownOf(region).gate.row;
+  }
+
+  /** What the region goes by now, in words: the register as it saw it last, its lease row, its fence rows. */
+  beliefs(region: Region): string[] {
+    const nowMs = this.#world.nowMs;
+    const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+    const look = region.store.snapshot().get('region|LOOK|#');
+    const seen =
+      look === undefined ? 'its rows are gone' : `sees epoch ${look['epoch']} …${String(look['renewal']).slice(-4)} for ${seconds(Math.max(0, region.wallAt(nowMs) - Number(look['sinceMs'])))} now`;
+    if (!region.isCandidate || look === undefined) return [seen];
+    const { row } = this.#ownOf(region).gate;
+    const leftMs = region.trueAt(row.untilAtMs) - nowMs;
+    const isOpen = this.#product.leaseRows.isLeaseOpen(row);
+    const fences = [...this.#ownOf(region).fences.values()].map((f) => `${f.epoch} ${this.#product.leaseRows.isFenceOpen(f) ? 'open' : 'closed'}`);
+    return [seen, `gate ${row.epoch} ${isOpen && leftMs > 0 ? `open for ${seconds(leftMs)}` : isOpen ? 'past its deadline' : 'shut'}`, `fence ${[...new Set(fences)].join(' and ')}`];
   }
 }

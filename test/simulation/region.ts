@@ -18,6 +18,7 @@ export class Region {
   hostsFrozenTotalMs = 0;
   storeFrozenUntilMs = 0;
   isSick = false;
+  streamStopsUntilMs = 0;
   /** Its rows of some time ago, where a restore to them is to come. */
   remembered: ReadonlyMap<string, Row> | undefined;
   /** Runs the newer version of Holdfast until then. */

@@ -1,32 +1,13 @@
-// Whole recovery groups on a virtual clock: fresh seeds each run, the seeds that were once bad, and proof that a seed repeats.
+// Whole recovery groups on a virtual clock: some fresh seeds each run (many-histories.test.ts has many), the seeds that were once
+// bad, and proof that a seed repeats.
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { runHistory, type HistoryOptions, type HistoryResult } from './history.ts';
-import { mutants } from './mutants.ts';
+import { expectAllSound, expectSound, freshSeed } from './expect-sound.ts';
+import { runHistory } from './history.ts';
 import { plant } from './mutant.ts';
+import { mutants } from './mutants.ts';
 import { shrink } from './shrink.ts';
 import { tell } from './timeline.ts';
-
-const threeRegions = 440;
-const fiveRegions = 60;
-const toldMs = 120_000;
-
-/** What a person needs to see of a broken history: the shortest that still breaks, told. */
-async function explain(options: HistoryOptions, result: HistoryResult): Promise<string> {
-  const short = await shrink(options, result);
-  const told = await runHistory({ ...options, plan: short.plan, isRecording: true });
-  return `Seed ${result.seed} broke '${result.violation?.invariant}': ${result.violation?.what}\nReplay: npm run simulate -- --seed ${result.seed} --regions ${result.plan.regions} --verbose\n${tell(told, toldMs)}`;
-}
-
-async function expectSound(options: HistoryOptions): Promise<HistoryResult> {
-  const result = await runHistory(options);
-  if (result.violation !== undefined && result.label === 'within the bound') expect.fail(await explain(options, result));
-  return result;
-}
-
-function freshSeed(): number {
-  return Math.floor(Math.random() * 0x7000_0000);
-}
 
 describe('simulation', () => {
   test('one seed is one history, told or not', async () => {
@@ -40,24 +21,8 @@ describe('simulation', () => {
     expect(tell(told)).toContain(`seed ${seed}`);
   });
 
-  test(`${threeRegions} histories of 3 regions and ${fiveRegions} of 5 break no invariant`, { timeout: 180_000 }, async () => {
-    const seed = freshSeed();
-    console.log(`simulation: seeds ${seed} to ${seed + threeRegions + fiveRegions - 1}`);
-    const seen = { ticks: 0, epochs: 0, writes: 0, answers: 0, virtualMs: 0 };
-    for (let i = 0; i < threeRegions + fiveRegions; i += 1) {
-      const result = await expectSound({ seed: seed + i, regions: i < threeRegions ? 3 : 5 });
-      seen.ticks += result.ticks;
-      seen.epochs += result.epochs;
-      seen.writes += result.writesAccepted;
-      seen.answers += result.gateAnswers;
-      seen.virtualMs += result.endedAtMs;
-    }
-    console.log(
-      `simulation: ${(seen.virtualMs / 60_000).toFixed(0)} virtual minutes, ${seen.ticks} ticks, ${seen.epochs} epochs opened, ${seen.answers} gate answers, ${seen.writes} fenced writes accepted`,
-    );
-    // A simulation in which nothing happens would break nothing either.
-    expect(seen.epochs).toBeGreaterThan(2 * (threeRegions + fiveRegions));
-    expect(seen.writes).toBeGreaterThan(10 * (threeRegions + fiveRegions));
+  test('150 fresh histories break no invariant', { timeout: 120_000 }, async () => {
+    await expectAllSound(120, 30);
   });
 
   test('seeds that were once bad', { timeout: 60_000 }, async () => {

@@ -93,9 +93,16 @@ export class Ticks {
           world.queue.mixText(report.outcome);
           const closed = /^closed below epoch (\d+)/.exec(report.lease);
           if (closed?.[1] !== undefined) this.#invariants.closedBelow(region, Number(closed[1]));
+          const { decision, outcome } = report;
           world.note(
             region,
-            () => `tick: ${report.lease}${report.decision.kind === 'nothing' ? '' : ` · ${report.decision.kind}: ${report.decision.because}`}${report.outcome === '' ? '' : ` → ${report.outcome}`}`,
+            () =>
+              [
+                `tick: ${this.#invariants.beliefs(region).join(', ')}; ${report.lease.replace(/ \(\S+: \w+Error.*/, '')}`,
+                ...(decision.kind === 'nothing' ? [] : [`${decision.kind}: ${decision.because}`]),
+                ...(outcome === '' ? [] : [`→ ${outcome}`]),
+              ].join(' · '),
+            decision.kind === 'nothing' && outcome === '' && /^(renewed|closed below|witness)/.test(report.lease),
           );
         },
         (error: unknown) => world.note(region, () => `tick failed: ${String(error)}`),

@@ -1,11 +1,12 @@
 // The simulated world: regions, what lies between them, and the one way in which anything waits for anything.
 import type { Step } from '../../src/core/failover/runbook.ts';
-import { calm, freezeMsMax, lateMsMax, type CallKind, type Phase, type Weather } from './faults.ts';
+import { calm, freezeMsMax, lateMsMax, type CallKind, type Phase, type StepMoment, type Weather } from './faults.ts';
 import { EventQueue } from './event-queue.ts';
 import type { Random } from './random.ts';
 import { Invocation, type Region } from './region.ts';
 
-export type Note = { readonly atMs: number; readonly region: number | null; readonly text: string };
+/** `isCalm`: of what goes on all the time; a long row of such is told in one line. */
+export type Note = { readonly atMs: number; readonly region: number | null; readonly text: string; readonly isCalm: boolean };
 export type Violation = { readonly invariant: string; readonly what: string; readonly atMs: number };
 
 /** A call ends within this, by an answer or by throwing (the contract of RowStore). */
@@ -39,7 +40,7 @@ export class World {
   /** Faults that wait for a call to come into the middle of. */
   readonly armed: { readonly region: Region; readonly what: CallKind; readonly phase: Phase; readonly by?: string; readonly fire: (invocation: Invocation | undefined) => void }[] = [];
   /** Faults that wait for an execution to come to a step. */
-  readonly armedSteps: { readonly step: Step; readonly moment: 'before' | 'after'; readonly fire: (region: Region) => void }[] = [];
+  readonly armedSteps: { readonly step: Step; readonly moment: StepMoment; readonly fire: (region: Region) => void }[] = [];
   readonly isRecording: boolean;
   readonly notes: Note[] = [];
   readonly skewMs: number;
@@ -54,8 +55,8 @@ export class World {
     return this.queue.nowMs;
   }
 
-  note(region: Region | null, text: () => string): void {
-    if (this.isRecording) this.notes.push({ atMs: this.nowMs, region: region?.index ?? null, text: text() });
+  note(region: Region | null, text: () => string, isCalm = false): void {
+    if (this.isRecording) this.notes.push({ atMs: this.nowMs, region: region?.index ?? null, text: text(), isCalm });
   }
 
   /** The first one counts: what follows may be its consequence. */
@@ -118,12 +119,13 @@ export class World {
     if (hot !== null && hot.phase === phase && hot.what === what && invocation.frozenUntil() <= this.nowMs && this.random.chance(hot.share)) this.#freeze(invocation);
     const deadly = this.weather.dieAt;
     if (deadly !== null && deadly.phase === phase && deadly.what === what && this.random.chance(deadly.share)) this.kill(invocation);
+    if (this.armedSteps.length > 0 && phase === 'acted' && what === 'change fence') this.stepReached(invocation.region, invocation.kind, 'half-way');
     if (this.armed.length === 0) return;
     const struck = this.armed.filter((a) => a.region === invocation.region && a.what === what && a.phase === phase && (a.by ?? invocation.kind) === invocation.kind);
     for (const fault of struck) this.armed.splice(this.armed.indexOf(fault), 1)[0]?.fire(invocation);
   }
 
-  stepReached(region: Region, step: Step, moment: 'before' | 'after'): void {
+  stepReached(region: Region, step: string, moment: StepMoment): void {
     const index = this.armedSteps.findIndex((a) => a.step === step && a.moment === moment);
     if (index >= 0) this.armedSteps.splice(index, 1)[0]?.fire(region);
   }

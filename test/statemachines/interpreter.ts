@@ -24,6 +24,8 @@ export type Walk = {
 type Bindings = { readonly variables: Record<string, unknown>; readonly input: unknown; readonly result?: unknown; readonly errorOutput?: unknown; readonly item?: unknown };
 
 const STATES_MAX = 3000;
+/** Of a state's input or result. */
+const STATE_BYTES_MAX = 256 * 1024;
 
 export async function walk(machine: Machine, input: Readonly<Record<string, unknown>>, script: Script, execution = 'run-1'): Promise<Walk> {
   return new Walker(machine, input, script, execution).walk();
@@ -92,10 +94,13 @@ class Walker {
     const task = state.ItemProcessor.States[state.ItemProcessor.StartAt];
     if (task === undefined) throw new Error(`the Map starts at '${state.ItemProcessor.StartAt}', which is no state`);
     const results: unknown[] = [];
+    // A Distributed Map's items are executions of their own: they see no variable of the machine's.
+    const apart = state.ItemProcessor.ProcessorConfig.Mode === 'DISTRIBUTED' ? { variables: {} } : {};
     for (const item of items) {
       const input = await this.#evaluate(state.ItemSelector, { item });
-      results.push(await this.#evaluate(task.Output, { input, result: await this.#invoke(task, { input, item }) }));
+      results.push(await this.#evaluate(task.Output, { ...apart, input, result: await this.#invoke(task, { ...apart, input, item }) }));
     }
+    if (Buffer.byteLength(JSON.stringify(results)) > STATE_BYTES_MAX) throw new ScriptedError('States.DataLimitExceeded');
     return results;
   }
 

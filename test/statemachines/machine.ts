@@ -18,6 +18,7 @@ const callSchema = {
 const taskSchema = z.strictObject({ ...callSchema, Catch: z.array(catcherSchema).min(1), Assign: assignSchema.optional(), Next: z.string() });
 /** Inside a Map: what it throws, the Map catches. */
 const itemTaskSchema = z.strictObject({ ...callSchema, End: z.literal(true) });
+const processorSchema = z.discriminatedUnion('Mode', [z.strictObject({ Mode: z.literal('INLINE') }), z.strictObject({ Mode: z.literal('DISTRIBUTED'), ExecutionType: z.literal('STANDARD') })]);
 const mapSchema = z.strictObject({
   Type: z.literal('Map'),
   Comment: z.string().min(10),
@@ -25,7 +26,7 @@ const mapSchema = z.strictObject({
   ItemSelector: z.record(z.string(), z.unknown()),
   MaxConcurrency: z.int().min(1),
   // One task an item: more would want an interpreter of its own.
-  ItemProcessor: z.strictObject({ ProcessorConfig: z.strictObject({ Mode: z.literal('INLINE') }), StartAt: z.string(), States: z.record(z.string(), itemTaskSchema) }),
+  ItemProcessor: z.strictObject({ ProcessorConfig: processorSchema, StartAt: z.string(), States: z.record(z.string(), itemTaskSchema) }),
   Catch: z.array(catcherSchema).min(1),
   Assign: assignSchema.optional(),
   Output: z.unknown(),
@@ -62,7 +63,11 @@ export const MACHINES = readdirSync(FOLDER).map((file) => file.replace(/\.asl\.j
 
 export function readMachine(name: string): { readonly text: string; readonly machine: Machine } {
   const text = readFileSync(new URL(`${name}.asl.json`, FOLDER), 'utf8');
-  return { text, machine: machineSchema.parse(JSON.parse(text)) };
+  return { text, machine: parseMachine(text) };
+}
+
+export function parseMachine(text: string): Machine {
+  return machineSchema.parse(JSON.parse(text));
 }
 
 /** Those inside a Map too. */

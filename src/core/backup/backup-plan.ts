@@ -1,7 +1,7 @@
 // What one run of the backup machine does, decided once by PlanBackup and handed from step to step: whoever repeats a step has
 // the same names, the same span of the log and so the same point.
-import { partOf } from './part-payload.ts';
-import type { Cut, LogPositions, Part, PointType, RetentionClass } from '../vault/recovery-point.ts';
+import { isRow, partOf } from './part-payload.ts';
+import type { Cut, LogPositions, PackRow, Part, PointType, RetentionClass } from '../vault/recovery-point.ts';
 import { isClass, isCut, isFields, isPointLink, isPositions, isText, listOf, orNull, PayloadReader } from './payload.ts';
 
 export const backupTypes = ['full', 'incremental', 'differential', 'snapshot'] as const;
@@ -45,6 +45,10 @@ export type BackupPlan = ActingPlan | { readonly acts: false; readonly because: 
 /** What a piece became: the engine's part, and when it had been read to its end. */
 /** `sealedBy`: the attribute by whose persons the items are sealed; absent: none is */
 export type BackupPart = Part & { readonly endedAtMs: number; readonly sealedBy?: string };
+
+/** Where a part lies that is too large to be handed on: in a pack of its own, which no point names. `chunks`: references, base64. */
+export type StoredPart = { readonly storedIn: PackRow; readonly chunks: string };
+export type PartAnswer = BackupPart | StoredPart;
 
 export type CommittedPoint = {
   readonly chain: string;
@@ -105,15 +109,24 @@ export function parseWritePart(raw: unknown): { readonly plan: ActingPlan; reado
 }
 
 /** @throws MalformedError */
-export function parseCommit(raw: unknown): { readonly plan: ActingPlan; readonly parts: readonly BackupPart[] } {
+export function parseCommit(raw: unknown): { readonly plan: ActingPlan; readonly parts: readonly PartAnswer[] } {
   const from = new PayloadReader('CommitPoint', raw);
   const plan = parseActingPlan('CommitPoint', from.take('plan', isFields, "PlanBackup's answer"));
-  const parts = from.take('parts', listOf(isFields), "a list of WriteBackupPart's answers").map((part): BackupPart => {
-    const of = new PayloadReader('CommitPoint (a part)', part);
-    return { ...partOf(part), endedAtMs: of.count('endedAtMs'), ...(part['sealedBy'] === undefined ? {} : { sealedBy: of.text('sealedBy') }) };
-  });
+  const parts = from.take('parts', listOf(isFields), "a list of WriteBackupPart's answers").map((part) => (part['storedIn'] === undefined ? backupPartOf(part) : storedPartOf(part)));
   if (parts.length !== plan.pieces.length) throw from.wrong('parts', `one part for each of the plan's ${plan.pieces.length} pieces, not ${parts.length}`);
   return { plan, parts };
+}
+
+/** @throws MalformedError */
+export function backupPartOf(raw: unknown): BackupPart {
+  const from = new PayloadReader('CommitPoint (a part)', raw);
+  const sealedBy = from.takeOrNull('sealedBy', isText, 'absent, or the name of an attribute');
+  return { ...partOf(raw), endedAtMs: from.count('endedAtMs'), ...(sealedBy === null ? {} : { sealedBy }) };
+}
+
+function storedPartOf(raw: unknown): StoredPart {
+  const from = new PayloadReader('CommitPoint (a stored part)', raw);
+  return { storedIn: from.take('storedIn', isRow, '{packId, sha256, bytes}'), chunks: from.text('chunks') };
 }
 
 /** @throws MalformedError */

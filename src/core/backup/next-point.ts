@@ -65,12 +65,13 @@ export function gapOf(origin: string, position: number, head: number, first: num
   return first > position + 1 ? `of ${origin}'s log, records ${position + 1} to ${first - 1} have expired` : null;
 }
 
-/** Pieces of a table: about this much each, so that one ends well within a function's time; side by side at most so many. */
+/** Pieces of a table: about this much each, so that one ends well within a function's time; at most so many, by how the machine's Map runs them. */
 export const pieceBytes = 256 * 1024 * 1024;
-export const piecesMax = 64;
+export const piecesMax = { INLINE: 64, DISTRIBUTED: 500 } as const;
+export type PartsMode = keyof typeof piecesMax;
 /** A table's size is told up to six hours late. */
 export const piecesMin = 2;
 
-export function piecesFor(tableBytes: number): number {
-  return Math.min(piecesMax, Math.max(piecesMin, Math.ceil(tableBytes / pieceBytes)));
+export function piecesFor(tableBytes: number, mode: PartsMode): number {
+  return Math.min(piecesMax[mode], Math.max(piecesMin, Math.ceil(tableBytes / pieceBytes)));
 }

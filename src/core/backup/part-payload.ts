@@ -2,7 +2,7 @@
 import type { PackRow, Part } from '../vault/recovery-point.ts';
 import { isCount, isDigest, isFields, isText, listOf, orNull, PayloadReader } from './payload.ts';
 
-const isRow = (v: unknown): v is PackRow => isFields(v) && isText(v['packId']) && isText(v['sha256']) && isCount(v['bytes']);
+export const isRow = (v: unknown): v is PackRow => isFields(v) && isText(v['packId']) && isText(v['sha256']) && isCount(v['bytes']);
 const isEntries = (v: unknown): v is Part['entries'] => isFields(v) && isCount(v['count']) && isCount(v['bytes']) && typeof v['references'] === 'string';
 const isTexts = (v: unknown): v is Readonly<Record<string, string>> => isFields(v) && Object.values(v).every((t) => typeof t === 'string');
 const isVersions = (v: unknown): v is Part['packVersions'] => isFields(v) && Object.values(v).every(isTexts);

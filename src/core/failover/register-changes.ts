@@ -61,9 +61,10 @@ function reserve(current: RegisterValue, target: string, attempt: number): Parti
  * Attempt + 1, named by a candidate for itself, once the same (epoch, attempt) was seen too long (C5). An epoch that was
  * taken already is never reserved again: then it is (epoch + 1, 1) (P2).
  */
-export function nextAttempt(current: RegisterValue, seen: { epoch: number; attempt: number }, me: string, attemptsMax: number, maker: Maker): Proposed {
+export function nextAttempt(current: RegisterValue, seen: Pick<RegisterValue, 'epoch' | 'successor' | 'attempt'>, me: string, attemptsMax: number, maker: Maker): Proposed {
   if (current.paused !== null) return refuse(`paused by ${current.paused.by}: ${current.paused.reason}`);
-  if (current.epoch !== seen.epoch || current.attempt !== seen.attempt) return refuse('another attempt has begun');
+  // By the epoch that it reaches for, as the look's clock: the first attempt at the next epoch has the number and the epoch of the dead one.
+  if (reservedEpoch(current) !== reservedEpoch(seen) || current.epoch !== seen.epoch || current.attempt !== seen.attempt) return refuse('another attempt has begun');
   if (current.state !== 'failing-over' && current.state !== 'failed') return refuse(`state is '${current.state}'`);
   return step(current, attemptEvent(current, attemptsMax), maker, reserve(current, me, current.successor === null ? 1 : current.attempt + 1));
 }

@@ -105,5 +105,12 @@ test('moments are written as everyone writes them', () => {
 });
 
 test('a table is cut into pieces by its size', () => {
-  expect([0, 2 * pieceBytes, 2 * pieceBytes + 1, 63 * pieceBytes, 64 * pieceBytes, 1000 * pieceBytes].map(piecesFor)).toEqual([2, 2, 3, 63, 64, 64]);
+  expect([0, 2 * pieceBytes, 2 * pieceBytes + 1, 63 * pieceBytes, 64 * pieceBytes, 1000 * pieceBytes].map((bytes) => [piecesFor(bytes, 'INLINE'), piecesFor(bytes, 'DISTRIBUTED')])).toEqual([
+    [2, 2],
+    [2, 2],
+    [3, 3],
+    [63, 63],
+    [64, 64],
+    [64, 500],
+  ]);
 });

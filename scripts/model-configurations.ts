@@ -1,0 +1,104 @@
+// Which searches `npm run model` makes, and what each must find. docs/model.md explains them; a test compares the names.
+
+export type Configuration = {
+  readonly name: string;
+  /** `sound` must hold; `planted` bugs and `reached` states must be found, or the sound ones say nothing. */
+  readonly group: 'sound' | 'planted' | 'reached';
+  readonly file: 'register.pml' | 'lease.pml';
+  readonly defines: readonly string[];
+  /** Breadth first finds a shortest trail; `fair` looks for an unserved cycle under weak fairness. */
+  readonly search: 'depth' | 'breadth' | 'fair';
+  readonly expect: 'holds' | 'broken';
+  readonly mayBeCapped: boolean;
+  readonly isDeep: boolean;
+  readonly secondsMax: number;
+  readonly because: string;
+};
+
+type Asked = Pick<Configuration, 'name' | 'file' | 'because'> & { readonly defines: string; readonly search?: Configuration['search']; readonly secondsMax?: number };
+
+const secondsMaxDefault = 600;
+const deepSecondsMax = 3 * 3600;
+
+function make(asked: Asked, group: Configuration['group'], isDeep = false): Configuration {
+  return {
+    name: asked.name,
+    group,
+    file: asked.file,
+    defines: asked.defines === '' ? [] : asked.defines.split(' '),
+    search: asked.search ?? (group === 'sound' ? 'depth' : 'breadth'),
+    expect: group === 'sound' ? 'holds' : 'broken',
+    mayBeCapped: isDeep,
+    isDeep,
+    secondsMax: asked.secondsMax ?? (isDeep ? deepSecondsMax : secondsMaxDefault),
+    because: asked.because,
+  };
+}
+
+const register = 'register.pml';
+const lease = 'lease.pml';
+
+const sound: readonly Asked[] = [
+  { name: 'register', file: register, defines: 'PROPOSERS=2 READERS=1 COUNTERS=1', because: 'two changes and a look over three acceptors' },
+  { name: 'register-ballots', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=2', because: 'two changes whose ballots may be in either order' },
+  { name: 'register-lost-table', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=1 LOST_TABLE', because: 'an emptied table does not vote' },
+  { name: 'lease-two-takeovers', file: lease, defines: 'K=1 EMAX=3 DUR=2', because: 'loss and return, unlimited renewals, attempts and time' },
+  { name: 'lease-skew', file: lease, defines: 'K=1 EMAX=2 DUR=4 EPS=2 SIG=1 EFF=2 CACHE=1', because: '2ε = 2σ + effect, gates with a cached row' },
+  { name: 'lease-effect', file: lease, defines: 'K=1 EMAX=2 DUR=4 EPS=1 EFF=2 CACHE=1', because: '2ε = effect' },
+  { name: 'lease-drift', file: lease, defines: 'K=1 EMAX=2 DUR=2 EPS=1 DRIFT', because: 'each clock may lose or gain a unit in D + ε' },
+  { name: 'lease-minority', file: lease, defines: 'K=1 EMAX=2 DUR=2 MINORITY', because: 'renewals left behind at a minority, challengers that see them' },
+];
+
+const deep: readonly Asked[] = [
+  { name: 'lease-two-shards', file: lease, defines: 'K=2 EMAX=2 DUR=1', because: 'two fence rows a region' },
+  { name: 'lease-three-takeovers', file: lease, defines: 'K=1 EMAX=4 DUR=1', because: 'three take-overs' },
+  { name: 'register-three', file: register, defines: 'PROPOSERS=3 READERS=0 COUNTERS=1', because: 'three changes' },
+];
+
+const planted: readonly Asked[] = [
+  { name: 'H1', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=1 PLANT_H1', because: 'two invocations share a ballot' },
+  { name: 'H3', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=1 PLANT_H3', because: 'an acceptor forgets' },
+  { name: 'C8', file: register, defines: 'PROPOSERS=3 READERS=0 COUNTERS=1 PLANT_C8', search: 'depth', because: 'a failed compare is answered before the value compared is chosen' },
+  { name: 'UNKNOWN', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=1 PLANT_UNKNOWN', because: 'an unknown outcome is trusted' },
+  { name: 'C1', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_C1', because: 'the lease row is not closed for good' },
+  { name: 'C2', file: lease, defines: 'K=1 EMAX=2 DUR=2 CACHE=1 PLANT_C2', because: 'no wait for cached rows before the release' },
+  { name: 'C3', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_C3', because: 'the hand-over closes the fence through the deadline seen' },
+  { name: 'C4', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_C4', because: 'a returning region closes the fence through the deadline seen' },
+  { name: 'C6', file: lease, defines: 'K=1 EMAX=3 DUR=2 PLANT_C6', because: 'the lease row is raised before the fence rows' },
+  { name: 'C7', file: lease, defines: 'K=1 EMAX=2 DUR=2 MINORITY PLANT_C7', because: 'renewals have a number instead of an id' },
+  { name: 'C9', file: lease, defines: 'K=1 EMAX=2 DUR=2 CACHE=1 PLANT_C9', because: 'the gate caches its verdict' },
+  { name: 'P1', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_P1', because: 'a renewal opens a fence row still at 0' },
+  { name: 'P2', file: lease, defines: 'K=1 EMAX=3 DUR=2 PLANT_P2', because: 'a taken epoch is reserved again' },
+  { name: 'R1', file: lease, defines: 'K=1 EMAX=3 DUR=2 PLANT_R1', because: 'a returning region closes whatever epoch it finds' },
+  { name: 'ANSWER', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_ANSWER', because: 'the lease is counted from the answer' },
+  { name: 'QUESTION', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_QUESTION', because: 'a look is dated when its question leaves' },
+  { name: 'NOCLOCK', file: lease, defines: 'K=1 EMAX=2 DUR=2 PLANT_NOCLOCK', because: 'the successor does not wait for its clock' },
+  { name: 'EPS-EFFECT', file: lease, defines: 'K=1 EMAX=2 DUR=5 EPS=1 EFF=3 CACHE=0', because: 'ε too small: 2ε < effect' },
+  { name: 'EPS-SKEW', file: lease, defines: 'K=1 EMAX=2 DUR=4 EPS=1 SIG=1 EFF=1 CACHE=0', because: 'ε too small: 2ε < 2σ + effect' },
+  { name: 'EPS-DRIFT', file: lease, defines: 'K=1 EMAX=2 DUR=2 EPS=0 DRIFT', because: 'ε too small: no room for drift' },
+];
+
+const reached: readonly Asked[] = [
+  { name: 'reach-chain', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=1 REACH_CHAIN', because: 'one change builds on the other' },
+  { name: 'reach-told', file: register, defines: 'PROPOSERS=2 READERS=1 COUNTERS=1 REACH_TOLD', because: 'every value was told to somebody' },
+  { name: 'reach-left-behind', file: register, defines: 'PROPOSERS=3 READERS=0 COUNTERS=1 REACH_MINORITY', search: 'depth', because: 'the highest ballot stands at a minority beside what was chosen' },
+  { name: 'reach-second', file: lease, defines: 'K=1 EMAX=2 DUR=2 REACH_SECOND', because: 'a second region serves' },
+  { name: 'reach-return', file: lease, defines: 'K=1 EMAX=3 DUR=2 REACH_RETURN', because: 'the first region serves again' },
+  { name: 'reach-released', file: lease, defines: 'K=1 EMAX=2 DUR=2 REACH_RELEASED', because: 'a released lease is taken' },
+  { name: 'reach-zombie', file: lease, defines: 'K=1 EMAX=2 DUR=2 REACH_ZOMBIE', because: 'a chosen renewal meets a row closed for good' },
+  { name: 'reach-reopened', file: lease, defines: 'K=1 EMAX=2 DUR=2 REACH_REOPENED', because: 'a late renewal opens a fence row closed at its deadline' },
+  { name: 'reach-cached', file: lease, defines: 'K=1 EMAX=2 DUR=4 EPS=2 SIG=1 EFF=2 CACHE=1 REACH_CACHED', because: 'a gate answers by a row that has been closed' },
+  { name: 'reach-skew', file: lease, defines: 'K=1 EMAX=2 DUR=4 EPS=2 SIG=1 EFF=2 CACHE=1 REACH_SECOND', because: 'a second region serves although clocks differ' },
+  { name: 'reach-effect', file: lease, defines: 'K=1 EMAX=2 DUR=4 EPS=1 EFF=2 CACHE=1 REACH_SECOND', because: 'a second region serves although answers are slow' },
+  { name: 'reach-drift', file: lease, defines: 'K=1 EMAX=2 DUR=2 EPS=1 DRIFT REACH_SECOND', because: 'a second region serves although clocks drift' },
+  { name: 'reach-minority', file: lease, defines: 'K=1 EMAX=2 DUR=2 MINORITY REACH_LATE_LOOK', because: 'a clock has run D + ε for a renewal at a minority' },
+  { name: 'reach-shards', file: lease, defines: 'K=2 EMAX=2 DUR=1 REACH_SHARDS', because: 'one fence row carries the new epoch, the other not yet' },
+  { name: 'reach-three', file: lease, defines: 'K=1 EMAX=4 DUR=1 REACH_THREE', because: 'a third take-over serves' },
+];
+
+export const configurations: readonly Configuration[] = [
+  ...sound.map((c) => make(c, 'sound')),
+  ...deep.map((c) => make(c, 'sound', true)),
+  ...planted.map((c) => make(c, 'planted')),
+  ...reached.map((c) => make(c, 'reached')),
+];

@@ -1,0 +1,59 @@
+// Which planted bug is found in which scenario, by which invariant. The bugs are the simulation's (test/simulation/mutants.ts), and a few
+// that only an exhaustive look at one moment needs.
+import { mutants, plant, type Mutant } from '../simulation/mutants.ts';
+import { explore, type Explored } from './scenario.ts';
+import { scenarios } from './scenarios.ts';
+
+export type Planted = { readonly bug: string; readonly scenario: string; readonly invariants: readonly string[] };
+
+const own: readonly Mutant[] = [
+  {
+    name: 'take-over without the exact value',
+    hole: 'a CAS on exactly the value that was read',
+    foundBy: [],
+    edits: [{ file: 'core/failover/register-changes.ts', from: "if (!isSameValue(current, seen)) return refuse('the register changed meanwhile');", to: 'void isSameValue; void seen;' }],
+  },
+  {
+    name: 'a closed lease row is extended',
+    hole: 'C1',
+    foundBy: [],
+    edits: [
+      {
+        file: 'core/lease/lease-rows.ts',
+        from: "      { attribute: 'closedEpoch', is: '<', value: epoch },\n      { attribute: 'untilAtMs', is: '<', value: untilAtMs },",
+        to: "      { attribute: 'untilAtMs', is: '<', value: untilAtMs },",
+      },
+      { file: 'core/lease/lease-rows.ts', from: 'row.openEpoch === row.epoch && row.closedEpoch < row.epoch', to: 'row.openEpoch === row.epoch && (row.closedEpoch < row.epoch || row.untilAtMs > 0)' },
+      { file: 'core/lease/lease-rows.ts', from: 'set: { closedEpoch: epoch }', to: 'set: { closedEpoch: epoch, untilAtMs: 0 }' },
+    ],
+  },
+];
+
+export const planted: readonly Planted[] = [
+  { bug: 'two invocations share a ballot', scenario: 'renewal beside renewal', invariants: ['one value a ballot'] },
+  { bug: 'a closed lease row is extended', scenario: 'renewal, revocation, release', invariants: ['released means closed'] },
+  { bug: 'release without the wait', scenario: 'release and take-over', invariants: ['one region acts'] },
+  { bug: 'a hand-over closes the fence at its deadline only', scenario: 'renewal, revocation, release', invariants: ['released means closed'] },
+  { bug: 'a newer holder closes the fence at its deadline only', scenario: 'a renewal thaws in a region that was lost', invariants: ['closed for good stays closed'] },
+  { bug: 'lease row before the fence rows', scenario: 'TakeLease beside TakeLease and AbandonAttempt', invariants: ['fence rows before the lease row'] },
+  { bug: 'a failed compare is answered without settling', scenario: 'three compare-and-sets', invariants: ['answers fit what was chosen'] },
+  { bug: 'a renewal opens the fence', scenario: 'OpenGate, renewal and closer', invariants: ['only OpenGate opens a fence'] },
+  { bug: 'a returning region closes whatever epoch it finds', scenario: 'the old holder takes again beside its own closer', invariants: ['only a chosen value closes for good'] },
+  { bug: 'renewal ignores revocation', scenario: 'renewal, revocation, release', invariants: ['the chosen values follow each other'] },
+  { bug: 'take-over without the exact value', scenario: 'TakeLease beside TakeLease and AbandonAttempt', invariants: ['a runbook takes its own epoch'] },
+  { bug: 'lease counted from the answer', scenario: 'renewal, revocation, take-over by the clock', invariants: ['one region acts'] },
+  { bug: 'a renewal of unknown outcome extends', scenario: 'a renewal of unknown outcome', invariants: ['one region acts'] },
+  { bug: 'no challenger clock at all', scenario: 'renewal, revocation, take-over by the clock', invariants: ['one region acts'] },
+];
+
+export async function explorePlanted({ bug, scenario }: Planted): Promise<Explored> {
+  const mutant = [...own, ...mutants].find((m) => m.name === bug);
+  const found = scenarios.find((s) => s.name === scenario);
+  if (mutant === undefined || found === undefined) throw new Error(`There is no bug '${bug}' or no scenario '${scenario}': change planted.ts along with what was renamed.`);
+  const { product, remove } = await plant(mutant);
+  try {
+    return await explore(found, { product });
+  } finally {
+    await remove();
+  }
+}
