@@ -1,6 +1,7 @@
 // Which planted bug is found in which scenario, by which invariant. The bugs are the simulation's (test/simulation/mutants.ts), and a few
 // that only an exhaustive look at one moment needs.
-import { mutants, plant, type Mutant } from '../simulation/mutants.ts';
+import { plant, type Mutant } from '../simulation/mutant.ts';
+import { mutants } from '../simulation/mutants.ts';
 import { explore, type Explored, type Scenario } from './scenario.ts';
 import { scenarios, tight } from './scenarios.ts';
 

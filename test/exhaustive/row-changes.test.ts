@@ -1,6 +1,7 @@
 // The changes of lease and fence row in every order, of any length.
 import { describe, expect, test } from 'vitest';
-import { mutants, plant } from '../simulation/mutants.ts';
+import { plant } from '../simulation/mutant.ts';
+import { mutants } from '../simulation/mutants.ts';
 import { realProduct } from '../simulation/product.ts';
 import { exploreRows } from './row-changes.ts';
 

@@ -31,6 +31,9 @@ export class Executions {
   data: DataPlane | undefined;
   readonly #byRegion = new Map<string, Map<string, Execution>>();
 
+  /** Where histories carry no data, Synchronise only takes its time. */
+  synchroniseMsMax = 3000;
+
   constructor(ports: Omit<Ports, 'startRunbook'>, product: Product) {
     this.#ports = { ...ports, startRunbook: (region, name, input) => this.start(region, name, input) };
     this.#product = product;
@@ -84,7 +87,7 @@ export class Executions {
         if (this.data !== undefined) return this.data.synchronise(governor, invocation, input);
         await this.#product.currentLease.beginStep(governor, input, 'Synchronise');
         await this.#product.currentLease.requireHeld(governor, input);
-        return governor.clock.wait(this.#ports.world.random.next() * 3000);
+        return governor.clock.wait(this.#ports.world.random.next() * this.synchroniseMsMax);
       },
       OpenGate: (governor) => this.#product.openGate.openGateStep(governor, input),
       ValidateService: (governor) => this.#product.validateService.validateServiceStep(governor, input),

@@ -59,6 +59,10 @@ export class FaultPlayer {
         return this.#inTheMiddle({ region: this.#holder(), forMs: fault.forMs }, fault.when, (invocation) => {
           if (invocation !== undefined) world.stall(invocation, Math.max(0, endMs - queue.nowMs));
         });
+      case 'die':
+        return this.#inTheMiddle(fault, fault.when, (invocation) => invocation !== undefined && world.kill(invocation));
+      case 'freeze':
+        return this.#inTheMiddle(fault, fault.when, (invocation) => invocation !== undefined && world.stall(invocation, Math.max(0, endMs - queue.nowMs)));
       case 'sick': {
         const region = this.#region(fault.region);
         region.isSick = true;
@@ -131,7 +135,7 @@ export class FaultPlayer {
       },
     };
     world.armed.push(armed);
-    world.queue.after(Math.min(armedMsMax, fault.forMs / 2), () => {
+    world.queue.after(when.by === undefined ? Math.min(armedMsMax, fault.forMs / 2) : fault.forMs, () => {
       const index = world.armed.indexOf(armed);
       if (index >= 0) world.armed.splice(index, 1)[0]?.fire(undefined);
     });

@@ -44,8 +44,8 @@ export const freezeMsMax = 90_000;
 /** How long a fault waits for the call that it is meant to hit; then it comes anyway. */
 export const armedMsMax = 6000;
 
-/** The call of the region in the middle of which a fault comes, or null: whenever it is. */
-export type When = { readonly what: CallKind; readonly phase: Phase } | null;
+/** The call of the region in the middle of which a fault comes, or null: whenever it is. `by` waits for a tick or a step of this name, for as long as the fault would last. */
+export type When = { readonly what: CallKind; readonly phase: Phase; readonly by?: string } | null;
 
 export type Fault = { readonly atMs: number; readonly forMs: number } & (
   | { readonly kind: 'crash'; readonly region: number; readonly executions: 'resume' | 'lost'; readonly when: When; readonly state?: StateAfter }
@@ -53,6 +53,8 @@ export type Fault = { readonly atMs: number; readonly forMs: number } & (
   | { readonly kind: 'cut'; readonly region: number; readonly when: When; readonly links: readonly (readonly [number, number])[]; readonly flapMs: number; readonly shape: string }
   /** One invocation of the region that holds the lease then freezes in the middle of that call; the others go on. */
   | { readonly kind: 'stall'; readonly when: NonNullable<When> }
+  /** One invocation of the region dies, or freezes until the fault ends, in the middle of that call; the others go on. */
+  | { readonly kind: 'die' | 'freeze'; readonly region: number; readonly when: NonNullable<When> }
   | { readonly kind: 'sick'; readonly region: number }
   | { readonly kind: 'throttle'; readonly region: number; readonly table: 'register' | 'region' | 'fence' | 'all' }
   | { readonly kind: 'rough'; readonly weather: Weather }
@@ -79,6 +81,12 @@ export type Plan = {
   readonly lostForGood: number | null;
   /** Of the skew that is assumed; more than 1 breaks the assumption on purpose. */
   readonly skewFactor: number;
+  /** From `calmFromMs` to an open gate, where so little goes wrong that it must be quicker than after the worst. */
+  readonly serviceWithinMs?: number;
+  /** How long Synchronise takes at most; 0 where all is applied already. */
+  readonly synchroniseMsMax?: number;
+  /** Nothing in this plan is a reason to shut the gate once it is open. */
+  readonly isCalm?: boolean;
   /** Of the drift that is assumed; more than 1 breaks the assumption on purpose. */
   readonly driftFactor?: number;
   /** The writes go into tables, and the real change log carries them to the other regions. */
@@ -110,6 +118,9 @@ export function describeFault(fault: Fault, names: readonly string[]): string {
       return `${from} (${fault.shape}${fault.flapMs > 0 ? `, flapping each ${fault.flapMs} ms` : ''})${inTheMiddleOf(fault.when)} ${fault.links.map(([a, b]) => `${names[a]}→${names[b]}`).join(' ')}`;
     case 'stall':
       return `${from} of one invocation of the holder${inTheMiddleOf(fault.when)}`;
+    case 'die':
+    case 'freeze':
+      return `${from} of one invocation of ${names[fault.region]}${inTheMiddleOf(fault.when)}`;
     case 'sick':
       return `${from}: readiness fails in ${names[fault.region]}`;
     case 'throttle':
@@ -128,7 +139,7 @@ export function describeFault(fault: Fault, names: readonly string[]): string {
 }
 
 function inTheMiddleOf(when: When): string {
-  return when === null ? '' : `, when '${when.what}' is ${when.phase}`;
+  return when === null ? '' : `, when '${when.what}'${when.by === undefined ? '' : ` of ${when.by}`} is ${when.phase}`;
 }
 
 function stateOf(state: StateAfter | undefined): string {

@@ -1,6 +1,7 @@
 // One history: a recovery group under a plan of faults, until it is well again or its time is up.
 import type { Policy } from '../../src/core/policy.ts';
 import { Executions } from './executions.ts';
+import { watchCalm } from './calm-day.ts';
 import { DataPlane } from './data-plane.ts';
 import { drawPlan } from './draw-plan.ts';
 import { FaultPlayer } from './fault-player.ts';
@@ -11,7 +12,7 @@ import { withParseCache } from './parse-cache.ts';
 import { realProduct, type Product } from './product.ts';
 import { Random } from './random.ts';
 import { Region } from './region.ts';
-import { Service, soundGate, type GateRule } from './service.ts';
+import { Service, soundGate, soundWrite, type GateRule, type WriteRule } from './service.ts';
 import { Ticks } from './ticks.ts';
 import { deployedRegions, VoterFaults } from './voter-faults.ts';
 import { World, type Note, type Violation } from './world.ts';
@@ -26,6 +27,7 @@ export type HistoryOptions = {
   readonly isRecording?: boolean;
   readonly product?: Product;
   readonly gate?: GateRule;
+  readonly write?: WriteRule;
 };
 
 export type HistoryResult = {
@@ -113,10 +115,11 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   const genesisRow = product.firstRows.firstRows(founders, names[0] ?? '', names[0] ?? '')[0]?.row;
   const invariants = new Invariants(world, product, policy, String(genesisRow?.['acceptedValue']));
   const executions = new Executions({ world, policy, invariants, isChangingVoters: plan.voters !== undefined }, product);
+  if (plan.synchroniseMsMax !== undefined) executions.synchroniseMsMax = plan.synchroniseMsMax;
   const { ports } = executions;
   const ticks = new Ticks(ports, product);
   const operator = new Operator(ports, product);
-  const service = new Service(ports, product, options.gate ?? soundGate);
+  const service = new Service(ports, product, options.gate ?? soundGate, options.write ?? soundWrite);
   const data = plan.hasData === true ? new DataPlane(ports, product) : undefined;
   for (const user of [executions, ticks, operator, service]) user.data = data;
   data?.begin();
@@ -126,7 +129,8 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   new FaultPlayer(world, executions, operator, service, () => world.regions.findIndex((r) => r.name === invariants.register.newest.value.holder)).play(plan);
   new VoterFaults(ports, product).play(plan.voters ?? []);
 
-  const deadlineMs = plan.calmFromMs + recoveryBudgetMs(policy);
+  if (plan.isCalm === true) watchCalm(world, product, invariants, plan.calmFromMs);
+  const deadlineMs = plan.calmFromMs + (plan.serviceWithinMs ?? recoveryBudgetMs(policy));
   let openSinceMs: number | undefined;
   let isWell = false;
   const watch = (): void => {

@@ -11,13 +11,14 @@ import { RegisterHistory, type Chosen } from './register-history.ts';
 import type { World } from './world.ts';
 
 type Gate = { row: LeaseRow; readonly couldUntilMs: number };
-type Own = { gate: Gate; readonly fences: Map<string, FenceRow>; readonly openedEpochs: Set<number>; releasedEpoch: number; closedBelow: number };
+type Own = { gate: Gate; readonly fences: Map<string, FenceRow>; readonly openedEpochs: Set<number>; releasedEpoch: number; closedBelow: number; step: string };
 
 export class Invariants {
   readonly register: RegisterHistory;
   clockAlarms = 0;
   writesAccepted = 0;
   gateAnswers = 0;
+  newestAnswerAtMs = 0;
   readonly #world: World;
   readonly #product: Product;
   readonly #policy: Policy;
@@ -38,6 +39,7 @@ export class Invariants {
       openedEpochs: new Set<number>(),
       releasedEpoch: 0,
       closedBelow: 0,
+      step: 'no step yet',
     }));
     this.register = new RegisterHistory({
       genesis: `${'0'.repeat(16)}.genesis.${'0'.repeat(32)}`,
@@ -65,6 +67,7 @@ export class Invariants {
       this.#world.violate('an old execution does nothing', `${by.kind} of an execution that was over before it began changed ${key.pk} of ${region.name}: ${JSON.stringify(change.set)}`);
     if (key.table === 'fence') this.#fenceChanged(region, key.pk, this.#product.leaseRows.parseFenceRow(row), by);
     else if (key.table === 'region' && key.pk === 'LEASE') this.#leaseChanged(region, this.#product.leaseRows.parseLeaseRow(row), by);
+    else if (key.table === 'region' && key.pk === 'FAILOVER') this.#ownOf(region).step = `${row['step']} of epoch ${row['epoch']}`;
     else if (key.table === 'register') this.#acceptorChanged(`${region.name}/${registerTable}`, change, row, by);
   }
 
@@ -141,10 +144,18 @@ export class Invariants {
       this.#world.note(region, () => `${pk} epoch ${row.epoch} ${isOpen ? 'OPEN' : row.closedThroughMs >= 9e15 ? 'closed for good' : 'closed'} (${by.kind})`);
     }
     if (isOpen && by.kind === 'OpenGate') own.openedEpochs.add(row.epoch);
+    const wasOpen = before !== undefined && before.epoch === row.epoch && this.#product.leaseRows.isFenceOpen(before);
+    if (isOpen && !wasOpen && by.kind === 'OpenGate') this.#requireCurrentStep(region, own, row.epoch, pk);
     if (isOpen && !own.openedEpochs.has(row.epoch))
       this.#world.violate('only OpenGate opens a fence', `${pk} of ${region.name} was opened in epoch ${row.epoch} by ${by.kind}: the log may still be applied there`);
     if (before !== undefined && row.epoch < before.epoch) this.#world.violate('row epochs only rise', `${pk} of ${region.name} went from epoch ${before.epoch} to ${row.epoch}`);
     this.#checkFences(region, own);
+  }
+
+  /** Checking first and acting later is the bug (H8): the step's own write must have found its step current. */
+  #requireCurrentStep(region: Region, own: Own, epoch: number, what: string): void {
+    if (own.step !== `OpenGate of epoch ${epoch}`)
+      this.#world.violate('only the current step writes', `${what} of ${region.name} was opened in epoch ${epoch} by an OpenGate while the runbook stands at ${own.step}`);
   }
 
   #checkFences(region: Region, own: Own): void {
@@ -175,6 +186,12 @@ export class Invariants {
         region,
         () => `LEASE epoch ${row.epoch} ${isOpen ? 'OPEN' : 'shut'}, ${row.untilAtMs === 0 ? 'no deadline yet' : `${((region.trueAt(row.untilAtMs) - nowMs) / 1000).toFixed(1)} s left`} (${by.kind})`,
       );
+    if (row.openEpoch > before.openEpoch) {
+      if (!this.register.held.has(`${row.openEpoch} of ${region.name}`))
+        this.#world.violate('who acts was chosen', `the gate of ${region.name} was opened in epoch ${row.openEpoch}, which the register never gave it`);
+      if (by.kind === 'OpenGate') this.#requireCurrentStep(region, own, row.openEpoch, 'the lease row');
+      else this.#world.violate('only OpenGate opens the gate', `the lease row of ${region.name} was opened in epoch ${row.openEpoch} by ${by.kind}: the log may still be applied there`);
+    }
     if (row.epoch < before.epoch || row.openEpoch < before.openEpoch || row.closedEpoch < before.closedEpoch)
       this.#world.violate('row epochs only rise', `the lease row of ${region.name} went from ${JSON.stringify(before)} to ${JSON.stringify(row)}`);
     const { value } = this.register.newest;
@@ -217,6 +234,7 @@ export class Invariants {
   /** A gate's 200 left its region now. */
   answeredOk(region: Region, epoch: number): void {
     this.gateAnswers += 1;
+    this.newestAnswerAtMs = this.#world.nowMs;
     const newest = this.#newestAnswer;
     if (epoch < newest.epoch) {
       this.#world.violate(

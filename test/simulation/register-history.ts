@@ -17,6 +17,8 @@ export class RegisterHistory {
   /** By ballot, ascending. */
   readonly chosen: Chosen[] = [];
   readonly chosenTexts = new Set<string>();
+  /** Who ever held which epoch, as `epoch of region`. */
+  readonly held = new Set<string>();
 
   constructor(options: { genesis: string; genesisText: string; parse: (json: string) => RegisterValue; violate: (invariant: string, what: string) => void }) {
     this.#genesis = options.genesis;
@@ -24,12 +26,17 @@ export class RegisterHistory {
     this.#violate = options.violate;
     this.chosen.push({ ballot: options.genesis, value: options.parse(options.genesisText) });
     this.chosenTexts.add(options.genesisText);
+    this.#holds(options.parse(options.genesisText));
   }
 
   get newest(): Chosen {
     const last = this.chosen.at(-1);
     if (last === undefined) throw new RangeError('The genesis value is always there.');
     return last;
+  }
+
+  #holds(value: RegisterValue): void {
+    this.held.add(`${value.epoch} of ${value.holder}`);
   }
 
   promised(ballot: string, acceptedBallot: string): void {
@@ -60,6 +67,7 @@ export class RegisterHistory {
     proposal.isChosen = true;
     const chosen = { ballot, value: this.#parse(proposal.text) };
     this.chosenTexts.add(proposal.text);
+    this.#holds(chosen.value);
     this.#place(chosen);
     return chosen;
   }

@@ -1,6 +1,7 @@
 // What stands in front of the protected data in a candidate region: a gate host that answers Route 53, and a service that writes
 // through the fence. Both go by the lease row that they read up to a second ago.
 import type { LeaseRow } from '../../src/core/lease/lease-rows.ts';
+import type { RowChange } from '../../src/core/rows/row.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { Ports } from './governor-ports.ts';
 import type { Product } from './product.ts';
@@ -10,13 +11,19 @@ import type { Invocation, Region } from './region.ts';
 export type GateRule = {
   /** @param ageMs since the read was *sent*: a row is as old as its question, or a slow answer outlives a release's wait. */
   readonly mayReuse: (ageMs: number, cacheMs: number, row: LeaseRow) => boolean;
-  readonly verdict: (isActing: (row: LeaseRow, nowMs: number) => boolean, row: LeaseRow, nowMs: number, verdictWhenRead: boolean) => boolean;
+  readonly verdict: (isActing: (row: LeaseRow, nowMs: number) => boolean, row: LeaseRow, nowMs: number, verdictWhenRead: boolean, isReady: boolean) => boolean;
 };
+
+/** What the database compares as a write arrives, beside what the writer knew as it sent it; mutants.ts replaces it. */
+export type WriteRule = { readonly isFenced: boolean; readonly item: (epoch: number) => RowChange['when'] };
 
 export const soundGate: GateRule = {
   mayReuse: (ageMs, cacheMs) => ageMs >= 0 && ageMs <= cacheMs,
   verdict: (isActing, row, nowMs) => isActing(row, nowMs),
 };
+
+/** The fence row judges it; the item itself says nothing about an insert (H10). */
+export const soundWrite: WriteRule = { isFenced: true, item: () => [] };
 
 type Cached = { readonly row: LeaseRow; readonly sentAtWallMs: number; readonly verdict: boolean };
 
@@ -29,14 +36,16 @@ export class Service {
   readonly #ports: Ports;
   readonly #product: Product;
   readonly #gate: GateRule;
+  readonly #writeRule: WriteRule;
   /** Where histories have protected data. */
   data: DataPlane | undefined;
   #writes = 0;
 
-  constructor(ports: Ports, product: Product, gate: GateRule) {
+  constructor(ports: Ports, product: Product, gate: GateRule, writeRule: WriteRule) {
     this.#ports = ports;
     this.#product = product;
     this.#gate = gate;
+    this.#writeRule = writeRule;
   }
 
   begin(region: Region): void {
@@ -79,7 +88,7 @@ export class Service {
 
   #answer(region: Region, host: Invocation, cached: Cached, nowWallMs: number): void {
     const { world, policy, invariants } = this.#ports;
-    const isActing = this.#gate.verdict(this.#product.leaseRows.isActingAt, cached.row, nowWallMs, cached.verdict);
+    const isActing = this.#gate.verdict(this.#product.leaseRows.isActingAt, cached.row, nowWallMs, cached.verdict, !region.isSick);
     if (!isActing) return;
     const { epoch } = cached.row;
     world.queue.after(world.random.next() * policy.timing.effectMs, () => {
@@ -98,9 +107,9 @@ export class Service {
     const arrive = (): void => {
       if (!region.isUp) return;
       if (region.storeFrozenUntilMs > world.nowMs) return world.queue.at(region.storeFrozenUntilMs + world.random.next() * 50, arrive);
-      const put = { key: { table: 'region', pk: 'DATA', sk: '#' } as const, set: { holdfastEpoch: epoch, number }, when: [], mayCreate: true };
+      const put = { key: { table: 'region', pk: 'DATA', sk: '#' } as const, set: { holdfastEpoch: epoch, number }, when: this.#writeRule.item(epoch), mayCreate: true };
       const check = { key: this.#product.leaseRows.fenceKey(k), when: [{ attribute: 'epoch', is: '=', value: epoch } as const, { attribute: 'untilAtMs', is: '>', to: 'closedThroughMs' } as const] };
-      return void region.store.changeTogether([put], [check]).then((outcome) => {
+      return void region.store.changeTogether([put], this.#writeRule.isFenced ? [check] : []).then((outcome) => {
         if (outcome !== 'done') return;
         invariants.writeAccepted(region, epoch);
         this.data?.write(region, number, epoch);

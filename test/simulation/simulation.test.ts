@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { expectAllSound, expectSound, freshSeed } from './expect-sound.ts';
 import { runHistory } from './history.ts';
-import { mutants, plant } from './mutants.ts';
+import { plant } from './mutant.ts';
+import { mutants } from './mutants.ts';
 import { shrink } from './shrink.ts';
 import { tell } from './timeline.ts';
 

@@ -38,7 +38,7 @@ export class World {
   readonly #cuts = new Map<string, number>();
   violation: Violation | undefined;
   /** Faults that wait for a call to come into the middle of. */
-  readonly armed: { readonly region: Region; readonly what: CallKind; readonly phase: Phase; readonly fire: (invocation: Invocation | undefined) => void }[] = [];
+  readonly armed: { readonly region: Region; readonly what: CallKind; readonly phase: Phase; readonly by?: string; readonly fire: (invocation: Invocation | undefined) => void }[] = [];
   /** Faults that wait for an execution to come to a step. */
   readonly armedSteps: { readonly step: Step; readonly moment: StepMoment; readonly fire: (region: Region) => void }[] = [];
   readonly isRecording: boolean;
@@ -87,7 +87,7 @@ export class World {
       return this.queue.at(invocation.frozenUntilMs, () => this.resume(invocation, run));
     }
     if (this.weather.die > 0 && this.random.chance(this.weather.die)) {
-      return this.#kill(invocation);
+      return this.kill(invocation);
     }
     run();
   }
@@ -107,7 +107,7 @@ export class World {
     this.note(invocation.region, () => `${invocation.kind} freezes for ${(forMs / 1000).toFixed(1)} s`);
   }
 
-  #kill(invocation: Invocation): void {
+  kill(invocation: Invocation): void {
     if (invocation.isDead) return;
     invocation.isDead = true;
     this.note(invocation.region, () => `${invocation.kind} dies`);
@@ -118,11 +118,11 @@ export class World {
     const hot = this.weather.freezeAt;
     if (hot !== null && hot.phase === phase && hot.what === what && invocation.frozenUntil() <= this.nowMs && this.random.chance(hot.share)) this.#freeze(invocation);
     const deadly = this.weather.dieAt;
-    if (deadly !== null && deadly.phase === phase && deadly.what === what && this.random.chance(deadly.share)) this.#kill(invocation);
+    if (deadly !== null && deadly.phase === phase && deadly.what === what && this.random.chance(deadly.share)) this.kill(invocation);
     if (this.armedSteps.length > 0 && phase === 'acted' && what === 'change fence') this.stepReached(invocation.region, invocation.kind, 'half-way');
     if (this.armed.length === 0) return;
-    const index = this.armed.findIndex((a) => a.region === invocation.region && a.what === what && a.phase === phase);
-    if (index >= 0) this.armed.splice(index, 1)[0]?.fire(invocation);
+    const struck = this.armed.filter((a) => a.region === invocation.region && a.what === what && a.phase === phase && (a.by ?? invocation.kind) === invocation.kind);
+    for (const fault of struck) this.armed.splice(this.armed.indexOf(fault), 1)[0]?.fire(invocation);
   }
 
   stepReached(region: Region, step: string, moment: StepMoment): void {

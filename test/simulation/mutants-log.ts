@@ -1,0 +1,33 @@
+// Planted bugs in the change log: what is shipped, what is applied, and what is listed as divergent.
+import type { Mutant } from './mutant.ts';
+
+const oldWrite = 'no write of an old epoch';
+
+export const logMutants: readonly Mutant[] = [
+  {
+    name: 'an echo is shipped as a write of its own',
+    hole: 'echoes are dropped by origin and epoch',
+    foundBy: ['an echo is applied nowhere'],
+    edits: [
+      { file: 'core/log/change-record.ts', from: 'if (isApplied || isAppliedRemoval) return undefined;', to: 'if (isAppliedRemoval || last === undefined) return undefined;\n  void isApplied;' },
+    ],
+  },
+  {
+    name: 'Synchronise does not carry its step',
+    hole: 'H8',
+    foundBy: [oldWrite, 'an old execution does nothing'],
+    edits: [{ file: 'operations/synchronise.ts', from: "[stillAt(input, 'Synchronise')]", to: '[]' }],
+  },
+  {
+    name: 'a batch is applied whatever is there already',
+    hole: 'what is newer stays',
+    foundBy: [oldWrite, 'nothing acknowledged is lost in silence', 'an echo is applied nowhere'],
+    edits: [
+      {
+        file: 'drivers/memory/memory-data-store.ts',
+        from: 'const fresh = records.filter((r) => this.#isFresh(r, epoch));',
+        to: 'const fresh = records.filter((r) => this.#isFresh(r, epoch) || epoch > 0);',
+      },
+    ],
+  },
+];
