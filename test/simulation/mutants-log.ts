@@ -13,12 +13,6 @@ export const logMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'Synchronise does not carry its step',
-    hole: 'H8',
-    foundBy: [oldWrite, 'an old execution does nothing'],
-    edits: [{ file: 'operations/synchronise.ts', from: "[stillAt(input, 'Synchronise')]", to: '[]' }],
-  },
-  {
     name: 'a batch is applied whatever is there already',
     hole: 'what is newer stays',
     foundBy: [oldWrite, 'nothing acknowledged is lost in silence', 'an echo is applied nowhere'],
