@@ -104,15 +104,6 @@ export const registerMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a new set of voters is in force before a majority of it has answered',
-    hole: 'the next set begins where a majority of it stands',
-    foundBy: [chain, 'epochs only rise', fits, 'somebody serves in the end'],
-    edits: [
-      { file: votingSet, from: '  if (able.length < need) return;\n', to: '' },
-      { file: votingSet, from: '  if (ready.filter((s) => s !== undefined).length < need) return;\n', to: '  void need;\n' },
-    ],
-  },
-  {
     name: 'a deployment fills an emptied register table',
     hole: 'H3',
     plan: forgottenAcceptorPlan,
