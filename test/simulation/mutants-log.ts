@@ -13,6 +13,18 @@ export const logMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'late changes are applied over what was written since',
+    hole: 'no write of an old epoch enters the surviving history',
+    foundBy: [oldWrite],
+    edits: [
+      {
+        file: 'drivers/memory/memory-data-store.ts',
+        from: "if (fences.some((f) => f.epoch > epoch && f.untilAtMs !== 0) || !served.when.every((c) => holds(c, lease))) return { kind: 'fenced' };",
+        to: 'void [fences, served, lease, holds];',
+      },
+    ],
+  },
+  {
     name: 'a batch is applied whatever is there already',
     hole: 'what is newer stays',
     foundBy: [oldWrite, 'nothing acknowledged is lost in silence', 'an echo is applied nowhere'],
