@@ -2,17 +2,15 @@
 // most slots are sent twice; the tick claims each once.
 import { SendMessageBatchCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { readEnvironment, requireSetting } from '../src/config/environment.ts';
-import { slotOf } from '../src/core/clock/slot.ts';
+import { slotsAhead } from '../src/core/clock/slot.ts';
 
-const aheadMs = 130_000;
 /** Entries that one SendMessageBatch takes. */
 const batchMax = 10;
 
 export async function handler(): Promise<void> {
   const { tickMs } = environment.config.timing;
   const now = Date.now();
-  const first = slotOf(now, tickMs) + 1;
-  const slots = Array.from({ length: Math.ceil(aheadMs / tickMs) }, (_, i) => first + i);
+  const slots = slotsAhead(now, tickMs);
   const batches = Array.from({ length: Math.ceil(slots.length / batchMax) }, (_, i) => slots.slice(i * batchMax, (i + 1) * batchMax));
   const answers = await Promise.all(
     batches.map(async (batch) =>

@@ -53,6 +53,7 @@ async function apply(folder: string, name: string, edit: Edit): Promise<void> {
 async function load(folder: string): Promise<Product> {
   const at = (file: string) => pathToFileURL(join(folder, file)).href;
   const product: Product = {
+    slot: await import(/* @vite-ignore */ at('core/clock/slot.ts')),
     registerChanges: await import(/* @vite-ignore */ at('core/failover/register-changes.ts')),
     runbook: await import(/* @vite-ignore */ at('core/failover/runbook.ts')),
     leaseRows: await import(/* @vite-ignore */ at('core/lease/lease-rows.ts')),

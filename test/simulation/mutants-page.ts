@@ -22,7 +22,11 @@ function whereOf(mutant: Mutant): string {
   return files.length > 0 ? files.join(', ') : mutant.gate === undefined ? 'the rule of a write' : 'the rule of the gate';
 }
 
-export function pageOf(hunts: readonly Hunt[], date: string): string {
+/** How many of the histories broke, by the redundant sentence left out. */
+export type Alone = { readonly name: string; readonly because: string; readonly broken: number };
+export const aloneHistories = 200;
+
+export function pageOf(hunts: readonly Hunt[], alone: readonly Alone[], date: string): string {
   const most = hunts.reduce((a, b) => (b.histories > a.histories ? b : a));
   const found = hunts.filter((h) => h.seed !== undefined).length;
   return `# Planted bugs
@@ -35,7 +39,17 @@ ${found} of ${hunts.length} found, on ${date}, by \`${command}\`: histories coun
 | ${titles.map(() => '---').join(' | ')} |
 ${hunts.map(rowOf).join('\n')}
 
-Planted, and found by no history yet, so neither listed nor believed: 'Synchronise does not carry its step' (H8), and 'a new set of voters is in force before a majority of it has answered'. The nine planted bugs in the change of voters are in \`test/simulation/mutants-voters.ts\`.
+Bugs in the change of voters are planted apart, under schedules of their own: \`test/simulation/voters.test.ts\`. Which of these bugs an exhaustive look at one moment finds is in [exhaustive.md](exhaustive.md).
+
+## Two lines of defence
+Left out alone, these break nothing here (histories broken of ${aloneHistories} from seed ${firstSeed}): another sentence closes the same hole. Together they are found above.
+${alone.map((a) => `- *${a.name}* (${a.broken} of ${aloneHistories}): ${a.because}.`).join('\n')}
+
+## What is not here
+- H11's log that is shipped to its end while a release waits: there is no planned switch-over that does so yet. The write that lands after a release is here.
+- H3's custom resource that writes first rows runs outside the simulation; the bug is planted as a table that fills itself again (\`first-rows-again.ts\`).
+- *a new set of voters is in force before a majority of it has answered* survived 400 histories; nothing shows yet that it is redundant.
+- The gate and the service's writes read the system's clock; the simulation plays them by rules of its own, and the bug is in the rule.
 `;
 }
 

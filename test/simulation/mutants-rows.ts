@@ -111,6 +111,18 @@ export const rowsMutants: readonly Mutant[] = [
     ],
   },
   {
+    name: 'whoever sees a deadline pass closes through it, without looking',
+    hole: 'close through exactly the deadline that was seen',
+    foundBy: ['released means closed', 'closed for good stays closed'],
+    edits: [
+      {
+        file: rows,
+        from: "set: { closedThroughMs: seen.untilAtMs },\n    when: [\n      { attribute: 'epoch', is: '=', value: seen.epoch },\n      { attribute: 'untilAtMs', is: '=', value: seen.untilAtMs },\n      { attribute: 'closedThroughMs', is: '<', value: seen.untilAtMs },\n    ],",
+        to: 'set: { closedThroughMs: seen.untilAtMs },\n    when: [],',
+      },
+    ],
+  },
+  {
     name: 'TakeLease leaves the times of the older epoch',
     hole: 'a rise of the epoch resets both times',
     foundBy: ['only OpenGate opens a fence', 'somebody serves in the end'],

@@ -1,6 +1,6 @@
 // Planted bugs in the failover: attempts, steps, and what goes on when somebody dies in the middle.
 import type { Mutant } from './mutant.ts';
-import { decidedAndDiedPlan, executionLostPlan, givenUpPlan, halfOpenPlan, sharedDependencyPlan, takenAndDiedPlan } from './plans.ts';
+import { calmPlan, decidedAndDiedPlan, executionLostPlan, givenUpPlan, halfOpenPlan, sharedDependencyPlan, takenAndDiedPlan } from './plans.ts';
 
 const keep = 'operations/keep-lease.ts';
 const take = 'operations/take-lease.ts';
@@ -22,6 +22,13 @@ export const runbookMutants: readonly Mutant[] = [
         to: 'if (seenForMs === undefined || seenForMs < limitMs || isEligible) return nothing',
       },
     ],
+  },
+  {
+    name: 'slots for one minute ahead',
+    hole: 'H6',
+    plan: calmPlan,
+    foundBy: ['a calm day stays calm'],
+    edits: [{ file: 'core/clock/slot.ts', from: 'const aheadMs = 130_000;', to: 'const aheadMs = 65_000;' }],
   },
   {
     name: 'only who decided starts the runbook',

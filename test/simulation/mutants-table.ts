@@ -3,8 +3,9 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { firstSeed, hunt, type Hunt } from './hunt.ts';
-import { pageOf, pagePath, rowOf } from './mutants-page.ts';
+import { aloneHistories, pageOf, pagePath, rowOf, type Alone } from './mutants-page.ts';
 import { mutants } from './mutants.ts';
+import { countBroken, redundant } from './redundant.ts';
 
 const { values } = parseArgs({ options: { only: { type: 'string', default: '' }, write: { type: 'boolean', default: false } } });
 
@@ -16,10 +17,16 @@ async function main(): Promise<number> {
     hunts.push(found);
     console.log(rowOf(found));
   }
-  if (values.write) await writeFile(pagePath, pageOf(hunts, new Date().toISOString().slice(0, 10)));
+  const alone: Alone[] = [];
+  for (const sentence of redundant.filter((r) => r.name.includes(values.only))) {
+    const broken = await countBroken(sentence, firstSeed, aloneHistories);
+    alone.push({ ...sentence, broken });
+    console.log(`alone: ${sentence.name}: ${broken} of ${aloneHistories} broken`);
+  }
+  if (values.write) await writeFile(pagePath, pageOf(hunts, alone, new Date().toISOString().slice(0, 10)));
   const survivors = hunts.filter((h) => h.seed === undefined);
   console.log(`${hunts.length - survivors.length} of ${hunts.length} found`);
-  return survivors.length === 0 ? 0 : 1;
+  return survivors.length === 0 && alone.every((a) => a.broken === 0) ? 0 : 1;
 }
 
 process.exitCode = await main();

@@ -5,9 +5,11 @@ import { firstSeed, historiesMax, hunt } from './hunt.ts';
 import { runHistory } from './history.ts';
 import { command, listedIn, pagePath } from './mutants-page.ts';
 import { mutants } from './mutants.ts';
+import { countBroken, redundant } from './redundant.ts';
 
 const listed = listedIn(await readFile(pagePath, 'utf8'));
 const soundSeeds = 10;
+const aloneHere = 5;
 
 describe('planted bugs', () => {
   test('docs/mutants.md lists exactly those that exist', () => {
@@ -18,6 +20,10 @@ describe('planted bugs', () => {
     const fromSeed = listed.find((l) => l.name === mutant.name)?.seed ?? firstSeed;
     const found = await hunt(mutant, fromSeed);
     expect(found.violation, `'${mutant.name}' survived ${historiesMax} histories from seed ${fromSeed}: widen faults.ts`).toBeDefined();
+  });
+
+  test.each(redundant.map((sentence) => ({ name: sentence.name, sentence })))('$name: left out alone, nothing breaks here', { timeout: 60_000 }, async ({ sentence }) => {
+    expect(await countBroken(sentence, firstSeed, aloneHere), `It is no second line of defence any more: move it from redundant.ts to the planted bugs`).toBe(0);
   });
 
   test('what was made for one hole, the sound code survives', { timeout: 60_000 }, async () => {

@@ -1,4 +1,5 @@
 // The code under test, as one value: the real modules of src, or the same modules with a planted bug (mutants.ts).
+import * as slot from '../../src/core/clock/slot.ts';
 import * as registerChanges from '../../src/core/failover/register-changes.ts';
 import * as runbook from '../../src/core/failover/runbook.ts';
 import * as leaseRows from '../../src/core/lease/lease-rows.ts';
@@ -23,6 +24,7 @@ import * as tick from '../../src/operations/tick.ts';
 import * as validateService from '../../src/operations/validate-service.ts';
 
 export type Product = {
+  readonly slot: typeof slot;
   readonly registerChanges: typeof registerChanges;
   readonly runbook: typeof runbook;
   readonly leaseRows: typeof leaseRows;
@@ -48,6 +50,7 @@ export type Product = {
 };
 
 export const realProduct: Product = {
+  slot,
   registerChanges,
   runbook,
   leaseRows,

@@ -7,6 +7,7 @@ import type { Region } from './region.ts';
 
 /** A slot's second message comes this much later at most. */
 const lateMsMax = 120_000;
+const minuteMs = 60_000;
 
 /** What a tick may cost at most, whatever happens; the same on a calm day and on the worst. */
 export function callsMaxOf(voters: number, candidates: number, fenceShards: number, isChangingVoters = false): number {
@@ -50,13 +51,21 @@ export class Ticks {
     const nextAtMs = region.trueAt((slot + 1) * tickMs);
     world.queue.at(nextAtMs + world.random.next() * 300, () => {
       const { random, weather } = world;
-      const isMissed = random.chance(weather.tickMissed);
+      const isMissed = random.chance(weather.tickMissed) || !this.#isQueued(region, slot + 1);
       if (!isMissed) this.#deliver(region, slot + 1);
       // The gate is the second clock: it ticks when the last one is older than 1.5 T.
       else if (random.chance(0.8)) world.queue.after(2500 + random.next() * 1200, () => this.#deliver(region, slot + 1));
       if (random.chance(weather.tickTwice)) world.queue.after(random.next() * random.pick([300, 6000, lateMsMax]), () => this.#deliver(region, slot + 1));
       this.#slot(region);
     });
+  }
+
+  /** By the last fire of the region's schedule: each in its minute, and as far apart as that allows (H6). */
+  #isQueued(region: Region, slot: number): boolean {
+    const { world, policy } = this.#ports;
+    const minute = Math.floor(world.nowMs / minuteMs);
+    const firedAtMs = [minute, minute - 1].map((m) => m * minuteMs + (m % 2 === 0 ? 500 : minuteMs - 500)).find((atMs) => atMs <= world.nowMs);
+    return firedAtMs === undefined || slot <= Math.max(...this.#product.slot.slotsAhead(region.wallAt(firedAtMs), policy.timing.tickMs));
   }
 
   #deliver(region: Region, slot: number): void {

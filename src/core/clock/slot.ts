@@ -5,6 +5,15 @@ export function slotOf(atMs: number, tickMs: number): number {
   return Math.floor(atMs / tickMs);
 }
 
+/** Two fires of a schedule of one minute can be 119 s apart (H6). */
+const aheadMs = 130_000;
+
+/** The slots that each fire of the schedule puts on the queue; most are put there twice. */
+export function slotsAhead(nowMs: number, tickMs: number): number[] {
+  const first = slotOf(nowMs, tickMs) + 1;
+  return Array.from({ length: Math.ceil(aheadMs / tickMs) }, (_, i) => first + i);
+}
+
 /** The slots that an invocation of the tick is for: an SQS event's records, or one message handed over by the gate. @throws MalformedError */
 export function parseSlots(event: unknown): number[] {
   if (typeof event === 'object' && event !== null && 'Records' in event && Array.isArray(event.Records)) {
