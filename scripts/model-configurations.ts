@@ -46,6 +46,7 @@ const sound: readonly Asked[] = [
   { name: 'register-lost-table', file: register, defines: 'PROPOSERS=2 READERS=0 COUNTERS=1 LOST_TABLE', because: 'an emptied table does not vote' },
   { name: 'voters-grow', file: voters, defines: 'PROPOSERS=3', because: 'one more, then one less: three invocations, late ones among them' },
   { name: 'voters-replace', file: voters, defines: 'PROPOSERS=3 REPLACE', because: 'one less, then one more' },
+  { name: 'voters-four-replace', file: voters, defines: 'PROPOSERS=4 REPLACE', because: 'two changes of the voters, one less first, and two of the value, each from any set' },
   { name: 'lease-two-takeovers', file: lease, defines: 'K=1 EMAX=3 DUR=2', because: 'loss and return, unlimited renewals, attempts and time' },
   { name: 'lease-skew', file: lease, defines: 'K=1 EMAX=2 DUR=4 EPS=2 SIG=1 EFF=2 CACHE=1', because: '2ε = 2σ + effect, gates with a cached row' },
   { name: 'lease-effect', file: lease, defines: 'K=1 EMAX=2 DUR=4 EPS=1 EFF=2 CACHE=1', because: '2ε = effect' },
@@ -59,7 +60,6 @@ const deep: readonly Asked[] = [
   { name: 'lease-three-takeovers', file: lease, defines: 'K=1 EMAX=4 DUR=1', because: 'three take-overs' },
   { name: 'register-three-looks', file: register, defines: 'PROPOSERS=3 READERS=1 COUNTERS=1', because: 'three changes and a look' },
   { name: 'voters-four', file: voters, defines: 'PROPOSERS=4', because: 'two changes of the voters and two of the value, each from any set' },
-  { name: 'voters-four-replace', file: voters, defines: 'PROPOSERS=4 REPLACE', because: 'the same, one less first' },
   { name: 'lease-serves-three', file: lease, defines: 'LIVE K=1 EMAX=3 DUR=2', search: 'fair', because: 'the same after two take-overs' },
 ];
 
