@@ -1,5 +1,6 @@
 // The person at the command line: starts the group, asks for switch-overs, pauses, and signs divergence reports off. Every answer
 // that the register gives them is held against what was really chosen.
+import { leaseKey } from '../../src/core/lease/lease-rows.ts';
 import type { RegisterValue } from '../../src/core/register/value.ts';
 import type { ChangeOutcome, Proposal } from '../../src/operations/register.ts';
 import type { DataPlane } from './data-plane.ts';
@@ -82,8 +83,9 @@ export class Operator {
 
   async #signOff(ready: Region, value: RegisterValue): Promise<void> {
     const holder = this.#ports.world.regions.find((r) => r.name === value.holder);
-    // Where the holder is dead there is nothing to wait for: to serve with what is there is then the person's choice.
-    if (holder?.isUp === true && this.data !== undefined && !(await this.data.isCollected(ready, holder))) return;
+    // Where the holder is dead, or came back without its rows, there is nothing to wait for: to serve with what is there is then the person's choice.
+    const isThere = holder?.isUp === true && (await holder.store.get(leaseKey)) !== undefined;
+    if (isThere && this.data !== undefined && !(await this.data.isCollected(ready, holder))) return;
     return this.#change((current) => {
       const isStill = current.epoch === value.epoch && current.regions[ready.name]?.reconciled === false;
       return isStill
