@@ -471,6 +471,9 @@ end:
 #ifdef REACH_SHARDS
   :: d_step { fenceEpoch[0] != fenceEpoch[K-1] -> assert(false) }
 #endif
+#ifdef REACH_CALM
+  :: d_step { isCalm && isDead[0] && isServing(1) -> assert(false) }
+#endif
 #ifdef REACH_LATE_LOOK
   :: d_step { isLookAtLeft[1] && look[1] >= DUE && look[1] != NONE -> assert(false) }
 #endif

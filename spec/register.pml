@@ -152,6 +152,9 @@ active proctype Empty() { end: d_step { !isMissing[0] -> isMissing[0] = 1; promi
 #ifdef REACH_CHAIN
 active proctype Reach() { end: d_step { chosen > 0 && history[chosen] == (1 << (PROPOSERS+1)) - 1 -> assert(false) } }
 #endif
+#ifdef REACH_EMPTIED
+active proctype Reach() { end: d_step { isMissing[0] && chosen > 0 && history[chosen] == (1 << (PROPOSERS+1)) - 1 && accepted[1] == chosen && accepted[2] == chosen -> assert(false) } }
+#endif
 #ifdef REACH_MINORITY
 /* a value that stands at one acceptor only, under the highest ballot, while another was chosen */
 active proctype Reach() { end: d_step { chosen > 0 && accepted[2] > 0 && accepted[2] != chosen && acceptedBallot[2] > acceptedBallot[0] && acceptedBallot[2] > acceptedBallot[1] -> assert(false) } }

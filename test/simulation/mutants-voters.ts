@@ -59,7 +59,7 @@ export const voterMutants: readonly VoterMutant[] = [
     name: 'a table replaced in one step',
     hole: 'neighbours differ by one acceptor',
     foundBy,
-    fromSeed: 600,
+    fromSeed: 85,
     edits: [
       { file: asking, from: 'if (standing !== undefined) await step(ports, asked.region, undefined, true);', to: '' },
       { file: sets, from: '[...from.acceptors, change.acceptor]', to: '[...from.acceptors.filter((a) => a.region !== change.acceptor.region), change.acceptor]' },
@@ -71,7 +71,7 @@ export const voterMutants: readonly VoterMutant[] = [
     name: 'rows move before their set is chosen',
     hole: 'a row moves only to a set that was chosen',
     foundBy,
-    fromSeed: 960,
+    fromSeed: 1385,
     edits: [
       {
         file: register,
@@ -99,6 +99,7 @@ export const voterMutants: readonly VoterMutant[] = [
     name: 'a row that moves forgets its promise',
     hole: 'H3',
     foundBy,
+    fromSeed: 530,
     edits: [
       {
         file: rows,
