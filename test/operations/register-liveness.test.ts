@@ -1,7 +1,5 @@
 // One slow region slows nothing: each phase of a renewal (look, prepare, accept) ends with the answer that makes a majority. Played on
 // a virtual clock, so that "when" is a number and not a feeling; a planted wait for everybody must be caught by it.
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
@@ -17,6 +15,7 @@ import type { RegisterVoters } from '../../src/operations/voting-set.ts';
 import type { ChangeAnswer, RowStore } from '../../src/ports/row-store.ts';
 import { east, ireland, policy as threeRegions, renewalId, sydney, west } from '../core/fixtures.ts';
 import { alwaysAsync } from '../core/property.ts';
+import { plantedSource } from '../planted-source.ts';
 import { EventQueue } from '../simulation/event-queue.ts';
 
 /** Where a call never answers. */
@@ -163,7 +162,6 @@ describe('a renewal with one slow region', () => {
 });
 
 describe('a planted wait for everybody is caught', () => {
-  const source = join(import.meta.dirname, '..', '..', 'src');
   const plants = [
     { what: 'every call', file: 'operations/until-enough.ts', from: 'ended === calls.length || isEnough(results)', to: 'ended === calls.length' },
     {
@@ -181,18 +179,13 @@ describe('a planted wait for everybody is caught', () => {
   ];
 
   test.each(plants)('in $what', async ({ file, from, to }) => {
-    const directory = await mkdtemp(join(tmpdir(), 'holdfast-liveness-'));
+    const { directory, remove } = await plantedSource(file, [{ file, from, to }]);
     try {
-      await cp(source, directory, { recursive: true, filter: (path) => !path.endsWith('tsconfig.json') });
-      await writeFile(join(directory, 'package.json'), '{"type":"module"}');
-      const parts = (await readFile(join(directory, file), 'utf8')).split(from);
-      expect(parts, `'${from}' is not once in src/${file}: change the plant along with the source`).toHaveLength(2);
-      await writeFile(join(directory, file), parts.join(to));
       const planted: typeof product = await import(/* @vite-ignore */ pathToFileURL(join(directory, 'operations/register.ts')).href);
       const r = createRegister(alike(10, 40, never), planted);
       expect(await r.timed(r.lookAndRenew)).toEqual({ value: undefined, atMs: never });
     } finally {
-      await rm(directory, { recursive: true, force: true });
+      await remove();
     }
   });
 });

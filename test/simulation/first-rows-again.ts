@@ -1,6 +1,6 @@
 // The rule that first rows are written once belongs to a custom resource (lambdas/create-rows.ts), which the simulation has not: a table
 // that is emptied has no rows. This makes it a table that a later deployment fills with its first rows again.
-import type { Edit } from './mutant.ts';
+import type { Edit } from '../planted-source.ts';
 
 const store = 'drivers/memory/memory-row-store.ts';
 

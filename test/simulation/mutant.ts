@@ -1,14 +1,11 @@
 // A planted bug: the real modules of core, operations and the memory driver, copied with one sentence changed. A simulation is
 // believed once it has found each of them. None lives in the product's code.
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { plantedSource, type Edit } from '../planted-source.ts';
 import type { Plan } from './faults.ts';
 import type { Product } from './product.ts';
 import type { GateRule, WriteRule } from './service.ts';
-
-export type Edit = { readonly file: string; readonly from: string; readonly to: string };
 
 export type Mutant = {
   readonly name: string;
@@ -23,31 +20,15 @@ export type Mutant = {
   readonly plan?: Plan;
 };
 
-const repository = join(import.meta.dirname, '..', '..');
-
-/** Modules of the mutant, and the folder to remove when done with it. */
+/** Modules of the mutant, and how to remove its folder when done with it. */
 export async function plant(mutant: Mutant): Promise<{ product: Product; remove: () => Promise<void> }> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-mutant-'));
-  const remove = () => rm(folder, { recursive: true, force: true });
+  const { directory, remove } = await plantedSource(mutant.name, mutant.edits);
   try {
-    // Without core's tsconfig: it extends one that is not copied.
-    await cp(join(repository, 'src'), folder, { recursive: true, filter: (path) => !path.endsWith('tsconfig.json') });
-    await writeFile(join(folder, 'package.json'), '{"type":"module"}');
-    for (const edit of mutant.edits) await apply(folder, mutant.name, edit);
-    return { product: await load(folder), remove };
+    return { product: await load(directory), remove };
   } catch (error) {
     await remove();
     throw error;
   }
-}
-
-/** A sentence that is not there exactly once would plant nothing, or something else: then the mutant must be written anew. */
-async function apply(folder: string, name: string, edit: Edit): Promise<void> {
-  const path = join(folder, edit.file);
-  const text = await readFile(path, 'utf8');
-  const parts = text.split(edit.from);
-  if (parts.length !== 2) throw new Error(`Mutant '${name}': src/${edit.file} has ${parts.length - 1} times '${edit.from}', it must be once. Change the mutant along with the source.`);
-  await writeFile(path, parts.join(edit.to));
 }
 
 async function load(folder: string): Promise<Product> {

@@ -1,7 +1,8 @@
 // Sentences that may be left out alone and nothing breaks here, because another one closes the same hole; left out together they are
 // planted bugs. Two lines of defence are no reason to remove one.
 import { runHistory } from './history.ts';
-import { plant, type Edit, type Mutant } from './mutant.ts';
+import type { Edit } from '../planted-source.ts';
+import { plant, type Mutant } from './mutant.ts';
 import { leaseMutants } from './mutants-lease.ts';
 import { runbookMutants } from './mutants-runbook.ts';
 

@@ -1,10 +1,7 @@
 // Planted bugs of the register: the product's own source, copied with one sentence changed. Torture is believed once it has
 // found each of them.
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { plantedSource, productSource, type Edit, type Source } from '../planted-source.ts';
 
-type Edit = { readonly file: string; readonly from: string; readonly to: string };
 export type Plant = { readonly hole: string; readonly edits: readonly Edit[] };
 
 const register = 'operations/register.ts';
@@ -38,33 +35,10 @@ export const plants: Readonly<Record<string, Plant>> = {
   },
 };
 
-export type Source = { readonly directory: string; readonly remove: () => Promise<void> };
-
-const product = join(import.meta.dirname, '..', '..', 'src');
-
 /** The source to run: the product's, or a copy with the bug in it. */
 export async function sourceOf(name: string | undefined): Promise<Source> {
-  if (name === undefined) return { directory: product, remove: () => Promise.resolve() };
+  if (name === undefined) return { directory: productSource, remove: () => Promise.resolve() };
   const plant = plants[name];
   if (plant === undefined) throw new Error(`There is no planted bug '${name}'; there are ${Object.keys(plants).join(', ')}.`);
-  const directory = await mkdtemp(join(tmpdir(), 'holdfast-torture-'));
-  const remove = () => rm(directory, { recursive: true, force: true });
-  try {
-    // Without core's tsconfig: it extends one that is not copied.
-    await cp(product, directory, { recursive: true, filter: (path) => !path.endsWith('tsconfig.json') });
-    await writeFile(join(directory, 'package.json'), '{"type":"module"}');
-    for (const edit of plant.edits) await apply(directory, name, edit);
-    return { directory, remove };
-  } catch (error) {
-    await remove();
-    throw error;
-  }
-}
-
-/** A sentence that is not there exactly once would plant nothing, or something else: then the plant must be written anew. */
-async function apply(directory: string, name: string, { file, from, to }: Edit): Promise<void> {
-  const path = join(directory, file);
-  const parts = (await readFile(path, 'utf8')).split(from);
-  if (parts.length !== 2) throw new Error(`Planted bug '${name}': src/${file} has ${parts.length - 1} times '${from}', it must be once. Change the plant along with the source.`);
-  await writeFile(path, parts.join(to));
+  return plantedSource(name, plant.edits);
 }
