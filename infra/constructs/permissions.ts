@@ -61,8 +61,8 @@ const APPLY = [
   grant('log', 'own', 'GetItem', 'Query'),
   grant('data', 'own', 'GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'),
   grant('fence', 'own', 'ConditionCheckItem'),
-  // A change that came too late is put into a DIVERGENCE row.
-  grant('region', 'own', 'GetItem', 'UpdateItem', 'PutItem', 'ConditionCheckItem'),
+  // A change that came too late is noted in rows of its own and of its key.
+  grant('region', 'own', 'GetItem', 'UpdateItem', 'ConditionCheckItem'),
 ] as const;
 
 const READS_POINTS = { objects: 'read', keys: ['Decrypt'] } as const;

@@ -18,8 +18,9 @@ process.on('SIGINT', () => {
 
 process.exitCode = await run(process.argv.slice(2), {
   connect: async (configFile) => {
-    const config = toRuntimeConfig(await loadConfig(configFile));
-    return connectToStacks(config, readEndpoints(config.voters.map((v) => v.region)));
+    const written = await loadConfig(configFile);
+    const config = toRuntimeConfig(written);
+    return connectToStacks(config, readEndpoints(config.voters.map((v) => v.region)), written.divergence);
   },
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),

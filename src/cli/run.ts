@@ -5,6 +5,7 @@ import { HoldfastClient } from '../client/holdfast-client.ts';
 import { describe } from '../client/region-status.ts';
 import { HoldfastError } from '../core/errors.ts';
 import { backUp, restore, showPoints } from './backups.ts';
+import { divergence } from './divergence.ts';
 import { erase } from './erase.ts';
 import { renderLoss, renderStatus } from './render-status.ts';
 import { commands, optionsOf, usage, type Command } from './usage.ts';
@@ -38,8 +39,9 @@ function parse(args: readonly string[]) {
   const command = commands.find((c) => c === word);
   if (command === undefined) throw new UsageError(word === undefined ? `no command was given; it may be ${commands.join(', ')}` : `'${word}' is not a command; it may be ${commands.join(', ')}`);
   const [second] = more;
-  const surplus = command === 'voters' ? more.slice(1) : more;
-  if (surplus.length > 0) throw new UsageError(`'${surplus.join(' ')}' is too much: ${command} takes ${command === 'voters' ? 'one word and ' : ''}options only`);
+  const hasWord = command === 'voters' || command === 'divergence';
+  const surplus = hasWord ? more.slice(1) : more;
+  if (surplus.length > 0) throw new UsageError(`'${surplus.join(' ')}' is too much: ${command} takes ${hasWord ? 'one word and ' : ''}options only`);
   const strange = Object.keys(values).find((name) => !['config', 'json', 'help', ...optionsOf[command]].includes(name));
   if (strange !== undefined) throw new UsageError(`${command} does not take --${strange}`);
   return { command, word: second, values };
@@ -81,6 +83,8 @@ async function execute(command: Command, word: string | undefined, values: Value
       return erase(values, by, connection, world);
     case 'voters':
       return voters(word, values, by, connection, world);
+    case 'divergence':
+      return divergence(word, values, by, connection, world);
   }
 }
 

@@ -1,5 +1,5 @@
 // What `holdfast` can be told, in one place: the text that people see and the options that are parsed.
-export const commands = ['status', 'failover', 'approve', 'pause', 'resume', 'backup', 'points', 'restore', 'erase', 'voters'] as const;
+export const commands = ['status', 'failover', 'approve', 'pause', 'resume', 'backup', 'points', 'restore', 'erase', 'voters', 'divergence'] as const;
 export type Command = (typeof commands)[number];
 
 export const options = {
@@ -25,6 +25,10 @@ export const options = {
   test: { type: 'boolean' },
   subject: { type: 'string' },
   confirm: { type: 'string' },
+  rule: { type: 'string' },
+  all: { type: 'boolean' },
+  seen: { type: 'string' },
+  without: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -42,6 +46,7 @@ export const optionsOf: Readonly<Record<Command, readonly OptionName[]>> = {
   restore: ['at', 'point', 'into', 'in-place', 'undo', 'key', 'keys', 'prefix', 'from', 'to', 'test', 'region', 'wait', 'by'],
   erase: ['subject', 'confirm', 'by'],
   voters: ['region', 'reason', 'by'],
+  divergence: ['region', 'key', 'rule', 'all', 'seen', 'undo', 'without', 'reason', 'by'],
 };
 
 export const usage = `holdfast: disaster recovery for a service in several AWS regions
@@ -61,12 +66,18 @@ export const usage = `holdfast: disaster recovery for a service in several AWS r
   holdfast erase --subject NAME --confirm NAME   destroys the keys of everything backed up about this person, for good, and leaves a certificate
   holdfast voters [list]                     who votes in the register, and which acceptors are behind or silent
   holdfast voters add|remove|replace --region REGION --reason …   one voter more, less, or with its new table; repeat it where it was cut off
+  holdfast divergence [list] [--all]         what a lost region had written and the group went on without; --all: also what is decided
+  holdfast divergence show --key K           both versions of one item, all late writes of it, and what was decided
+  holdfast divergence resolve --key K … | --all [--rule ask|ours|theirs|last-writer|merge] --reason …   decides, as a write of the open region
+  holdfast divergence resolve --undo K --reason …   writes what stood before the decision, where nobody wrote since
+  holdfast divergence compare                lists what differs between both tables though no log told of it
+  holdfast divergence sign-off --reason …    makes the region that returned eligible again, or says what is missing
   holdfast vault …                           backups of files, in a directory or any S3 store: 'holdfast vault --help' says more
 
   --json          the answer as JSON (with status --watch: one object a line)
   --config FILE   instead of ./holdfast.config.ts
   --by NAME       who asks, for the record; otherwise your user name on this computer
-  --region REGION (backup, restore) where it runs; otherwise in the open region, of --test in any candidate; (voters) whose vote changes
+  --region REGION (backup, restore) where it runs; otherwise in the open region, of --test in any candidate; (voters) whose vote changes; (divergence) which returned
   --wait          (backup, restore) follows it to its end; Ctrl-C ends only the watching
   TIME            like 2026-11-28T03:05:37Z, with a zone; TABLE begins with the name of the table, then -restored
 

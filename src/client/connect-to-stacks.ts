@@ -2,17 +2,22 @@
 import { DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { RuntimeConfig } from '../config/runtime-config.ts';
 import { InvalidConfigError } from '../core/errors.ts';
+import { createBulkDynamoDb } from '../drivers/aws/dynamodb-backup-table.ts';
 import { DateHeaderSamples } from '../drivers/aws/dynamodb-client.ts';
+import { DynamoDbLiveTable } from '../drivers/aws/dynamodb-live-table.ts';
 import { DynamoDbLogStore } from '../drivers/aws/dynamodb-log-store.ts';
+import { DynamoDbRowPages } from '../drivers/aws/dynamodb-row-pages.ts';
+import { DynamoDbWholeTable } from '../drivers/aws/dynamodb-whole-table.ts';
 import { sha256, systemChance, systemClock } from '../drivers/aws/system-environment.ts';
 import { acceptorReach, dynamoDbOf, rowStoreOf } from './connect.ts';
-import type { Connection, RegionConnection } from './connection.ts';
+import type { Connection, DivergenceSettings, RegionConnection } from './connection.ts';
 import { DynamoDbRowList } from './dynamodb-row-list.ts';
 import { SfnApprovalAnswers } from './sfn-approval-answers.ts';
 import { type AccountId, SfnRunbookRuns } from './sfn-runbook-runs.ts';
 
 /** @param endpoints of regions that are not on AWS, as `readEndpoints` gives them; empty on AWS. */
-export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Record<string, string>>): Connection {
+export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Record<string, string>>, divergence: DivergenceSettings = { rule: 'ask' }): Connection {
+  const { tables, dataKey, fenceShards } = config;
   const accounts: (() => Promise<AccountId>)[] = [];
   const regions = config.voters.map(({ region, role }): RegionConnection => {
     const client = dynamoDbOf(region, { endpoints });
@@ -29,6 +34,9 @@ export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Recor
       approvals: new SfnApprovalAnswers(region, endpoints[region]),
       runs: new SfnRunbookRuns(region, endpoints[region], config.group, account),
       clockSamples,
+      pages: new DynamoDbRowPages(client, tables.region),
+      live: new DynamoDbLiveTable(region, client, { data: tables.data, dataKey, fence: tables.fence, fenceShards }),
+      table: new DynamoDbWholeTable(createBulkDynamoDb(region, endpoints[region]), tables.data, dataKey),
     };
   });
   const openVault = async () => {
@@ -41,7 +49,7 @@ export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Recor
     regions.map((r) => r.rows),
     (region) => dynamoDbOf(region, { endpoints }),
   );
-  return { config, regions, reach, clock: systemClock, chance: systemChance, digest: sha256, openVault };
+  return { config, regions, reach, divergence, clock: systemClock, chance: systemChance, digest: sha256, openVault };
 }
 
 /** A table's ARN says whose it is: nobody needs a right on STS to be told. */

@@ -1,7 +1,6 @@
 // Connects the operations to AWS: which table of which region, which endpoint, which clock. Lambdas and CLI start here.
 import { createDynamoDb, DateHeaderSamples } from '../drivers/aws/dynamodb-client.ts';
 import { DynamoDbDataStore } from '../drivers/aws/dynamodb-data-store.ts';
-import { DynamoDbDivergenceStore } from '../drivers/aws/dynamodb-divergence-store.ts';
 import { DynamoDbLogStore } from '../drivers/aws/dynamodb-log-store.ts';
 import { DynamoDbRowStore } from '../drivers/aws/dynamodb-row-store.ts';
 import { HttpServiceProbe } from '../drivers/aws/http-service-probe.ts';
@@ -13,6 +12,7 @@ import { InvalidConfigError } from '../core/errors.ts';
 import type { RuntimeConfig } from '../config/runtime-config.ts';
 import type { Acceptor } from '../core/register/configuration.ts';
 import type { LogApplier } from '../operations/apply-log.ts';
+import { DivergenceList } from '../operations/divergence-list.ts';
 import type { Governor } from '../operations/governor.ts';
 import type { RowStore } from '../ports/row-store.ts';
 
@@ -75,11 +75,12 @@ export function otherLogsOf(environment: Environment): DynamoDbLogStore[] {
 export function connectApplier(environment: Environment): LogApplier {
   const { region, config } = environment;
   const client = dynamoDbOf(region, environment);
+  const own = rowStoreOf(config, region, client);
   return {
-    own: rowStoreOf(config, region, client),
+    own,
     log: new DynamoDbLogStore(region, client, config.tables.log),
     data: new DynamoDbDataStore(client, { data: config.tables.data, dataKey: config.dataKey, fence: config.tables.fence, region: config.tables.region, fenceShards: config.fenceShards }),
-    divergence: new DynamoDbDivergenceStore(client, config.tables.region),
+    divergence: new DivergenceList(own, sha256),
     clock: systemClock,
     digest: sha256,
   };

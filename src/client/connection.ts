@@ -4,8 +4,13 @@ import type { Role } from '../core/policy.ts';
 import type { Acceptor } from '../core/register/configuration.ts';
 import type { Row } from '../core/rows/row.ts';
 import type { Chance, Clock, ClockSamples, Digest } from '../ports/environment.ts';
+import type { LiveTable } from '../ports/live-table.ts';
 import type { LogStore } from '../ports/log-store.ts';
+import type { RowPages } from '../ports/row-pages.ts';
 import type { RowStore } from '../ports/row-store.ts';
+import type { WholeTable } from '../ports/whole-table.ts';
+import type { MergeFunction } from '../core/divergence/merges.ts';
+import type { DivergenceRule } from '../core/divergence/rules.ts';
 import type { PointsPorts } from '../operations/backup-facts.ts';
 import type { RunbookRuns } from './runbook-runs.ts';
 
@@ -30,7 +35,15 @@ export type RegionConnection = {
   readonly runs: RunbookRuns;
   /** What this region's answers said of its clock: its deadlines are in its own time, not in the caller's. */
   readonly clockSamples: ClockSamples;
+  /** Of reports that may be long. */
+  readonly pages: RowPages;
+  /** The protected table, for decisions about divergent items and for comparing it whole. */
+  readonly live: LiveTable;
+  readonly table: WholeTable;
 };
+
+/** What the owner's configuration says of divergent items. */
+export type DivergenceSettings = { readonly rule: DivergenceRule; readonly merge?: MergeFunction | undefined };
 
 export type Connection = {
   readonly config: RuntimeConfig;
@@ -38,6 +51,7 @@ export type Connection = {
   readonly regions: readonly RegionConnection[];
   /** The store of an acceptor wherever the register says it is; for one of `regions` its very `rows`. */
   readonly reach?: (acceptor: Acceptor) => RowStore | undefined;
+  readonly divergence: DivergenceSettings;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly chance: Chance;
   readonly digest: Digest;

@@ -6,11 +6,10 @@ import { executionName } from '../core/failover/runbook.ts';
 import { majorityOf } from '../core/policy.ts';
 import { concludeLook } from '../core/register/sighting.ts';
 import { reservedEpoch, type RegisterValue } from '../core/register/value.ts';
-import { changeRegister, lookAtRegister, seenBallotOf } from '../operations/register.ts';
+import { changeSurely } from './change-surely.ts';
 import type { Connection } from './connection.ts';
 import { groupStatus, pendingReading, type GroupStatus } from './group-status.ts';
 import { readRegion, type ApprovalStatus } from './region-status.ts';
-import { registerVotersOf } from './voters-client.ts';
 
 /** Who asks, and why: both are kept in the register. */
 export type Asked = { readonly by: string; readonly reason: string };
@@ -38,7 +37,8 @@ export class HoldfastClient {
     const maker: Maker = { by: asked.by, atMs, because, evidence: digest(JSON.stringify({ to, ...asked, atMs })), digest };
     const mine = (value: RegisterValue) => value.transitions.findLast((t) => t.on === 'operator-failover' && t.by === asked.by && t.atMs === atMs && t.because === because);
     let from = '';
-    const value = await this.#change(
+    const value = await changeSurely(
+      this.#connection,
       (current) => {
         from = current.holder;
         return refusalOfState(current) ?? operatorFailover(current, to, config, maker);
@@ -54,7 +54,7 @@ export class HoldfastClient {
   async pause(asked: Asked): Promise<void> {
     const atMs = Math.max(0, Math.round(this.#connection.clock.nowMs()));
     const isMine = (value: RegisterValue) => value.paused?.by === asked.by && value.paused.reason === asked.reason && value.paused.atMs === atMs;
-    await this.#change((current) => pause(current, asked.by, asked.reason, atMs), isMine, 'the pause');
+    await changeSurely(this.#connection, (current) => pause(current, asked.by, asked.reason, atMs), isMine, 'the pause');
   }
 
   /** Also what starts a group after its first deployment. @returns what it was paused by */
@@ -67,7 +67,7 @@ export class HoldfastClient {
       was = { wasPausedBy: current.paused?.by ?? '', reason: current.paused?.reason ?? '' };
       return { kind: 'set', value: { ...proposed.value, because } };
     };
-    await this.#change(propose, (value) => value.paused === null && value.because === because && was.wasPausedBy !== '', 'the resumption');
+    await changeSurely(this.#connection, propose, (value) => value.paused === null && value.because === because && was.wasPausedBy !== '', 'the resumption');
     return was;
   }
 
@@ -122,39 +122,7 @@ export class HoldfastClient {
       `Nothing waits for an approval: the state is '${value.state}', and the runbook of ${value.holder} is at ${holder?.status.runbook?.step ?? 'no step'}. Nothing was answered.`,
     );
   }
-
-  /** Until it is certain: an outcome that is unknown is looked at, and only tried again where it was not carried out. */
-  async #change(propose: (current: RegisterValue) => Proposed, isMine: (value: RegisterValue) => boolean, what: string): Promise<RegisterValue> {
-    const voters = registerVotersOf(this.#connection);
-    let because = '';
-    for (let round = 0; round < roundsMax; round += 1) {
-      const sighting = await lookAtRegister(voters);
-      if (round === 0 && (sighting.kind === 'nothing' || sighting.kind === 'minority')) throw this.#noQuorum(what, sighting.because);
-      if (round > 0 && sighting.kind === 'chosen' && isMine(sighting.value)) return sighting.value;
-      const believed = sighting.kind === 'nothing' ? undefined : sighting.voters;
-      const outcome = await changeRegister({ ...voters, believed }, seenBallotOf(sighting), propose);
-      if (outcome.kind === 'chosen') return outcome.value;
-      if (outcome.kind === 'refused') {
-        if (isMine(outcome.current)) return outcome.current;
-        throw new RefusedError(`${capital(what)} was refused: ${outcome.because}. Nothing was changed.`);
-      }
-      because = `${outcome.because}; ${sighting.because}`;
-    }
-    throw new NoQuorumError(
-      `It is not known whether ${what} was carried out: ${because}. A majority of ${this.#connection.regions.length} regions must answer. 'holdfast status' shows what stands; ask again then.`,
-    );
-  }
-
-  #noQuorum(what: string, because: string): NoQuorumError {
-    const { config, regions } = this.#connection;
-    return new NoQuorumError(
-      `${capital(what)} needs ${majorityOf(config)} of ${regions.length} regions to answer, and they do not: ${because}. Nothing was changed. Look at the regions that are silent ('holdfast status'), then ask again.`,
-    );
-  }
 }
-
-/** The governors propose each tick: whoever is overtaken tries again. */
-const roundsMax = 3;
 
 function requireTarget(config: Connection['config'], to: string): void {
   const voter = config.voters.find((v) => v.region === to);
@@ -170,8 +138,4 @@ function refusalOfState(current: RegisterValue): Proposed | undefined {
   if (current.state === 'failing-over' && current.paused === null)
     return { kind: 'refuse', because: `a failover to ${target} is under way (${name}): wait for it, 'holdfast status --watch' shows it` };
   return undefined;
-}
-
-function capital(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }

@@ -1,6 +1,8 @@
 // Why: what an owner writes in holdfast.config.ts: typed while it is typed, judged when the app is synthesised, so that a setting which
 // could let two regions act never reaches a region.
 import * as z from 'zod';
+import type { MergeFunction } from '../core/divergence/merges.ts';
+import { divergenceRules } from '../core/divergence/rules.ts';
 import { type TimeBudget, refusals, timeBudget } from '../core/budget/time-budget.ts';
 import { partitionOf, regionSchema } from './aws-regions.ts';
 import { configError } from './config-error.ts';
@@ -18,6 +20,17 @@ const tableSchema = z.strictObject({
   /** The partition key's attribute; it is a string, and the table has no sort key. */
   partitionKey: z.string().min(1, { error: 'must be the name of the partition key' }).max(255).default('id'),
 });
+
+const isMergeFunction = (v: unknown): v is MergeFunction =>
+  typeof v === 'object' && v !== null && 'name' in v && typeof v.name === 'string' && 'merge' in v && typeof v.merge === 'function' && 'isCommutative' in v;
+
+/** What becomes of items that a lost region wrote and the group went on without: docs/reconciliation.md. Asked by a person's commands only. */
+const divergenceSchema = z
+  .strictObject({
+    rule: z.enum(divergenceRules, { error: `must be ${divergenceRules.map((rule) => `'${rule}'`).join(' or ')}` }).default('ask'),
+    merge: z.custom<MergeFunction>(isMergeFunction, { error: 'must be a merge function: { name, isCommutative, merge }' }).optional(),
+  })
+  .prefault({});
 
 const configSchema = z
   .strictObject({
@@ -38,6 +51,7 @@ const configSchema = z
     timing: timingSchema,
     dns: dnsSchema,
     policy: policySchema,
+    divergence: divergenceSchema,
     /** Backups into locked buckets in every region of the group; absent: none. */
     vault: vaultSchema.optional(),
   })
@@ -49,6 +63,8 @@ const configSchema = z
         ['vault', 'subject', 'attribute'],
         `is '${config.table.partitionKey}', the table's partition key, which stays readable in the vault: name another attribute, and let the key be no person's name`,
       );
+    if (config.divergence.rule === 'merge' && config.divergence.merge === undefined)
+      refuse(['divergence', 'merge'], "is missing, and the rule is 'merge': name a merge function, or take another rule");
     if (config.quorumLost === 'hold-open') {
       refuse(['quorumLost'], "'hold-open' (keep serving without a majority) is not built yet; use 'stop': a region that cannot reach a majority closes by itself");
     }

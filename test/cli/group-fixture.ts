@@ -11,6 +11,10 @@ import { firstRows } from '../../src/core/rows/first-rows.ts';
 import type { Row, RowChange, RowCheck, RowKey } from '../../src/core/rows/row.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { MemoryLogStore } from '../../src/drivers/memory/memory-log-store.ts';
+import type { Image } from '../../src/core/log/change-record.ts';
+import { MemoryLiveTable } from '../../src/drivers/memory/memory-live-table.ts';
+import { MemoryRowPages } from '../../src/drivers/memory/memory-row-pages.ts';
+import { MemoryWholeTable } from '../../src/drivers/memory/memory-whole-table.ts';
 import { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
 import type { PointsPorts } from '../../src/operations/backup-facts.ts';
 import type { ClockSample } from '../../src/ports/environment.ts';
@@ -87,6 +91,8 @@ export type Region = {
   /** What the next looks at an execution show, one after the other; a text is an error. The last one stays. */
   looks: readonly (RunState | string)[];
   startError: Error | undefined;
+  /** The protected table. */
+  readonly items: Map<string, Image>;
 };
 
 export type Group = {
@@ -117,6 +123,7 @@ export function memoryGroup(openVault = noVault, config = threeRegions): Group {
         started: [],
         looks: [],
         startError: undefined,
+        items: new Map(),
       },
     ]),
   );
@@ -130,7 +137,15 @@ export function memoryGroup(openVault = noVault, config = threeRegions): Group {
   const rawRegister = async (region: string) => of(region).rows.memory.get(registerKey(config.group));
   const value = async () => parseRegisterValue(String((await newest([...regions.keys()], rawRegister))['acceptedValue']));
   return {
-    connection: { config, regions: config.voters.map((v) => connectionOf(v, of(v.region))), clock: { nowMs: () => nowMs }, chance: { id }, digest: sha256, openVault },
+    connection: {
+      config,
+      regions: config.voters.map((v) => connectionOf(v, of(v.region), config)),
+      divergence: { rule: 'ask' },
+      clock: { nowMs: () => nowMs },
+      chance: { id },
+      digest: sha256,
+      openVault,
+    },
     of,
     value,
     choose: async (change) => {
@@ -154,7 +169,7 @@ async function newest(regions: readonly string[], read: (region: string) => Prom
   return found;
 }
 
-function connectionOf({ region, role }: { readonly region: string; readonly role: 'candidate' | 'witness' }, of: Region): RegionConnection {
+function connectionOf({ region, role }: { readonly region: string; readonly role: 'candidate' | 'witness' }, of: Region, config: RuntimeConfig): RegionConnection {
   const approvals: ApprovalAnswers = {
     approve: async (token, text) => answer(of, 'approve', token, text),
     deny: async (token, text) => answer(of, 'deny', token, text),
@@ -185,7 +200,10 @@ function connectionOf({ region, role }: { readonly region: string; readonly role
       throw new Error(look ?? 'no look was prepared');
     },
   };
-  return { region, role, rows: of.rows, list, log, approvals, runs, clockSamples: { recent: () => of.clockSamples } };
+  const items = { get: (key: string) => of.items.get(key) ?? null, set: async (key: string, image: Image | null) => void (image === null ? of.items.delete(key) : of.items.set(key, image)) };
+  const live = new MemoryLiveTable(of.rows, items, { keyName: config.dataKey, fenceShards: config.fenceShards });
+  const table = new MemoryWholeTable(() => of.items);
+  return { region, role, rows: of.rows, list, log, approvals, runs, clockSamples: { recent: () => of.clockSamples }, pages: new MemoryRowPages(of.rows.memory), live, table };
 }
 
 async function answer(of: Region, kind: 'approve' | 'deny', token: string, text: string): Promise<'answered' | 'over'> {

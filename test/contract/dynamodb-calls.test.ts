@@ -3,12 +3,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { callTimeoutMs, createDynamoDb, DateHeaderSamples } from '../../src/drivers/aws/dynamodb-client.ts';
 import { DynamoDbDataStore } from '../../src/drivers/aws/dynamodb-data-store.ts';
-import { DynamoDbDivergenceStore } from '../../src/drivers/aws/dynamodb-divergence-store.ts';
 import { DynamoDbLogStore } from '../../src/drivers/aws/dynamodb-log-store.ts';
 import { DynamoDbRowStore } from '../../src/drivers/aws/dynamodb-row-store.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { emptyHead, nextSegment } from '../../src/core/log/segment.ts';
 import { padSequenceNumber } from '../../src/core/log/change-record.ts';
+import { DivergenceList } from '../../src/operations/divergence-list.ts';
 import { errorAnswer, startFakeDynamoDb, type Answer } from './fake-dynamodb.ts';
 
 const key = { table: 'region', pk: 'X', sk: '#' } as const;
@@ -31,12 +31,13 @@ afterEach(async () => {
 
 function stores() {
   const client = createDynamoDb('us-east-1', fake.url);
+  const rows = new DynamoDbRowStore('us-east-1', client, { register: 't-register', region: 't-region', fence: 't-fence' });
   return {
     client,
-    rows: new DynamoDbRowStore('us-east-1', client, { register: 't-register', region: 't-region', fence: 't-fence' }),
+    rows,
     log: new DynamoDbLogStore('us-east-1', client, 't-log'),
     data: new DynamoDbDataStore(client, { data: 't-data', dataKey: 'id', fence: 't-fence', region: 't-region', fenceShards: 1 }),
-    divergence: new DynamoDbDivergenceStore(client, 't-region'),
+    divergence: new DivergenceList(rows, sha256),
   };
 }
 

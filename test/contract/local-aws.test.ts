@@ -3,18 +3,23 @@ import { CreateTableCommand, PutItemCommand, ScanCommand, waitUntilTableExists, 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startRegion, type EngineRegion, type RunningRegion } from '../../local/engine/ministack.ts';
 import { DynamoDbDataStore } from '../../src/drivers/aws/dynamodb-data-store.ts';
-import { DynamoDbDivergenceStore } from '../../src/drivers/aws/dynamodb-divergence-store.ts';
 import { DynamoDbLiveTable } from '../../src/drivers/aws/dynamodb-live-table.ts';
 import { DynamoDbLogStore } from '../../src/drivers/aws/dynamodb-log-store.ts';
 import { DynamoDbRowStore } from '../../src/drivers/aws/dynamodb-row-store.ts';
+import { DynamoDbRowPages } from '../../src/drivers/aws/dynamodb-row-pages.ts';
+import { DynamoDbWholeTable } from '../../src/drivers/aws/dynamodb-whole-table.ts';
+import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { toItem } from '../../src/drivers/aws/item-image.ts';
 import { marks, padSequenceNumber } from '../../src/core/log/change-record.ts';
+import { DivergenceList } from '../../src/operations/divergence-list.ts';
 import { discard, dynamo, install, newRegion } from '../local/engine/engine-fixture.ts';
 import { dataStoreContract } from './data-store.ts';
 import { divergenceStoreContract } from './divergence-store.ts';
 import { liveTableContract } from './live-table.ts';
 import { logStoreContract } from './log-store.ts';
+import { rowPagesContract } from './row-pages.ts';
 import { rowStoreContract } from './row-store.ts';
+import { wholeTableContract } from './whole-table.ts';
 
 const tables = { register: 't-register', region: 't-region', fence: 't-fence', log: 't-log', data: 't-data' };
 const fenceShards = 2;
@@ -60,6 +65,14 @@ const rows = () => new DynamoDbRowStore(region.region, client, tables);
 const data = () => new DynamoDbDataStore(client, { data: tables.data, dataKey, fence: tables.fence, region: tables.region, fenceShards });
 
 rowStoreContract('DynamoDB', rows);
+rowPagesContract('DynamoDB', () => ({ rows: rows(), pages: new DynamoDbRowPages(client, tables.region) }));
+wholeTableContract('DynamoDB', () => ({
+  table: new DynamoDbWholeTable(client, tables.data, dataKey),
+  dataKey,
+  put: async (image) => {
+    await client.send(new PutItemCommand({ TableName: tables.data, Item: toItem(image) }));
+  },
+}));
 logStoreContract('DynamoDB', () => new DynamoDbLogStore(region.region, client, tables.log));
 dataStoreContract('DynamoDB', async () => ({
   data: data(),
@@ -82,7 +95,7 @@ liveTableContract('DynamoDB', async () => ({
   },
 }));
 divergenceStoreContract('DynamoDB', () => ({
-  store: new DynamoDbDivergenceStore(client, tables.region),
+  store: new DivergenceList(rows(), sha256),
   listed: async () => {
     const { Items } = await client.send(new ScanCommand({ TableName: tables.region, FilterExpression: 'pk = :pk', ExpressionAttributeValues: { ':pk': { S: 'DIVERGENCE' } }, ConsistentRead: true }));
     return (Items ?? []).map((item) => {

@@ -7,11 +7,18 @@ import { MemoryDivergenceStore } from '../../src/drivers/memory/memory-divergenc
 import { MemoryLiveTable } from '../../src/drivers/memory/memory-live-table.ts';
 import { MemoryLogStore } from '../../src/drivers/memory/memory-log-store.ts';
 import { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
+import { parseDivergenceRow } from '../../src/core/divergence/divergence-rows.ts';
+import { sha256 } from '../../src/drivers/aws/system-environment.ts';
+import { MemoryRowPages } from '../../src/drivers/memory/memory-row-pages.ts';
+import { MemoryWholeTable } from '../../src/drivers/memory/memory-whole-table.ts';
+import { DivergenceList } from '../../src/operations/divergence-list.ts';
 import { dataStoreContract } from './data-store.ts';
 import { divergenceStoreContract } from './divergence-store.ts';
 import { liveTableContract } from './live-table.ts';
 import { logStoreContract } from './log-store.ts';
+import { rowPagesContract } from './row-pages.ts';
 import { rowStoreContract } from './row-store.ts';
+import { wholeTableContract } from './whole-table.ts';
 
 rowStoreContract('memory', () => new MemoryRowStore('us-east-1'));
 rowStoreContract('faulty over memory, without a fault', () => new FaultyRowStore(new MemoryRowStore('us-east-1'), () => undefined));
@@ -30,6 +37,18 @@ divergenceStoreContract('memory', () => {
       foundAtMs,
     }));
   return { store, listed };
+});
+divergenceStoreContract('rows in memory', () => {
+  const rows = new MemoryRowStore('us-east-1');
+  return { store: new DivergenceList(rows, sha256), listed: async () => rows.list('region', 'DIVERGENCE').map((row) => ({ ...parseDivergenceRow(row), theirsAtMs: Number(row['theirsAtMs']) })) };
+});
+rowPagesContract('memory', () => {
+  const rows = new MemoryRowStore('us-east-1');
+  return { rows, pages: new MemoryRowPages(rows) };
+});
+wholeTableContract('memory', () => {
+  const items = new Map<string, Image>();
+  return { table: new MemoryWholeTable(() => items, 3), dataKey: 'id', put: async (image) => void items.set(String(Object(image['id'])['S']), image) };
 });
 dataStoreContract('memory', async () => {
   const rows = new MemoryRowStore('us-west-2');

@@ -133,6 +133,40 @@ export function resume(current: RegisterValue): Proposed {
   return { kind: 'set', value: { ...current, paused: null } };
 }
 
+/** What was found true of a region that returned: while this is so, it may become eligible. */
+export type Reconciled = { readonly region: string; readonly holder: string; readonly epoch: number };
+
+/** A region that returned may take over again. Whatever moved since it was found reconciled (another holder, a newer epoch) asks for a new look. */
+export function signOff(current: RegisterValue, found: Reconciled, maker: Maker): Proposed {
+  const { region, holder, epoch } = found;
+  const known = current.regions[region];
+  if (known === undefined) return refuse(`'${region}' is not a candidate of this group: it may be ${Object.keys(current.regions).join(' or ')}`);
+  if (known.reconciled) return refuse(`${region} is reconciled already`);
+  if (current.holder !== holder || current.epoch !== epoch)
+    return refuse(`${current.holder} holds epoch ${current.epoch} by now, and ${region} was compared with ${holder} in epoch ${epoch}: ask again`);
+  const transition: Transition = {
+    from: current.state,
+    to: current.state,
+    on: 'signed-off',
+    because: maker.because,
+    epoch: reservedEpoch(current),
+    attempt: current.attempt,
+    by: maker.by,
+    atMs: maker.atMs,
+  };
+  return {
+    kind: 'set',
+    value: {
+      ...current,
+      because: maker.because,
+      evidence: maker.evidence,
+      regions: { ...current.regions, [region]: { ...known, reconciled: true } },
+      transitions: [...current.transitions, transition].slice(-transitionsKept),
+      auditHead: maker.digest(`${current.auditHead}\n${JSON.stringify(transition)}`),
+    },
+  };
+}
+
 /** What a person may ask for is checked against the value that stands, so that nothing changes on a refusal. */
 export function operatorFailover(current: RegisterValue, target: string, policy: Pick<Policy, 'voters'>, maker: Maker): Proposed {
   const voter = policy.voters.find((v) => v.region === target);

@@ -35,6 +35,16 @@ export type StreamEntry = {
   readonly sequenceNumber: string;
 };
 
+/** In which epoch it was written; 0 where it carries none. */
+export function epochOf(image: Image | null): number {
+  return Number(attribute(image, marks.epoch, 'N') ?? '0');
+}
+
+/** Where it was written; undefined where it does not say. */
+export function originOf(image: Image | null): string | undefined {
+  return textMark(image, marks.origin);
+}
+
 function textMark(image: Image | null, name: string): string | undefined {
   return attribute(image, name, 'S');
 }
@@ -55,6 +65,5 @@ export function toChangeRecord(entry: StreamEntry, origin: string): ChangeRecord
   const isApplied = entry.newImage !== null && (textMark(entry.newImage, marks.origin) ?? origin) !== origin;
   const isAppliedRemoval = entry.newImage === null && textMark(entry.oldImage, marks.removing) !== undefined;
   if (isApplied || isAppliedRemoval) return undefined;
-  const epoch = Number(attribute(last, marks.epoch, 'N') ?? '0');
-  return { key: entry.key, image: entry.newImage, epoch, atMs: entry.atMs, sequenceNumber: padSequenceNumber(entry.sequenceNumber) };
+  return { key: entry.key, image: entry.newImage, epoch: epochOf(last), atMs: entry.atMs, sequenceNumber: padSequenceNumber(entry.sequenceNumber) };
 }

@@ -1,0 +1,187 @@
+// Whether a region that returned has everything, and nothing that was not decided about: what `sign-off` asks before the register makes it eligible.
+import { contentLine } from '../core/backup/in-place.ts';
+import { comparedSequence, divergencePk, divergentKeyKey, isDecided, originPrefix, parseDivergenceRow, parseDivergentKey, type FoundWrite } from '../core/divergence/divergence-rows.ts';
+import { whyNotApplied, whyNotClosed, whyNotCollected } from '../core/divergence/sign-off.ts';
+import { fenceKey, leaseKey, parseFenceRow, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
+import type { LogStore } from '../ports/log-store.ts';
+import type { RowPages } from '../ports/row-pages.ts';
+import type { RowStore } from '../ports/row-store.ts';
+import type { WholeTable } from '../ports/whole-table.ts';
+import { compareTables, type Difference } from './compare-tables.ts';
+import { DivergenceList } from './divergence-list.ts';
+import { divergentKeys, type DivergenceHome } from './resolve-divergence.ts';
+
+export type ReturnedSide = { readonly region: string; readonly own: RowStore; readonly log: Pick<LogStore, 'head'>; readonly table: WholeTable };
+
+export type SignOffPorts = {
+  readonly home: DivergenceHome & { readonly log: Pick<LogStore, 'head'>; readonly table: WholeTable };
+  readonly returned: ReturnedSide;
+  /** Lists of further candidates: what they found of the returned region must be decided as well. */
+  readonly others: readonly { readonly region: string; readonly pages: RowPages }[];
+  readonly fenceShards: number;
+  /** The register's. */
+  readonly epoch: number;
+  readonly wait: (ms: number) => Promise<void>;
+};
+
+export type Examined = {
+  /** What is missing; nothing: it is reconciled. */
+  readonly missing: readonly string[];
+  readonly decidedKeys: number;
+  /** Null where it was not come to. */
+  readonly comparedItems: number | null;
+};
+
+const shownMax = 5;
+const pageRows = 200;
+const applyWaitMs = 1000;
+const applyLooksMax = 60;
+
+/** Reads everything of both regions; changes nothing but the divergence report, to which it adds what only the comparison finds. */
+export async function examineReturned(ports: SignOffPorts): Promise<Examined> {
+  const { returned, home, epoch } = ports;
+  const before = await readReturned(ports);
+  const notClosed = whyNotClosed({ region: returned.region, epoch, ...before });
+  if (notClosed.length > 0) return { missing: notClosed, decidedKeys: 0, comparedItems: null };
+  const sides = { region: returned.region, holder: home.region };
+  const missing = whyNotCollected({ ...sides, ...(await readPositions(ports)) });
+  const keys = await countKeys(ports);
+  missing.push(...keys.missing, ...(await notDecidedElsewhere(ports)));
+  if (missing.length > 0) return { missing, decidedKeys: keys.decided, comparedItems: null };
+  await untilApplied(ports);
+  missing.push(...whyNotApplied({ ...sides, ...(await readPositions(ports)) }));
+  if (missing.length > 0) return { missing, decidedKeys: keys.decided, comparedItems: null };
+  const compared = await compare(ports, before.lease);
+  missing.push(...compared.missing);
+  // What was closed stayed closed, and no change of its came meanwhile.
+  const after = await readReturned(ports);
+  missing.push(...whyNotClosed({ region: returned.region, epoch, ...after }), ...whyNotCollected({ ...sides, ...(await readPositions(ports)) }));
+  if (after.written !== before.written) missing.push(`${returned.region}'s log went on by ${after.written - before.written} changes while it was compared: ask again`);
+  return { missing, decidedKeys: keys.decided, comparedItems: compared.items };
+}
+
+/** Adds to the report what differs though no log told of it: for a region that was away longer than its stream keeps. `missing` says what it could not tell. */
+export async function listDifferences(ports: SignOffPorts): Promise<{ readonly items: number; readonly found: number; readonly missing: readonly string[] }> {
+  const { lease, fences } = await readReturned(ports);
+  const notClosed = whyNotClosed({ region: ports.returned.region, epoch: ports.epoch, lease, fences });
+  if (notClosed.length > 0) return { items: 0, found: 0, missing: notClosed };
+  const compared = await compare(ports, lease);
+  return { ...compared, missing: compared.missing.slice(foundBecause(compared.found).length) };
+}
+
+async function readReturned({ returned, fenceShards }: SignOffPorts) {
+  const [lease, fences] = await Promise.all([returned.own.get(leaseKey), Promise.all(Array.from({ length: fenceShards }, async (_, k) => returned.own.get(fenceKey(k))))]);
+  // In this order: what is closed by now has no later end of its log than is read after it.
+  const head = await returned.log.head(returned.region);
+  return { lease: parseLeaseRow(lease), fences: fences.map((row) => parseFenceRow(row)), written: head.sequence };
+}
+
+async function readPositions({ home, returned }: SignOffPorts) {
+  const position = async (of: RowStore, origin: string) => Number((await of.get({ table: 'region', pk: 'LOG', sk: origin }))?.['sequence'] ?? 0);
+  const [written, dealtWith, homeWritten, homeApplied] = await Promise.all([
+    returned.log.head(returned.region),
+    position(home.own, returned.region),
+    home.log.head(home.region),
+    position(returned.own, home.region),
+  ]);
+  return { written: written.sequence, dealtWith, homeWritten: homeWritten.sequence, homeApplied };
+}
+
+/** What the holder's log holds by now, at most a minute. */
+async function untilApplied(ports: SignOffPorts): Promise<void> {
+  const { homeWritten } = await readPositions(ports);
+  for (let n = 0; n < applyLooksMax; n += 1) {
+    if ((await readPositions(ports)).homeApplied >= homeWritten) return;
+    await ports.wait(applyWaitMs);
+  }
+}
+
+async function countKeys({ home, returned }: SignOffPorts): Promise<{ readonly decided: number; readonly missing: string[] }> {
+  let [decided, undecided] = [0, 0];
+  const shown: string[] = [];
+  await indexOld(home, returned.region);
+  for await (const keys of divergentKeys(home.pages, returned.region)) {
+    for (const key of keys) {
+      if (isDecided(key)) decided += 1;
+      else if ((undecided += 1) <= shownMax) shown.push(`'${key.key}'`);
+    }
+  }
+  if (undecided === 0) return { decided, missing: [] };
+  const which = `${shown.join(', ')}${undecided > shownMax ? ', …' : ''}`;
+  return { decided, missing: [`${undecided} divergent keys of ${returned.region} are not decided (${which}): 'holdfast divergence list' shows them, 'holdfast divergence resolve' decides`] };
+}
+
+/** Writes that were listed before keys were: each gets its key, and is decided like any other. */
+async function indexOld(home: DivergenceHome, origin: string): Promise<void> {
+  const list = new DivergenceList(home.own, home.digest);
+  for (let after: string | null = null; ; ) {
+    const page: Awaited<ReturnType<RowPages['page']>> = await home.pages.page(divergencePk, originPrefix(origin), after, pageRows);
+    const writes = page.rows.map(parseDivergenceRow);
+    const known = await Promise.all(writes.map(async (write) => home.own.get(divergentKeyKey(origin, write.key, home.digest))));
+    await list.add(writes.filter((_, i) => known[i] === undefined).map(foundOf));
+    if (page.next === null) return;
+    after = page.next;
+  }
+}
+
+function foundOf({ origin, key, theirs, epoch, sequenceNumber, theirsAtMs, ours, foundAtMs }: ReturnType<typeof parseDivergenceRow>): FoundWrite {
+  return { origin, record: { key, image: theirs, epoch, atMs: theirsAtMs ?? 0, sequenceNumber }, ours, foundAtMs };
+}
+
+/** A third candidate lists what it did not apply: each of it must be decided here. */
+async function notDecidedElsewhere({ home, returned, others }: SignOffPorts): Promise<string[]> {
+  const missing: string[] = [];
+  for (const other of others) {
+    let open = 0;
+    for await (const keys of divergentKeys(other.pages, returned.region)) {
+      const rows = await Promise.all(keys.map(async (key) => ({ key, row: await home.own.get(divergentKeyKey(returned.region, key.key, home.digest)) })));
+      open += rows.filter(({ key, row }) => {
+        const here = row === undefined ? undefined : parseDivergentKey({ ...row, sk: originPrefix(returned.region) });
+        return here === undefined || !isDecided(here) || here.newest < key.newest;
+      }).length;
+    }
+    if (open > 0) missing.push(`${other.region} lists ${open} divergent keys of ${returned.region} that are not decided in ${home.region}: nothing decides them there yet; see docs/decisions/0014`);
+  }
+  return missing;
+}
+
+async function compare(ports: SignOffPorts, lease: LeaseRow) {
+  const { home, returned, wait } = ports;
+  const list = new DivergenceList(home.own, home.digest);
+  const tables = { home: home.table, returned: returned.table, holder: home.region, lostEpoch: lease.epoch, wait, untilApplied: async () => untilApplied(ports) };
+  let found = 0;
+  const compared = await compareTables(tables, async (differences) => {
+    const foundAtMs = Math.round(home.nowMs());
+    const known = await Promise.all(differences.map(async (difference) => isListed(home, returned.region, difference)));
+    const unknown = differences.filter((_, i) => known[i] !== true);
+    found += unknown.length;
+    await list.add(
+      unknown.map(({ key, ours, theirs }) => ({
+        origin: returned.region,
+        record: { key, image: theirs, epoch: lease.epoch, atMs: 0, sequenceNumber: comparedSequence(key, home.digest) },
+        ours,
+        foundAtMs,
+      })),
+    );
+  });
+  return { items: compared.items, found, missing: [...foundBecause(found), ...behindBecause(ports, compared.behind)] };
+}
+
+function foundBecause(found: number): string[] {
+  return found === 0 ? [] : [`${found} items differ that no log told of: they are in the divergence report now; 'holdfast divergence list' shows them, 'holdfast divergence resolve' decides`];
+}
+
+function behindBecause({ home, returned }: SignOffPorts, behind: readonly string[]): string[] {
+  if (behind.length === 0) return [];
+  const shown = behind.slice(0, shownMax).map((key) => `'${key}'`);
+  return [`${returned.region} lacks what ${home.region} wrote to ${shown.join(', ')}${behind.length > shownMax ? ', …' : ''}: its log is not applied there; 'holdfast status' shows the lag`];
+}
+
+/** It waits for a decision already, and what stands there is what is listed. */
+async function isListed(home: DivergenceHome, origin: string, { key, theirs }: Difference): Promise<boolean> {
+  const row = await home.own.get(divergentKeyKey(origin, key, home.digest));
+  if (row === undefined) return false;
+  const listed = parseDivergentKey({ ...row, sk: originPrefix(origin) });
+  const newest = await home.own.get({ table: 'region', pk: divergencePk, sk: listed.row });
+  return !isDecided(listed) && newest !== undefined && contentLine(parseDivergenceRow({ ...newest, sk: listed.row }).theirs) === contentLine(theirs);
+}
