@@ -101,6 +101,24 @@ describe('a divergent key', () => {
   });
 });
 
+test('two versions that do not fit one row are listed all the same, and ours is read where it stands', async () => {
+  const t = await createDivergence();
+  const long = (c: string) => ({ text: { S: c.repeat(200_000) } });
+  t.a.write('long', 1, long('a'));
+  await t.a.ship(t.b);
+  await t.lose();
+  t.a.write('long', 1, long('b'));
+  await t.exchange();
+  const key = await findDivergentKey(t.home, east, 'long');
+  const row = await t.b.rows.get({ table: 'region', pk: 'DIVERGENCE', sk: key.row });
+  expect(JSON.stringify(row).length).toBeLessThan(400_000);
+  expect(row).toMatchObject({ oursLeftOut: expect.any(Number) });
+  expect(await viewDivergentKey(t.home, key)).toMatchObject({ write: { theirs: long('b') }, ours: long('a') });
+  expect(await resolveKey(t.home, key, ruling('last-writer'))).toMatchObject({ kind: 'decided' });
+  await t.exchange();
+  expect(t.a.contents()).toEqual(t.b.contents());
+});
+
 describe('what came in between', () => {
   test.each(['ours', 'theirs'] as const)("'%s' writes nothing over an item that the service wrote since it was read, and asks again", async (rule) => {
     const t = await sixKinds();
