@@ -6,10 +6,11 @@ import type { Governor } from '../../src/operations/governor.ts';
 import type { LogStore } from '../../src/ports/log-store.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
 import type { Product } from './product.ts';
-import { identityOf, nameOf, Replica, type Identity } from './replica.ts';
+import { identityOf, nameOf, recordIdentity, Replica, type Identity } from './replica.ts';
 import type { Invocation, Region } from './region.ts';
 
-const keys = 12;
+/** The service's keys are k0 and so on. */
+export const keys = 12;
 const batchMax = 20;
 const applyPagesMax = 20;
 const deliverEveryMs = 1200;
@@ -49,10 +50,10 @@ export class DataPlane {
 
   write(region: Region, number: number, epoch: number): void {
     const key = `k${number % keys}`;
-    this.#acknowledged.push({ ...this.#of(region).write(key, epoch), key });
+    this.#acknowledged.push({ ...this.replicaOf(region).write(key, epoch), key });
   }
 
-  #of(region: Region): Replica {
+  replicaOf(region: Region): Replica {
     const replica = this.#replicas[region.index];
     if (replica === undefined) throw new RangeError(`There is no region ${region.index}.`);
     return replica;
@@ -62,7 +63,7 @@ export class DataPlane {
   #deliveries(region: Region): void {
     const { world } = this.#ports;
     const { random, weather } = world;
-    const replica = this.#of(region);
+    const replica = this.replicaOf(region);
     const again = () => world.queue.after(deliverEveryMs * (0.5 + random.next()), () => this.#deliveries(region));
     const from = random.chance(weather.twice) ? Math.max(0, replica.shippedEntries - 7) : replica.shippedEntries;
     if (!region.isUp || Math.max(region.hostsFrozenUntilMs, region.streamStopsUntilMs) > world.nowMs || replica.stream.length === from) return again();
@@ -78,7 +79,7 @@ export class DataPlane {
       again();
     };
     world.queue.after(20_000, end);
-    const shipping = records.length === 0 ? Promise.resolve() : this.#product.shipLog.shipLog(this.#log(invocation, region), records, this.#others(invocation), fullDigest);
+    const shipping = records.length === 0 ? Promise.resolve() : this.#product.shipLog.shipLog(this.logOf(invocation, region), records, this.#others(invocation), fullDigest);
     return void shipping.then(
       () => {
         if (life === region.life) replica.shippedEntries = Math.max(replica.shippedEntries, to);
@@ -94,11 +95,11 @@ export class DataPlane {
   /** Part of each tick of a candidate: brings the other regions' copies of its own log to the end. */
   async shipBehind(region: Region): Promise<void> {
     const invocation = this.#ports.world.invoke(region, 'ship behind');
-    await this.#product.shipLog.shipBehind(this.#log(invocation, region), this.#others(invocation), fullDigest);
+    await this.#product.shipLog.shipBehind(this.logOf(invocation, region), this.#others(invocation), fullDigest);
   }
 
   async dataAgeMs(governor: Governor, invocation: Invocation): Promise<number> {
-    const log = this.#log(invocation, invocation.region);
+    const log = this.logOf(invocation, invocation.region);
     const origins = this.#ports.world.regions.filter((r) => r.isCandidate && r !== invocation.region);
     const lags = await Promise.all(origins.map((origin) => this.#product.applyLog.measureLag(governor.own, log, origin.name, governor.clock.nowMs())));
     return Math.max(0, ...lags.map((lag) => lag.ageMs));
@@ -134,29 +135,35 @@ export class DataPlane {
   }
 
   #applier(governor: Governor, invocation: Invocation): LogApplier {
-    const replica = this.#of(invocation.region);
+    const replica = this.replicaOf(invocation.region);
     const call = <T>(what: string, act: () => Promise<T>) => this.#ports.world.call({ from: invocation, to: invocation.region, what, act });
     return {
       own: governor.own,
-      log: this.#log(invocation, invocation.region),
+      log: this.logOf(invocation, invocation.region),
       data: {
         batchMax: replica.data.batchMax,
         apply: (origin, epoch, records, checks) => call('apply data', () => replica.apply(origin, epoch, records, checks)),
         get: (key) => call('get data', () => replica.data.get(key)),
       },
-      divergence: { add: (divergences) => call('list divergence', () => replica.divergence.add(divergences)) },
+      divergence: {
+        add: (divergences) =>
+          call('list divergence', async () => {
+            await replica.divergence.add(divergences);
+            await new this.#product.divergenceList.DivergenceList(invocation.region.store, fullDigest).add(divergences);
+          }),
+      },
       clock: governor.clock,
       digest: fullDigest,
     };
   }
 
   #others(invocation: Invocation): LogStore[] {
-    return this.#ports.world.regions.filter((r) => r !== invocation.region).map((to) => this.#log(invocation, to));
+    return this.#ports.world.regions.filter((r) => r !== invocation.region).map((to) => this.logOf(invocation, to));
   }
 
-  #log(from: Invocation, to: Region): LogStore {
+  logOf(from: Invocation, to: Region): LogStore {
     const { world } = this.#ports;
-    const replica = this.#of(to);
+    const replica = this.replicaOf(to);
     const call = <T>(what: string, act: () => Promise<T>) => world.call({ from, to, what, act });
     return {
       region: to.name,
@@ -172,15 +179,11 @@ export class DataPlane {
     };
   }
 
-  /** Whether what the region wrote is in the holder's hands: in its table, or in a divergence report. What a sign-off waits for. */
-  async isCollected(region: Region, holder: Region): Promise<boolean> {
-    const replica = this.#of(region);
-    if (replica.shippedEntries < replica.stream.length) return false;
-    const [head, position] = await Promise.all([replica.log.head(region.name), this.#position(holder, region)]);
-    return position >= head.sequence;
+  get replicas(): readonly Replica[] {
+    return this.#replicas;
   }
 
-  async #position(of: Region, origin: Region): Promise<number> {
+  async positionOf(of: Region, origin: Region): Promise<number> {
     const row = await of.store.get({ table: 'region', pk: 'LOG', sk: origin.name });
     return Number(row?.['sequence'] ?? 0);
   }
@@ -188,11 +191,11 @@ export class DataPlane {
   /** At the end: each acknowledged write is in the holder's table, or something later of its key is, or it is listed, or it can be yet. */
   async judgeEnd(holder: Region): Promise<void> {
     const { world } = this.#ports;
-    const table = this.#of(holder);
-    const listed = new Set(this.#replicas.flatMap((r) => r.divergence.listed()).flatMap((d) => identityNames(d.record.image)));
+    const table = this.replicaOf(holder);
+    const listed = new Set(this.#replicas.flatMap(listedNames));
     const yetToCome = await this.#yetToCome(holder);
     for (const write of this.#acknowledged) {
-      const found = identityOf(await table.data.get(write.key));
+      const found = table.standing.get(write.key);
       const isThere = found !== undefined && (found.epoch > write.epoch || (found.epoch === write.epoch && found.sequence >= write.sequence));
       if (isThere || listed.has(nameOf(write)) || yetToCome.has(nameOf(write))) continue;
       return world.violate(
@@ -200,14 +203,9 @@ export class DataPlane {
         `${nameOf(write)} (${write.key}) is neither in ${holder.name}'s table (${found === undefined ? 'nothing there' : nameOf(found)}) nor in a divergence report nor in a log that it has yet to apply`,
       );
     }
-    const listedElsewhere = new Set(
-      this.#replicas
-        .filter((r) => r.region !== holder)
-        .flatMap((r) => r.divergence.listed())
-        .flatMap((d) => identityNames(d.record.image)),
-    );
+    const listedElsewhere = new Set(this.#replicas.filter((r) => r.region !== holder).flatMap(listedNames));
     for (let k = 0; k < keys; k += 1) {
-      const found = identityOf(await table.data.get(`k${k}`));
+      const found = table.standing.get(`k${k}`);
       // In the holder's own report it may be as well: applied, and listed when the batch came again because its position was not saved yet.
       if (found === undefined || found.origin === holder.name || !listedElsewhere.has(nameOf(found))) continue;
       const what = `${nameOf(found)} (k${k}) stands in ${holder.name}, which holds epoch ${this.#ports.invariants.register.newest.value.epoch}, and is listed as divergent elsewhere`;
@@ -221,24 +219,27 @@ export class DataPlane {
   async #yetToCome(holder: Region): Promise<Set<string>> {
     const names = new Set<string>();
     for (const origin of this.#replicas) {
-      for (const entry of origin.stream.slice(origin.shippedEntries)) for (const name of identityNames(entry.newImage)) names.add(name);
-      const after = await this.#position(holder, origin.region);
+      for (const record of origin.pending(origin.shippedEntries, Number.MAX_SAFE_INTEGER)) names.add(nameOf(recordIdentity(origin.region.name, record)));
+      const after = await this.positionOf(holder, origin.region);
       for (const copy of this.#replicas) {
         for (const segment of await copy.log.read(origin.region.name, after, Number.MAX_SAFE_INTEGER))
-          for (const record of segment.records) for (const name of identityNames(record.image)) names.add(name);
+          for (const record of segment.records) names.add(nameOf(recordIdentity(origin.region.name, record)));
       }
     }
     return names;
   }
 }
 
-function identityNames(image: Parameters<typeof identityOf>[0]): string[] {
-  const identity = identityOf(image);
-  return identity === undefined ? [] : [nameOf(identity)];
+/** By their numbers; of what a comparison found, by what the service wrote into the item. */
+function listedNames(replica: Replica): string[] {
+  return replica.divergence.listed().flatMap(({ origin, record }) => {
+    const identity = record.sequenceNumber.startsWith('compared') ? identityOf(record.image) : recordIdentity(origin, record);
+    return identity === undefined ? [] : [nameOf(identity)];
+  });
 }
 
 /** Stands for SHA-256 where nobody tries to make two texts of one hash. (FNV-1a, twice) */
-function fullDigest(content: string): string {
+export function fullDigest(content: string): string {
   let [a, b] = [0x811c9dc5, 0x01234567];
   for (let i = 0; i < content.length; i += 1) {
     const code = content.charCodeAt(i);

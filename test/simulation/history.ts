@@ -11,6 +11,7 @@ import { Operator } from './operator.ts';
 import { withParseCache } from './parse-cache.ts';
 import { realProduct, type Product } from './product.ts';
 import { Random } from './random.ts';
+import { Reconciliation } from './reconciliation.ts';
 import { Region } from './region.ts';
 import { Service, soundGate, soundWrite, type GateRule, type WriteRule } from './service.ts';
 import { Ticks } from './ticks.ts';
@@ -48,6 +49,8 @@ export type HistoryResult = {
   readonly changesApplied: number;
   /** Writes that one region lists as divergent and the holder has: an open hole where there are three candidates (decision 14). */
   readonly divergentAndThere: number;
+  /** Divergent keys that a person decided. */
+  readonly keysDecided: number;
   readonly gateAnswers: number;
   readonly clockAlarms: number;
   readonly notes: readonly Note[];
@@ -121,7 +124,9 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   const operator = new Operator(ports, product);
   const service = new Service(ports, product, options.gate ?? soundGate, options.write ?? soundWrite);
   const data = plan.hasData === true ? new DataPlane(ports, product) : undefined;
-  for (const user of [executions, ticks, operator, service]) user.data = data;
+  for (const user of [executions, ticks, service]) user.data = data;
+  const reconciliation = data === undefined ? undefined : new Reconciliation(ports, data);
+  operator.reconciliation = reconciliation;
   data?.begin();
   ticks.begin();
   operator.begin();
@@ -156,6 +161,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   await withParseCache(() => queue.run(() => isWell || world.violation !== undefined));
   const last = world.regions.find((r) => r.name === invariants.register.newest.value.holder);
   if (world.violation === undefined && last !== undefined) await data?.judgeEnd(last);
+  if (world.violation === undefined && last !== undefined) await reconciliation?.judgeReconciled(last);
 
   return {
     seed,
@@ -171,6 +177,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
     writesAccepted: invariants.writesAccepted,
     changesApplied: data?.applied ?? 0,
     divergentAndThere: data?.divergentAndThere ?? 0,
+    keysDecided: reconciliation?.decided ?? 0,
     gateAnswers: invariants.gateAnswers,
     clockAlarms: invariants.clockAlarms,
     notes: world.notes,

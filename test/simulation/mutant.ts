@@ -57,6 +57,10 @@ async function load(folder: string): Promise<Product> {
     applyLog: await import(/* @vite-ignore */ at('operations/apply-log.ts')),
     shipLog: await import(/* @vite-ignore */ at('operations/ship-log.ts')),
     synchronise: await import(/* @vite-ignore */ at('operations/synchronise.ts')),
+    divergenceList: await import(/* @vite-ignore */ at('operations/divergence-list.ts')),
+    liveTable: await import(/* @vite-ignore */ at('drivers/memory/memory-live-table.ts')),
+    resolveDivergence: await import(/* @vite-ignore */ at('operations/resolve-divergence.ts')),
+    signOff: await import(/* @vite-ignore */ at('operations/sign-off.ts')),
   };
   return product;
 }

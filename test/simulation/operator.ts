@@ -3,19 +3,20 @@
 import { leaseKey } from '../../src/core/lease/lease-rows.ts';
 import type { RegisterValue } from '../../src/core/register/value.ts';
 import type { ChangeOutcome, Proposal } from '../../src/operations/register.ts';
-import type { DataPlane } from './data-plane.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
 import { asWrittenBy } from './newer-version.ts';
 import type { Product } from './product.ts';
+import type { Reconciliation } from './reconciliation.ts';
 import type { Region } from './region.ts';
 
 const signOffEveryMs = 10_000;
+const undoShare = 0.3;
 
 export class Operator {
   readonly #ports: Ports;
   readonly #product: Product;
   /** Where histories have protected data. */
-  data: DataPlane | undefined;
+  reconciliation: Reconciliation | undefined;
   #asked = 0;
   #pausedUntilMs = 0;
 
@@ -70,28 +71,57 @@ export class Operator {
     });
   }
 
-  /** Only once the region has closed its old epochs for good, and so has collected what there is. */
+  /** A region that is not reconciled: what it alone had is decided, and it is signed off. */
   #signOffs(): void {
     const { world, invariants } = this.#ports;
     world.queue.after(signOffEveryMs * (0.5 + world.random.next()), () => {
       const { value } = invariants.register.newest;
       const ready = world.regions.find((r) => r.isUp && value.regions[r.name]?.reconciled === false && r.name !== value.holder && invariants.isClosedBelow(r, value.epoch));
-      if (ready !== undefined) void this.#signOff(ready, value);
+      if (ready !== undefined) void this.#signOff(ready, value).catch((error: unknown) => world.note(ready, () => `sign-off: ${String(error).slice(0, 140)}`));
       this.#signOffs();
     });
   }
 
   async #signOff(ready: Region, value: RegisterValue): Promise<void> {
-    const holder = this.#ports.world.regions.find((r) => r.name === value.holder);
+    const { world } = this.#ports;
+    const holder = world.regions.find((r) => r.name === value.holder);
     // Where the holder is dead, or came back without its rows, there is nothing to wait for: to serve with what is there is then the person's choice.
     const isThere = holder?.isUp === true && (await holder.store.get(leaseKey)) !== undefined;
-    if (isThere && this.data !== undefined && !(await this.data.isCollected(ready, holder))) return;
-    return this.#change((current) => {
-      const isStill = current.epoch === value.epoch && current.regions[ready.name]?.reconciled === false;
-      return isStill
-        ? { kind: 'set', value: { ...current, regions: { ...current.regions, [ready.name]: { ...current.regions[ready.name], reconciled: true } } } }
-        : { kind: 'refuse', because: 'not any more' };
+    const compared = isThere ? this.reconciliation : undefined;
+    if (compared !== undefined && holder !== undefined && !(await this.#reconcile(compared, ready, holder))) return;
+    const maker = { by: 'operator', atMs: 1, because: 'signed off', evidence: '', digest: () => '5'.repeat(64) };
+    const found = { region: ready.name, holder: value.holder, epoch: value.epoch };
+    await this.#change((current) => {
+      const proposed = this.#product.registerChanges.signOff(current, found, maker);
+      // From when it is proposed: it may be chosen at any time from then on.
+      if (proposed.kind === 'set') this.reconciliation?.uncompared[compared === undefined ? 'add' : 'delete'](ready.name);
+      return proposed;
     });
+  }
+
+  /** By the real commands, with rules by chance and now and then a change of mind. @returns whether nothing is missing */
+  async #reconcile(reconciliation: Reconciliation, ready: Region, holder: Region): Promise<boolean> {
+    const { world } = this.#ports;
+    const { random } = world;
+    const up = world.regions.filter((r) => r.isUp);
+    const from = up[random.below(Math.max(1, up.length))];
+    if (from === undefined) return false;
+    const invocation = world.invoke(from, 'operator');
+    const ports = reconciliation.ports(governorOf(this.#ports, invocation), invocation, ready, holder);
+    const { resolveAll, divergentKeys, undoDecision } = this.#product.resolveDivergence;
+    const ruling = (rule: 'ours' | 'theirs' | 'last-writer') => ({ by: 'operator', reason: 'simulated', rule, merge: undefined });
+    const first = await resolveAll(ports.home, ready.name, ruling(random.pick(['ours', 'theirs', 'last-writer'] as const)));
+    if (random.chance(undoShare)) {
+      for await (const keys of divergentKeys(ports.home.pages, ready.name)) {
+        const key = keys.find((k) => k.state === 'decided');
+        if (key !== undefined) await undoDecision(ports.home, key, ruling('ours'));
+      }
+    }
+    const rest = await resolveAll(ports.home, ready.name, ruling(random.pick(['ours', 'theirs'] as const)));
+    reconciliation.decided += first.decided + rest.decided;
+    const { missing } = await this.#product.signOff.examineReturned(ports);
+    world.note(ready, () => `reconciling ${ready.name}: ${first.decided + rest.decided} keys decided; ${missing.length === 0 ? 'nothing is missing' : missing.join('; ').slice(0, 200)}`);
+    return missing.length === 0;
   }
 
   /** @param from which of the regions that are up; by chance when left out. */

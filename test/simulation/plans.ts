@@ -171,3 +171,9 @@ export const votersPlan: Plan = {
   ],
   faults: [{ kind: 'rough', atMs: 90_000, forMs: 200_000, weather: { ...calm, lost: 0.2, slow: 0.3, tickTwice: 0.3 } }],
 };
+
+/** The holder is cut off with its clients, and returns just after its successor has opened: most of what it wrote alone was not written there since. */
+export const backSoonPlan: Plan = { ...base, hasData: true, calmFromMs: 117_000, faults: [isolated(0, 60_000, 48_000)] };
+
+/** The same, and its stream stands still meanwhile and for long after: its log has an end, and not all that it wrote. */
+export const streamBehindPlan: Plan = { ...base, hasData: true, calmFromMs: 117_000, faults: [isolated(0, 60_000, 48_000), { kind: 'stream', atMs: 58_000, forMs: 100_000, region: 0 }] };

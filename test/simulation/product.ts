@@ -8,16 +8,20 @@ import * as changeRecord from '../../src/core/log/change-record.ts';
 import * as firstRows from '../../src/core/rows/first-rows.ts';
 import * as dataStore from '../../src/drivers/memory/memory-data-store.ts';
 import * as divergenceStore from '../../src/drivers/memory/memory-divergence-store.ts';
+import * as liveTable from '../../src/drivers/memory/memory-live-table.ts';
 import * as logStore from '../../src/drivers/memory/memory-log-store.ts';
 import * as rows from '../../src/drivers/memory/memory-row-store.ts';
 import * as abandonAttempt from '../../src/operations/abandon-attempt.ts';
 import * as applyLog from '../../src/operations/apply-log.ts';
 import * as changeVoters from '../../src/operations/change-voters.ts';
+import * as divergenceList from '../../src/operations/divergence-list.ts';
 import * as currentLease from '../../src/operations/current-lease.ts';
 import * as openGate from '../../src/operations/open-gate.ts';
 import * as register from '../../src/operations/register.ts';
+import * as resolveDivergence from '../../src/operations/resolve-divergence.ts';
 import * as report from '../../src/operations/report.ts';
 import * as shipLog from '../../src/operations/ship-log.ts';
+import * as signOff from '../../src/operations/sign-off.ts';
 import * as synchronise from '../../src/operations/synchronise.ts';
 import * as takeLease from '../../src/operations/take-lease.ts';
 import * as tick from '../../src/operations/tick.ts';
@@ -47,6 +51,10 @@ export type Product = {
   readonly applyLog: typeof applyLog;
   readonly shipLog: typeof shipLog;
   readonly synchronise: typeof synchronise;
+  readonly divergenceList: typeof divergenceList;
+  readonly liveTable: typeof liveTable;
+  readonly resolveDivergence: typeof resolveDivergence;
+  readonly signOff: typeof signOff;
 };
 
 export const realProduct: Product = {
@@ -73,4 +81,8 @@ export const realProduct: Product = {
   applyLog,
   shipLog,
   synchronise,
+  divergenceList,
+  liveTable,
+  resolveDivergence,
+  signOff,
 };

@@ -4,11 +4,12 @@ import { runHistory } from './history.ts';
 import type { Edit } from '../planted-source.ts';
 import { plant, type Mutant } from './mutant.ts';
 import { leaseMutants } from './mutants-lease.ts';
+import { reconcileMutants } from './mutants-reconcile.ts';
 import { runbookMutants } from './mutants-runbook.ts';
 
 type Redundant = { readonly name: string; readonly edits: readonly Edit[]; readonly plan?: Mutant['plan']; readonly because: string };
 
-const all = [...leaseMutants, ...runbookMutants];
+const all = [...leaseMutants, ...runbookMutants, ...reconcileMutants];
 
 /** Of the bug that is found, the sentences from the `from`th on. */
 function part(name: string, from: number, to?: number) {
@@ -21,6 +22,9 @@ const revoked = 'renewal ignores revocation, and the take-over what it finds';
 const unknown = 'a take-over of unknown outcome opens';
 const clocks = 'neither side gives anything for clocks';
 const halfTaken = 'a TakeLease that died half-way is never repeated';
+
+const unasked = "a sign-off asks neither for the end of the returned region's log nor compares";
+const unwritten = "'ours' writes nothing, and nothing is compared";
 
 export const redundant: readonly Redundant[] = [
   {
@@ -39,6 +43,8 @@ export const redundant: readonly Redundant[] = [
     edits: [{ file: 'operations/synchronise.ts', from: "[stillAt(input, 'Synchronise')]", to: '[]' }],
     because: "the log is applied under the fence and the epoch that was opened last, as it is all the time without any step; found as 'late changes are applied over what was written since'",
   },
+  { name: "a sign-off does not ask for the end of the returned region's log", ...part(unasked, 1), because: `the comparison finds what only one table has; found as '${unasked}'` },
+  { name: "'ours' writes nothing", ...part(unwritten, 1), because: `the comparison finds that the other region keeps its own; found as '${unwritten}', and alone by the tests of the operation` },
 ];
 
 /** @returns how many histories from `fromSeed` on broke something. */

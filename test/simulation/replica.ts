@@ -3,14 +3,16 @@
 import type { ChangeRecord, Image, StreamEntry } from '../../src/core/log/change-record.ts';
 import type { LogHead, Segment } from '../../src/core/log/segment.ts';
 import type { RowCheck } from '../../src/core/rows/row.ts';
+import { epochOf } from '../../src/core/log/change-record.ts';
 import type { ApplyAnswer } from '../../src/ports/data-store.ts';
+import type { LiveTable } from '../../src/ports/live-table.ts';
 import type { MemoryDataStore } from '../../src/drivers/memory/memory-data-store.ts';
 import type { MemoryDivergenceStore } from '../../src/drivers/memory/memory-divergence-store.ts';
 import type { MemoryLogStore } from '../../src/drivers/memory/memory-log-store.ts';
 import type { Product } from './product.ts';
 import type { Region } from './region.ts';
 
-/** Which write an item is: an epoch has one origin only, and its stream numbers the writes. */
+/** Which write it is: an epoch has one origin only, and its stream numbers the writes. */
 export type Identity = { readonly epoch: number; readonly origin: string; readonly sequence: number };
 export type Judges = {
   readonly violate: (invariant: string, what: string) => void;
@@ -19,9 +21,14 @@ export type Judges = {
   readonly wallMs: (region: Region) => number;
 };
 
+/** The service's write that an item is. Not of what a decision wrote: that is another write of the same content. */
 export function identityOf(image: Image | null): Identity | undefined {
   const [epoch, sequence, origin] = [text(image, 'holdfastEpoch', 'N'), text(image, 'write', 'N'), text(image, 'holdfastOrigin', 'S')];
   return epoch === undefined || sequence === undefined || origin === undefined ? undefined : { epoch: Number(epoch), origin, sequence: Number(sequence) };
+}
+
+export function recordIdentity(origin: string, record: Pick<ChangeRecord, 'epoch' | 'sequenceNumber'>): Identity {
+  return { epoch: record.epoch, origin, sequence: Number(record.sequenceNumber) };
 }
 
 function text(image: Image | null, name: string, type: 'S' | 'N'): string | undefined {
@@ -40,7 +47,11 @@ export class Replica {
   readonly log: MemoryLogStore;
   readonly data: MemoryDataStore;
   readonly divergence: MemoryDivergenceStore;
+  /** As decisions about divergent items write it. */
+  readonly live: LiveTable;
   readonly stream: StreamEntry[] = [];
+  /** Of each key, the last write that was made or applied here, a removal too. */
+  readonly standing = new Map<string, Identity>();
   /** Of the stream's entries, those that were delivered to the end. */
   shippedEntries = 0;
   applied = 0;
@@ -55,6 +66,19 @@ export class Replica {
     this.log = new product.logStore.MemoryLogStore(region.name);
     this.data = new product.dataStore.MemoryDataStore(region.store, fenceShards);
     this.divergence = new product.divergenceStore.MemoryDivergenceStore();
+    const items = { get: (key: string) => this.data.contents().get(key) ?? null, set: async (key: string, image: Image | null) => this.#set(key, image) };
+    this.live = new product.liveTable.MemoryLiveTable(region.store, items, { keyName: 'id', fenceShards });
+  }
+
+  /** What a decision writes: under its own conditions, and into the same stream. */
+  #set(key: string, image: Image | null): void {
+    const before = this.data.contents().get(key) ?? null;
+    if (image === null && before === null) return;
+    const epoch = epochOf(image ?? before);
+    if (image === null) this.data.remove(key);
+    else this.data.put(key, image, epoch);
+    this.#emit(key, image, before);
+    this.standing.set(key, { epoch, origin: this.region.name, sequence: this.stream.length });
   }
 
   /** The service writes; its fence has let it. @returns which write it is */
@@ -63,11 +87,12 @@ export class Replica {
     const image = { id: { S: key }, write: { N: String(identity.sequence) }, holdfastEpoch: { N: String(epoch) }, holdfastOrigin: { S: this.region.name } };
     this.data.put(key, image, epoch);
     this.#emit(key, image);
+    this.standing.set(key, identity);
     return identity;
   }
 
-  #emit(key: string, newImage: Image): void {
-    this.stream.push({ key, newImage, oldImage: null, atMs: Math.round(this.#judges.wallMs(this.region)), sequenceNumber: String(this.stream.length + 1) });
+  #emit(key: string, newImage: Image | null, oldImage: Image | null = null): void {
+    this.stream.push({ key, newImage, oldImage, atMs: Math.round(this.#judges.wallMs(this.region)), sequenceNumber: String(this.stream.length + 1) });
   }
 
   async apply(origin: string, epoch: number, records: readonly ChangeRecord[], checks: readonly RowCheck[]): Promise<ApplyAnswer> {
@@ -75,23 +100,23 @@ export class Replica {
     const answer = await this.data.apply(origin, epoch, records, checks);
     const after = await Promise.all(records.map((r) => this.data.get(r.key)));
     records.forEach((record, i) => {
-      if (record.image === null || after[i] !== record.image || before[i] === record.image) return;
-      this.#judge(record, record.image, epoch, before[i] ?? null);
-      // The table's stream shows it too, as an echo.
+      if (after[i] !== record.image || before[i] === record.image) return;
+      this.standing.set(record.key, recordIdentity(origin, record));
+      // The table's stream shows it too, as an echo: an applied removal by its mark.
+      if (record.image === null) return this.#emit(record.key, null, { ...before[i], holdfastRemoving: { S: origin } });
+      this.#judge(origin, record, record.image, epoch, before[i] ?? null);
       this.#emit(record.key, record.image);
       this.applied += 1;
     });
     return answer;
   }
 
-  #judge(record: ChangeRecord, image: Image, epoch: number, before: Image | null): void {
+  #judge(origin: string, record: ChangeRecord, image: Image, epoch: number, before: Image | null): void {
     const { violate, openedEpoch } = this.#judges;
-    const identity = identityOf(image);
-    if (identity === undefined) return violate('the simulation itself', `an item of ${record.key} has no identity`);
-    const name = nameOf(identity);
-    if (identity.origin === this.region.name) violate('an echo is applied nowhere', `${name} came back to ${this.region.name}`);
+    const name = nameOf(recordIdentity(origin, record));
+    if (text(image, 'holdfastOrigin', 'S') === this.region.name) violate('an echo is applied nowhere', `${name} came back to ${this.region.name}`);
     // A write of this region's older epoch that was in flight may land over it: then its log, which comes at least once, puts it back.
-    const isPutBack = (identityOf(before)?.epoch ?? epoch) < epoch;
+    const isPutBack = (before === null ? epoch : epochOf(before)) < epoch;
     if (this.#appliedOnce.has(name) && !isPutBack) violate('an echo is applied nowhere', `${name} was applied a second time in ${this.region.name}`);
     this.#appliedOnce.add(name);
     const opened = openedEpoch(this.region);
@@ -101,8 +126,8 @@ export class Replica {
   async append(head: LogHead, segment: Segment): Promise<'done' | 'refused'> {
     const answer = await this.log.append(head, segment);
     if (answer === 'done' && segment.origin === this.region.name) {
-      const echo = segment.records.map((r) => identityOf(r.image)).find((i) => i !== undefined && i.origin !== this.region.name);
-      if (echo !== undefined) this.#judges.violate('an echo is applied nowhere', `${nameOf(echo)} was shipped as one of ${this.region.name}'s own`);
+      const echo = segment.records.find((r) => r.image !== null && text(r.image, 'holdfastOrigin', 'S') !== this.region.name);
+      if (echo !== undefined) this.#judges.violate('an echo is applied nowhere', `${echo.sequenceNumber} of ${echo.key} was shipped as one of ${this.region.name}'s own`);
     }
     return answer;
   }

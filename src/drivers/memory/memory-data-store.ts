@@ -24,6 +24,16 @@ export class MemoryDataStore implements DataStore {
     this.#items.set(key, { image, epoch, sequence: undefined });
   }
 
+  /** A removal by the service itself, judged likewise. */
+  remove(key: string): void {
+    this.#items.delete(key);
+  }
+
+  /** What stands in it, by its keys. */
+  contents(): Map<string, Image> {
+    return new Map([...this.#items].map(([key, { image }]) => [key, image]));
+  }
+
   async get(key: string): Promise<Image | null> {
     return this.#items.get(key)?.image ?? null;
   }

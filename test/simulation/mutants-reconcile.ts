@@ -1,0 +1,52 @@
+// Planted bugs in the reconciliation of a region that returned: what a decision writes, and what a sign-off asks.
+import type { Edit } from '../planted-source.ts';
+import type { Mutant } from './mutant.ts';
+import { backSoonPlan, streamBehindPlan } from './plans.ts';
+
+const equal = 'a reconciled region has what the active one has';
+const newer = 'a decision writes over nothing newer';
+
+/** Its findings are dropped. */
+const comparesNothing: Edit = { file: 'operations/sign-off.ts', from: 'missing.push(...compared.missing);', to: 'void compared.missing;' };
+
+export const reconcileMutants: readonly Mutant[] = [
+  { name: 'a sign-off believes the logs and compares nothing', hole: 'what stands in one table only is found', foundBy: [equal], edits: [comparesNothing], plan: streamBehindPlan },
+  {
+    name: "a sign-off asks neither for the end of the returned region's log nor compares",
+    hole: 'a sign-off waits for all that was written',
+    foundBy: [equal],
+    edits: [comparesNothing, { file: 'core/divergence/sign-off.ts', from: 'return dealtWith >= written ? []', to: 'return dealtWith >= 0 || written > 0 ? []' }],
+  },
+  {
+    name: "'ours' writes nothing, and nothing is compared",
+    hole: 'a decision is new history, whichever side won',
+    foundBy: [equal],
+    plan: backSoonPlan,
+    edits: [
+      comparesNothing,
+      {
+        file: 'operations/resolve-divergence.ts',
+        from: 'const isRemovalOfNothing = wrote === null && line === null;',
+        to: 'if (contentLine(wrote) === line) return true;\n  const isRemovalOfNothing = wrote === null && line === null;',
+      },
+    ],
+  },
+  {
+    name: 'a decision is written whatever stands there by now',
+    hole: 'the item still is what was decided upon',
+    foundBy: [newer],
+    edits: [{ file: 'operations/resolve-divergence.ts', from: 'if (!expected.includes(line)) return false;', to: 'void expected;' }],
+  },
+  {
+    name: 'an undo is written over what the service wrote since',
+    hole: 'only what the decision itself wrote is undone',
+    foundBy: [newer],
+    edits: [
+      {
+        file: 'operations/resolve-divergence.ts',
+        from: '{ ...asked, rule: undoRule, before: last.wrote, wrote: last.before }',
+        to: '{ ...asked, rule: undoRule, before: (await viewDivergentKey(home, key)).ours, wrote: last.before }',
+      },
+    ],
+  },
+];
