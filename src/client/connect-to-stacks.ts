@@ -35,7 +35,7 @@ export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Recor
       runs: new SfnRunbookRuns(region, endpoints[region], config.group, account),
       clockSamples,
       pages: new DynamoDbRowPages(client, tables.region),
-      live: new DynamoDbLiveTable(region, client, { data: tables.data, dataKey, fence: tables.fence, fenceShards }),
+      live: new DynamoDbLiveTable(region, client, { data: tables.data, dataKey, fence: tables.fence, fenceShards, region: tables.region }),
       table: new DynamoDbWholeTable(createBulkDynamoDb(region, endpoints[region]), tables.data, dataKey),
     };
   });

@@ -3,6 +3,7 @@
 import { contentLine, withoutMarks } from '../core/backup/in-place.ts';
 import {
   beginDecision,
+  decisionIsCurrent,
   decisionKeys,
   divergencePk,
   divergentKeyKey,
@@ -140,16 +141,17 @@ async function finish(home: DivergenceHome, decision: Decision, isRepeated: bool
 }
 
 /** @returns false where something else stands there, before or after */
-async function writeDecided(home: DivergenceHome, { key, before, wrote }: Decision, isRepeated: boolean): Promise<boolean> {
+async function writeDecided(home: DivergenceHome, decision: Decision, isRepeated: boolean): Promise<boolean> {
+  const { key, before, wrote } = decision;
   const standing = await home.live.get(key);
   const isHalf = isTombstone(standing);
   const line = isHalf ? null : contentLine(standing);
   const expected = [contentLine(before), ...(isRepeated ? [contentLine(wrote)] : [])];
   if (!expected.includes(line)) return false;
   const isRemovalOfNothing = wrote === null && line === null;
-  if (isRemovalOfNothing && !isHalf && !(await change(home, key, null, tombstoneOf(home, key)))) return false;
+  if (isRemovalOfNothing && !isHalf && !(await change(home, decision, null, tombstoneOf(home, key)))) return false;
   const seen = isRemovalOfNothing || isHalf ? tombstoneOf(home, key) : standing === null ? null : withoutMarks(standing);
-  if (!(await change(home, key, seen, wrote === null ? null : withoutMarks(wrote)))) return false;
+  if (!(await change(home, decision, seen, wrote === null ? null : withoutMarks(wrote)))) return false;
   // An attribute that the service added meanwhile is in no condition.
   return contentLine(await home.live.get(key)) === contentLine(wrote);
 }
@@ -162,12 +164,14 @@ function isTombstone(image: Image | null): boolean {
   return image !== null && tombstone in image;
 }
 
-async function change(home: DivergenceHome, key: string, seen: Image | null, wanted: Image | null): Promise<boolean> {
+async function change(home: DivergenceHome, decision: Decision, seen: Image | null, wanted: Image | null): Promise<boolean> {
   const { epoch, restMs } = await openLease(home);
-  const answer = await home.live.change(epoch, [{ key, seen, wanted }], restMs);
+  const { key } = decision;
+  const answer = await home.live.change(epoch, [{ key, seen, wanted }], restMs, [decisionIsCurrent(decision, home.digest)]);
   if (answer.kind === 'fenced')
     throw new FenceClosedError(`The fence of ${home.region} is not open in epoch ${epoch}. What was noted of '${key}' is carried out when the command is repeated where the group is open.`);
-  return answer.refused.length === 0;
+  // Superseded: somebody else went on with the decision, and has ended it.
+  return answer.kind === 'done' && answer.refused.length === 0;
 }
 
 /** @throws FenceClosedError */

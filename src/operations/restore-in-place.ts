@@ -171,7 +171,7 @@ export function batchesOf(differences: readonly KeyDifference[], batchMax: numbe
 async function writeBatch(ports: InPlacePorts, keyName: string, epoch: number, batch: readonly KeyDifference[]): Promise<Map<string, string>> {
   const changes = batch.map(({ key, seen, wanted }) => ({ key, seen: imageOf(seen, keyName), wanted: imageOf(wanted, keyName) }));
   const answer = await ports.live.change(epoch, changes, await leaseRestMs(ports, epoch));
-  if (answer.kind === 'fenced')
+  if (answer.kind !== 'done')
     throw new SupersededError(`The fence of ${ports.me} is not open in epoch ${epoch} any more: the lease was lost. What was written before stays; start it again in the region that is open.`);
   const inConflict = new Map<string, string>();
   for (let i = 0; i < batch.length; i += readsAtOnce) {

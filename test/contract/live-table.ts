@@ -109,6 +109,25 @@ export function liveTableContract(name: string, create: () => Promise<LiveTableU
       expect(await Promise.all([set, gone, fresh].map(async (image) => t.table.get(t.keyOf(image))))).toEqual([set, gone, null]);
     });
 
+    test('changes nothing where a check fails, and writes where all hold', async () => {
+      const t = await ready();
+      const [seen, gone] = [t.item({ n: { N: '1' } }), t.item()];
+      for (const image of [seen, gone]) await t.put(image);
+      const key = { table: 'region', pk: 'CHECKED', sk: t.keyOf(seen) } as const;
+      const changes = [
+        { key: t.keyOf(seen), seen, wanted: { ...seen, n: { N: '2' } } },
+        { key: t.keyOf(gone), seen: gone, wanted: null },
+      ];
+      const checks = [{ key, when: [{ attribute: 'turn', is: '=', value: 3 } as const] }];
+      expect(await t.table.change(5, changes, timeoutMs, checks)).toEqual({ kind: 'superseded' });
+      await t.rows.change({ key, set: { turn: 4 }, when: [], mayCreate: true });
+      expect(await t.table.change(5, changes, timeoutMs, checks)).toEqual({ kind: 'superseded' });
+      expect(await Promise.all([seen, gone].map(async (image) => t.table.get(t.keyOf(image))))).toEqual([seen, gone]);
+      await t.rows.change({ key, set: { turn: 3 }, when: [], mayCreate: true });
+      expect(await t.table.change(5, changes, timeoutMs, checks)).toEqual({ kind: 'done', refused: [] });
+      expect(await t.table.get(t.keyOf(gone))).toBeNull();
+    });
+
     test('a removal that died after its stamp is carried out when repeated', async () => {
       const t = await ready();
       const seen = t.item({ n: { N: '1' } });

@@ -85,7 +85,7 @@ dataStoreContract('DynamoDB', async () => ({
   },
 }));
 liveTableContract('DynamoDB', async () => ({
-  table: new DynamoDbLiveTable(region.region, client, { data: tables.data, dataKey, fence: tables.fence, fenceShards }),
+  table: new DynamoDbLiveTable(region.region, client, { data: tables.data, dataKey, fence: tables.fence, fenceShards, region: tables.region }),
   rows: rows(),
   fenceShards,
   dataKey,

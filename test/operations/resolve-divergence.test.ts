@@ -167,6 +167,17 @@ describe('what came in between', () => {
   });
 });
 
+test('a write that arrives when its decision has ended, and was undone, changes nothing', async () => {
+  const t = await sixKinds();
+  const sent: Parameters<DivergenceHome['live']['change']>[] = [];
+  const keeping: DivergenceHome = { ...t.home, live: { ...bound(t.home), change: async (...args) => (sent.push(args), t.home.live.change(...args)) } };
+  await t.decide('there', 'theirs', keeping);
+  await undoDecision(t.home, await findDivergentKey(t.home, east, 'there'), asked);
+  for (const args of sent) expect(await t.home.live.change(...args)).toEqual({ kind: 'superseded' });
+  expect(sent).toHaveLength(1);
+  expect(t.b.table.items.get('there')).toMatchObject(item(0));
+});
+
 describe('an undo', () => {
   test.each(['ours', 'theirs'] as const)("of '%s' writes what stood before, and asks again", async (rule) => {
     const t = await sixKinds();

@@ -43,7 +43,7 @@ export class Reconciliation {
         live: {
           batchMax: here.live.batchMax,
           get: (key) => call(holder, 'get data', () => here.live.get(key)),
-          change: (epoch, changes, timeoutMs) => call(holder, 'change data', () => this.#decided(here, changes, () => here.live.change(epoch, changes, timeoutMs))),
+          change: (...args) => call(holder, 'change data', () => this.#decided(here, args[1], () => here.live.change(...args))),
         },
         keyName: 'id',
         nowMs: () => holder.wallAt(world.nowMs),
@@ -83,7 +83,7 @@ export class Reconciliation {
     const answer = await write();
     for (const { key } of changes) {
       const item = before.get(key) ?? null;
-      if (answer.kind === 'fenced' || answer.refused.includes(key) || (item !== null && 'holdfastResolving' in item)) continue;
+      if (answer.kind !== 'done' || answer.refused.includes(key) || (item !== null && 'holdfastResolving' in item)) continue;
       const decisions = region.store.list('region', 'DECISION').filter((row) => row['itemKey'] === key);
       const wrote = region.store.list('region', 'DECISION_WROTE').filter((row) => row['itemKey'] === key);
       // Where a fault has taken the rows there is nothing to judge by.

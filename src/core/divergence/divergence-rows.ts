@@ -2,7 +2,7 @@
 // its decision is, and two a decision, which are never altered but for how it ended.
 import { MalformedError } from '../errors.ts';
 import type { ChangeRecord, Image } from '../log/change-record.ts';
-import type { Condition, Row, RowChange, RowKey } from '../rows/row.ts';
+import type { Condition, Row, RowChange, RowCheck, RowKey } from '../rows/row.ts';
 
 /** One late write, as `list` of the region that had opened without it. */
 export type DivergentWrite = {
@@ -193,7 +193,18 @@ function turnIs(turn: number): Condition[] {
   return turn === 0 ? [] : [{ attribute: 'turn', is: '=', value: turn }];
 }
 
-/** @param state of the key from now on: an undone decision, and an overtaken one, leave it undecided. */
+/** Goes with each write of a decision: one that arrives late, when the decision has ended, writes nothing. */
+export function decisionIsCurrent({ origin, key, turn }: Named, digest: (text: string) => string): RowCheck {
+  return {
+    key: divergentKeyKey(origin, key, digest),
+    when: [
+      { attribute: 'turn', is: '=', value: turn },
+      { attribute: 'state', is: '=', value: 'writing' },
+    ],
+  };
+}
+
+/** @param ended the state of the key from now on: an undone decision, and an overtaken one, leave it undecided. */
 export function endDecision(decision: Named, ended: { readonly decision: 'done' | 'overtaken'; readonly key: 'undecided' | 'decided' | 'undone' }, digest: (text: string) => string): RowChange[] {
   return [
     { key: decisionKeys(decision, digest).decision, set: { state: ended.decision }, when: [{ attribute: 'state', is: '=', value: 'begun' }], mayCreate: false },

@@ -4,11 +4,16 @@ import { setTimeout } from 'node:timers/promises';
 import { RowMissingError } from '../../core/errors.ts';
 import { shardOf } from '../../core/lease/fence-shard.ts';
 import { marks, type Image } from '../../core/log/change-record.ts';
+import type { RowCheck } from '../../core/rows/row.ts';
 import type { LiveAnswer, LiveChange, LiveTable } from '../../ports/live-table.ts';
 import { failedActions, isRowMissing } from './dynamodb-data-store.ts';
+import { checkExpression } from './expressions.ts';
 import { toImage, toItem } from './item-image.ts';
 
-export type LiveTables = { readonly data: string; readonly dataKey: string; readonly fence: string; readonly fenceShards: number };
+/** `region`: only for whoever gives checks. */
+export type LiveTables = { readonly data: string; readonly dataKey: string; readonly fence: string; readonly fenceShards: number; readonly region?: string };
+
+type Limits = { readonly abortSignal: AbortSignal; readonly checks: readonly TransactWriteItem[] };
 
 /** Small, so that the service rarely meets a transaction that is under way. */
 const changesMax = 25;
@@ -38,24 +43,25 @@ export class DynamoDbLiveTable implements LiveTable {
     return Item === undefined ? null : toImage(Item);
   }
 
-  async change(epoch: number, changes: readonly LiveChange[], timeoutMs: number): Promise<LiveAnswer> {
-    const limit = { abortSignal: AbortSignal.timeout(Math.min(timeoutMs, changeTimeoutMsMax)) };
+  async change(epoch: number, changes: readonly LiveChange[], timeoutMs: number, checks: readonly RowCheck[] = []): Promise<LiveAnswer> {
+    const limit = { abortSignal: AbortSignal.timeout(Math.min(timeoutMs, changeTimeoutMsMax)), checks: checks.map((check) => this.#rowCheck(check)) };
     const first = await this.#write(epoch, changes, (change) => this.#update(epoch, change), limit);
-    if (first === 'fenced') return { kind: 'fenced' };
+    if (first === 'fenced' || first === 'superseded') return { kind: first };
     const removals = changes.filter((c) => c.wanted === null && !first.includes(c.key));
     const second = await this.#write(epoch, removals, (change) => this.#removal(epoch, change), limit);
-    return second === 'fenced' ? { kind: 'fenced' } : { kind: 'done', refused: [...first, ...second] };
+    return second === 'fenced' || second === 'superseded' ? { kind: second } : { kind: 'done', refused: [...first, ...second] };
   }
 
   /** Writes all that still is as it was seen, and gives the keys of the rest. */
-  async #write(epoch: number, changes: readonly LiveChange[], action: (change: LiveChange) => TransactWriteItem, limit: { readonly abortSignal: AbortSignal }): Promise<string[] | 'fenced'> {
+  async #write(epoch: number, changes: readonly LiveChange[], action: (change: LiveChange) => TransactWriteItem, { checks, ...limit }: Limits): Promise<string[] | 'fenced' | 'superseded'> {
     const refused: string[] = [];
     for (let busy = 0; ; ) {
       const left = changes.filter((c) => !refused.includes(c.key));
       if (left.length === 0) return refused;
       const fences = this.#fenceChecks(epoch, left);
+      const guards = [...fences, ...checks];
       try {
-        await this.#client.send(new TransactWriteItemsCommand({ TransactItems: [...fences, ...left.map(action)] }), limit);
+        await this.#client.send(new TransactWriteItemsCommand({ TransactItems: [...guards, ...left.map(action)] }), limit);
         return refused;
       } catch (error) {
         if (isBusy(error) && (busy += 1) < busyTriesMax) {
@@ -67,9 +73,15 @@ export class DynamoDbLiveTable implements LiveTable {
         if (failed.some((index) => index < fences.length && isRowMissing(error, index)))
           throw new RowMissingError(`A fence row of ${this.#tables.fence} is missing: the table was emptied or restored. Nothing of this batch was written; never create it by hand.`);
         if (failed.some((index) => index < fences.length)) return 'fenced';
-        for (const index of failed) refused.push(left[index - fences.length]?.key ?? '');
+        if (failed.some((index) => index < guards.length)) return 'superseded';
+        for (const index of failed) refused.push(left[index - guards.length]?.key ?? '');
       }
     }
+  }
+
+  #rowCheck({ key, when }: RowCheck): TransactWriteItem {
+    const Key = { pk: { S: key.pk }, ...(key.sk === undefined ? {} : { sk: { S: key.sk } }) };
+    return { ConditionCheck: { TableName: this.#tables.region, Key, ...checkExpression(when) } };
   }
 
   #fenceChecks(epoch: number, changes: readonly LiveChange[]): TransactWriteItem[] {

@@ -2,6 +2,7 @@
 import { fenceKey, isFenceOpen, parseFenceRow } from '../../core/lease/lease-rows.ts';
 import { shardOf } from '../../core/lease/fence-shard.ts';
 import { marks, type Image } from '../../core/log/change-record.ts';
+import { holds, type RowCheck } from '../../core/rows/row.ts';
 import { itemLine } from '../../core/backup/table-lines.ts';
 import type { LiveAnswer, LiveChange, LiveTable } from '../../ports/live-table.ts';
 import type { RowStore } from '../../ports/row-store.ts';
@@ -27,12 +28,14 @@ export class MemoryLiveTable implements LiveTable {
     return this.#items.get(key);
   }
 
-  async change(epoch: number, changes: readonly LiveChange[]): Promise<LiveAnswer> {
+  async change(epoch: number, changes: readonly LiveChange[], _timeoutMs = 0, checks: readonly RowCheck[] = []): Promise<LiveAnswer> {
     if (!(await this.#isOpen(epoch, changes))) return { kind: 'fenced' };
+    if (!(await this.#isCurrent(checks))) return { kind: 'superseded' };
     const refused = changes.filter((c) => !this.#stands(c)).map((c) => c.key);
     for (const change of changes) if (!refused.includes(change.key)) await this.#items.set(change.key, this.#updated(epoch, change));
     const removals = changes.filter((c) => c.wanted === null && !refused.includes(c.key));
     if (removals.length > 0 && !(await this.#isOpen(epoch, removals))) return { kind: 'fenced' };
+    if (removals.length > 0 && !(await this.#isCurrent(checks))) return { kind: 'superseded' };
     for (const change of removals) {
       if (this.#stands(change)) await this.#items.set(change.key, null);
       else refused.push(change.key);
@@ -44,6 +47,11 @@ export class MemoryLiveTable implements LiveTable {
     const shards = new Set(changes.map((c) => shardOf(c.key, this.#settings.fenceShards)));
     const fences = await Promise.all([...shards].map(async (k) => parseFenceRow(await this.#rows.get(fenceKey(k)))));
     return fences.every((fence) => fence.epoch === epoch && isFenceOpen(fence));
+  }
+
+  async #isCurrent(checks: readonly RowCheck[]): Promise<boolean> {
+    const rows = await Promise.all(checks.map(async (check) => ({ check, row: await this.#rows.get(check.key) })));
+    return rows.every(({ check, row }) => row !== undefined && check.when.every((c) => holds(c, row)));
   }
 
   #stands({ key, seen }: LiveChange): boolean {
