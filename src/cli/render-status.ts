@@ -200,15 +200,22 @@ function seconds(ms: number | null): number | null {
   return ms === null ? null : Math.round(ms / 100) / 10;
 }
 
-function divergence({ regions: all }: GroupStatus): string {
-  const found = all.filter((r) => r.divergence.items.length > 0);
-  return found
+/** Of regions that are not reconciled: what was signed off is no news. */
+function divergence({ regions: all, value }: GroupStatus): string {
+  return all
+    .filter((r) => r.divergence.items.length > 0)
     .map(({ region, divergence: { items, isComplete } }) => {
-      const more = items.length > divergenceShown || !isComplete ? [`  … ${isComplete ? `${items.length} in all` : `more than ${items.length}`}; 'holdfast status --json' lists them`] : [];
+      const open = items.filter(({ origin }) => value?.regions[origin]?.reconciled !== true);
+      const signedOff = items.length - open.length;
+      const more =
+        open.length > divergenceShown || !isComplete ? [`  … ${isComplete ? `${open.length} in all` : `more than ${open.length}`}; 'holdfast divergence list' shows which are not decided`] : [];
       return [
-        `DIVERGENCE in ${region}: ${isComplete ? items.length : `more than ${items.length}`} writes of an epoch that was over; none was applied`,
-        ...items.slice(0, divergenceShown).map(divergent),
+        ...(open.length === 0
+          ? []
+          : [`DIVERGENCE in ${region}: ${isComplete ? open.length : `more than ${open.length}`} writes of an epoch that was over; none was applied. 'holdfast divergence' decides`]),
+        ...open.slice(0, divergenceShown).map(divergent),
         ...more,
+        ...(signedOff === 0 ? [] : [`late writes kept in ${region}, of regions that are signed off: ${isComplete ? signedOff : `${signedOff} or more`}`]),
       ].join('\n');
     })
     .join('\n');
@@ -216,7 +223,7 @@ function divergence({ regions: all }: GroupStatus): string {
 
 function divergent(item: DivergenceItem): string {
   return [
-    `  ${item.key}  written in ${item.origin}, epoch ${item.epoch}, at ${iso(item.theirsAtMs)}; found at ${iso(item.foundAtMs)}`,
+    `  ${item.key}  written in ${item.origin}, epoch ${item.epoch}, at ${item.theirsAtMs > 0 ? iso(item.theirsAtMs) : 'an unknown time'}; found at ${iso(item.foundAtMs)}`,
     `    theirs  ${item.theirs === null ? 'deleted' : short(item.theirs)}`,
     `    ours    ${item.ours === null ? 'none' : short(item.ours)}`,
   ].join('\n');

@@ -177,7 +177,7 @@ describe('holdfast status', () => {
       UNWATCHED  us-east-1 has never looked for what is overdue: docs/runbooks/integrity.md
       UNWATCHED  us-west-2 has never looked for what is overdue: docs/runbooks/integrity.md
 
-      DIVERGENCE in us-west-2: 2 writes of an epoch that was over; none was applied
+      DIVERGENCE in us-west-2: 2 writes of an epoch that was over; none was applied. 'holdfast divergence' decides
         o-77  written in us-east-1, epoch 1, at 2027-01-15T07:58:40.000Z; found at 2027-01-15T07:59:55.000Z
           theirs  {"id":{"S":"o-77"},"body":{"S":"tea"}}
           ours    {"id":{"S":"o-77"},"body":{"S":"milk"}}

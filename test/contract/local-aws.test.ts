@@ -10,8 +10,10 @@ import { DynamoDbRowPages } from '../../src/drivers/aws/dynamodb-row-pages.ts';
 import { DynamoDbWholeTable } from '../../src/drivers/aws/dynamodb-whole-table.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { toItem } from '../../src/drivers/aws/item-image.ts';
+import { fenceKey, leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { marks, padSequenceNumber } from '../../src/core/log/change-record.ts';
 import { DivergenceList } from '../../src/operations/divergence-list.ts';
+import { findDivergentKey, readDecision, resolveAll, resolveKey, undoDecision, type DivergenceHome } from '../../src/operations/resolve-divergence.ts';
 import { discard, dynamo, install, newRegion } from '../local/engine/engine-fixture.ts';
 import { dataStoreContract } from './data-store.ts';
 import { divergenceStoreContract } from './divergence-store.ts';
@@ -143,5 +145,57 @@ describe('what an applied item carries', () => {
   test('a table whose fence rows are gone takes nothing: it says so, and calls nothing divergent', async () => {
     const store = new DynamoDbDataStore(client, { data: tables.data, dataKey, fence: tables.register, region: tables.region, fenceShards });
     await expect(store.apply('us-east-1', 7, [record(9)], [])).rejects.toMatchObject({ name: expect.stringMatching(/RowMissingError|MalformedError/) });
+  });
+});
+
+describe('decisions about divergent items', () => {
+  const now = () => Date.now();
+  const by = { by: 'grace', reason: 'on the engine', merge: undefined } as const;
+  const lost = 'lost-region';
+  const item = (key: string, n: number, epoch: number, origin: string) => ({ [dataKey]: { S: key }, n: { N: String(n) }, [marks.epoch]: { N: String(epoch) }, [marks.origin]: { S: origin } });
+  const home = (): DivergenceHome => ({
+    region: region.region,
+    own: rows(),
+    pages: new DynamoDbRowPages(client, tables.region),
+    live: new DynamoDbLiveTable(region.region, client, { data: tables.data, dataKey, fence: tables.fence, fenceShards, region: tables.region }),
+    keyName: dataKey,
+    nowMs: now,
+    digest: sha256,
+  });
+
+  test('are written, undone, and written otherwise; of what was never here the log is told', async () => {
+    const open = { epoch: 9, untilAtMs: now() + 600_000 };
+    await rows().change({ key: leaseKey, set: { ...open, openEpoch: 9, closedEpoch: 0 }, when: [], mayCreate: true });
+    for (let k = 0; k < fenceShards; k += 1) await rows().change({ key: fenceKey(k), set: { ...open, closedThroughMs: 0 }, when: [], mayCreate: true });
+    await client.send(new PutItemCommand({ TableName: tables.data, Item: toItem(item('here', 1, 8, lost)) }));
+    const found = [
+      { origin: lost, record: { key: 'here', image: item('here', 2, 8, lost), epoch: 8, atMs: 5, sequenceNumber: padSequenceNumber('1') }, ours: item('here', 1, 8, lost), foundAtMs: 6 },
+      { origin: lost, record: { key: 'made', image: item('made', 3, 8, lost), epoch: 8, atMs: 5, sequenceNumber: padSequenceNumber('2') }, ours: null, foundAtMs: 6 },
+    ];
+    await new DivergenceList(rows(), sha256).add(found);
+    expect(await resolveAll(home(), lost, { ...by, rule: 'last-writer' })).toMatchObject({ decided: 1, asked: 1 });
+    expect(await home().live.get('here')).toEqual(item('here', 2, 9, region.region));
+    expect(await resolveAll(home(), lost, { ...by, rule: 'ours' })).toMatchObject({ decided: 1, wereDecided: 1, left: [] });
+    expect(await home().live.get('made')).toBeNull();
+    expect(await undoDecision(home(), await findDivergentKey(home(), lost, 'here'), by)).toMatchObject({ kind: 'decided' });
+    expect(await home().live.get('here')).toEqual(item('here', 1, 9, region.region));
+    await client.send(new PutItemCommand({ TableName: tables.data, Item: toItem(item('made', 7, 9, region.region)) }));
+    expect(await undoDecision(home(), await findDivergentKey(home(), lost, 'made'), by)).toMatchObject({ kind: 'overtaken' });
+    expect(await resolveAll(home(), lost, { ...by, rule: 'theirs' })).toMatchObject({ decided: 1, wereDecided: 1 });
+    expect(await home().live.get('here')).toEqual(item('here', 2, 9, region.region));
+    expect(await home().live.get('made')).toEqual(item('made', 7, 9, region.region));
+    expect(await readDecision(home(), await findDivergentKey(home(), lost, 'here'))).toMatchObject({ turn: 3, rule: 'theirs', state: 'done', epoch: 9 });
+  });
+
+  test('of two that begin at once, one wins', async () => {
+    const record = { key: 'raced', image: item('raced', 2, 8, lost), epoch: 8, atMs: 5, sequenceNumber: padSequenceNumber('3') };
+    await new DivergenceList(rows(), sha256).add([{ origin: lost, record, ours: null, foundAtMs: 6 }]);
+    const key = await findDivergentKey(home(), lost, 'raced');
+    const outcomes = await Promise.allSettled((['ours', 'theirs'] as const).map(async (rule) => resolveKey(home(), key, { ...by, rule })));
+    const decided = outcomes.filter((o) => o.status === 'fulfilled' && o.value.kind === 'decided');
+    expect(decided.length).toBeLessThanOrEqual(1);
+    const again = await resolveKey(home(), await findDivergentKey(home(), lost, 'raced'), { ...by, rule: 'theirs' });
+    expect(['decided', 'was-decided']).toContain(again.kind);
+    expect(await findDivergentKey(home(), lost, 'raced')).toMatchObject({ state: 'decided' });
   });
 });

@@ -14,6 +14,7 @@ import {
   revoke,
   rollBack,
   serviceValidated,
+  signOff,
   takeLease,
   type Proposed,
 } from '../../src/core/failover/register-changes.ts';
@@ -275,6 +276,30 @@ describe('what a person asks for', () => {
     expect(made(healthChanged(valueOf({ state: 'degraded' }), 'health-restored', maker())).state).toBe('normal');
     expect(refusal(healthChanged(valueOf({ paused }), 'health-dropped', maker()))).toMatch(/paused/);
     expect(refusal(healthChanged(valueOf(), 'health-restored', maker()))).toMatch(/does not apply/);
+  });
+});
+
+describe('signOff', () => {
+  const back = valueOf({ holder: west, epoch: 5, regions: { [east]: { reconciled: false }, [west]: { reconciled: true } } });
+  const found = { region: east, holder: west, epoch: 5 };
+  test('makes the region eligible, says why, and changes no state', () => {
+    const value = made(signOff(back, found, maker({ by: 'anna', because: 'anna signed it off' })));
+    expect(value).toMatchObject({
+      ...back,
+      because: 'anna signed it off',
+      evidence: expect.any(String),
+      auditHead: expect.any(String),
+      transitions: expect.any(Array),
+      regions: { [east]: { reconciled: true }, [west]: { reconciled: true } },
+    });
+    expect(value.transitions.at(-1)).toMatchObject({ on: 'signed-off', from: back.state, to: back.state, by: 'anna', epoch: 5 });
+    expect(value.auditHead).not.toBe(back.auditHead);
+    expect(parseRegisterValue(serializeRegisterValue(value))).toEqual(value);
+  });
+  test('is refused once anything moved since the region was compared', () => {
+    for (const change of [{ holder: east }, { epoch: 6 }, { epoch: 4 }]) expect(refusal(signOff(valueOf({ ...back, ...change }), found, maker()))).toMatch(/ask again/);
+    expect(refusal(signOff(valueOf({ ...back, regions: { [east]: { reconciled: true } } }), found, maker()))).toMatch(/reconciled already/);
+    expect(refusal(signOff(back, { ...found, region: ireland }, maker()))).toMatch(/not a candidate/);
   });
 });
 

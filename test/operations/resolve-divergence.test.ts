@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { unionOfSets } from '../../src/core/divergence/merges.ts';
 import type { DivergenceRule } from '../../src/core/divergence/rules.ts';
-import { marks } from '../../src/core/log/change-record.ts';
+import { marks, padSequenceNumber } from '../../src/core/log/change-record.ts';
+import { sha256 } from '../../src/drivers/aws/system-environment.ts';
+import { DivergenceList } from '../../src/operations/divergence-list.ts';
 import { findDivergentKey, readDecision, resolveAll, resolveKey, undoDecision, viewDivergentKey, type DivergenceHome } from '../../src/operations/resolve-divergence.ts';
 import { createDivergence, east, item, west } from './divergence-world.ts';
 
@@ -135,6 +137,38 @@ describe('what came in between', () => {
     expect(await findDivergentKey(t.home, east, 'there')).toMatchObject({ state: 'undecided', turn: 1 });
     expect(await readDecision(t.home, await findDivergentKey(t.home, east, 'there'))).toMatchObject({ state: 'overtaken', by: 'grace' });
     expect(await t.decide('there', rule)).toMatchObject({ kind: 'decided' });
+  });
+
+  test('an attribute that the service adds meanwhile is in no condition, and found by the reading back', async () => {
+    const t = await sixKinds();
+    const adding: DivergenceHome = {
+      ...t.home,
+      live: {
+        ...bound(t.home),
+        change: async (...args) => {
+          t.b.table.set('there', { ...t.b.table.items.get('there'), added: { S: 'by the service' } });
+          return t.home.live.change(...args);
+        },
+      },
+    };
+    expect(await t.decide('there', 'theirs', adding)).toMatchObject({ kind: 'overtaken' });
+    expect(await viewDivergentKey(t.home, await findDivergentKey(t.home, east, 'there'))).toMatchObject({ isDecided: false, ours: { added: { S: 'by the service' } } });
+  });
+
+  test('a late write that is listed after a later one is history: the last stays the last', async () => {
+    const t = await createDivergence();
+    const list = new DivergenceList(t.b.rows, sha256);
+    const write = (n: number, epoch = 1) => ({
+      origin: east,
+      record: { key: 'k', image: { id: { S: 'k' }, ...item(n) }, epoch, atMs: n, sequenceNumber: padSequenceNumber(String(n)) },
+      ours: null,
+      foundAtMs: 9,
+    });
+    await t.lose();
+    for (const found of [write(10), write(9), write(11), write(2)]) await list.add([found]);
+    expect(await viewDivergentKey(t.home, await findDivergentKey(t.home, east, 'k'))).toMatchObject({ write: { theirs: item(11) } });
+    await list.add([write(12, 0)]);
+    expect(await viewDivergentKey(t.home, await findDivergentKey(t.home, east, 'k'))).toMatchObject({ write: { theirs: item(11) } });
   });
 
   test('a person decides upon what was shown, and on nothing else', async () => {
