@@ -6,7 +6,8 @@ import { Construct } from 'constructs';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
 import { HoldfastFunction } from './holdfast-function.ts';
 import { acknowledge } from './nag-exceptions.ts';
-import { tableName } from './table-access.ts';
+import type { TableKind } from './permissions.ts';
+import { resourcePolicy, tableName } from './table-access.ts';
 
 const KEPT = { billingMode: BillingMode.PAY_PER_REQUEST, removalPolicy: RemovalPolicy.RETAIN, deletionProtection: true } as const;
 
@@ -23,19 +24,23 @@ export class RecoveryTables extends Construct {
   constructor(scope: Construct, id: string, props: RecoveryTablesProps) {
     super(scope, id);
     const { config, region } = props;
+    const sharedWith = (kind: TableKind) => {
+      const policy = resourcePolicy(config, region, kind);
+      return policy === undefined ? {} : { resourcePolicy: policy };
+    };
     const key = { partitionKey: { name: 'pk', type: AttributeType.STRING } };
-    const make = (tableId: string, name: string, more: Partial<TableProps>) => new Table(this, tableId, { tableName: name, ...KEPT, ...key, ...more });
+    const make = (tableId: string, kind: TableKind, name: string, more: Partial<TableProps>) => new Table(this, tableId, { tableName: name, ...KEPT, ...key, ...more, ...sharedWith(kind) });
 
-    const register = make('Register', tableName(config, region, 'register'), {});
-    const rows = make('Region', config.tables.region, { sortKey: { name: 'sk', type: AttributeType.STRING } });
-    this.log = make('Log', config.tables.log, {
+    const register = make('Register', 'register', tableName(config, region, 'register'), {});
+    const rows = make('Region', 'region', config.tables.region, { sortKey: { name: 'sk', type: AttributeType.STRING } });
+    this.log = make('Log', 'log', config.tables.log, {
       sortKey: { name: 'sk', type: AttributeType.NUMBER },
       stream: StreamViewType.NEW_IMAGE,
       timeToLiveAttribute: 'expiresAt',
       // The segments hold the only copy of what a lost region accepted: a mistake that deletes them must be undoable.
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
     });
-    const fences = props.role === 'candidate' ? [make('Fence', config.tables.fence, {})] : [];
+    const fences = props.role === 'candidate' ? [make('Fence', 'fence', config.tables.fence, {})] : [];
     for (const table of [register, rows, ...fences]) acknowledge(table, 'AwsSolutions-DDB3', NEVER_RESTORED);
 
     const createRows = new HoldfastFunction(this, { config, region, name: 'create-rows' });

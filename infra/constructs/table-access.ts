@@ -1,9 +1,10 @@
 // Why: a policy names its tables one by one, in this region and in the others, without asking any other stack: names are equal
 // everywhere, so an ARN needs only the region.
 import { Aws } from 'aws-cdk-lib';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { AccountPrincipal, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
-import type { SubjectGrant, TableGrant, TableKind } from './permissions.ts';
+import { partitionOf } from '../../src/config/aws-regions.ts';
+import { FUNCTIONS, type SubjectGrant, type TableGrant, type TableKind } from './permissions.ts';
 
 /** As in src/core/backup/subject-rows.ts; test/infra/subjects.test.ts compares. */
 const SUBJECTS = 'SUBJECT#';
@@ -32,11 +33,35 @@ export function tableName(config: RuntimeConfig, region: string, kind: TableKind
   if (kind !== 'register') return config.tables[kind];
   const voter = config.voters.find((candidate) => candidate.region === region);
   if (voter === undefined) throw new Error(`${region} is no region of group ${config.group}; use one of ${config.voters.map((each) => each.region).join(', ')}`);
-  return voter.registerTable;
+  return voter.registerTable.slice(voter.registerTable.lastIndexOf('/') + 1);
+}
+
+/**
+ * Who of other accounts may use this table, and how: what the functions of those regions are granted on it, and nothing else; their own roles
+ * say which of them. Undefined where the group lies in one account.
+ */
+export function resourcePolicy(config: RuntimeConfig, region: string, kind: TableKind): PolicyDocument | undefined {
+  const own = config.voters.find((voter) => voter.region === region)?.account;
+  const others = [...new Set(config.voters.flatMap(({ account }) => (account === undefined || account === own ? [] : [account])))].toSorted();
+  const granted: readonly TableGrant[] = Object.values(FUNCTIONS).flatMap((each) => each.tables);
+  const actions = [...new Set(granted.filter(({ table, where }) => table === kind && where !== 'own').flatMap(({ may }) => may))].toSorted();
+  if (others.length === 0 || actions.length === 0) return undefined;
+  return new PolicyDocument({
+    statements: [
+      new PolicyStatement({
+        sid: 'OtherAccountsOfTheGroup',
+        principals: others.map((account) => new AccountPrincipal(account)),
+        actions: actions.map((action) => `dynamodb:${action}`),
+        resources: [tableArn(config, region, kind)],
+      }),
+    ],
+  });
 }
 
 function tableArn(config: RuntimeConfig, region: string, kind: TableKind): string {
-  return `arn:${Aws.PARTITION}:dynamodb:${region}:${Aws.ACCOUNT_ID}:table/${tableName(config, region, kind)}`;
+  const account = config.voters.find((voter) => voter.region === region)?.account;
+  const owner = account === undefined ? `${Aws.PARTITION}:dynamodb:${region}:${Aws.ACCOUNT_ID}` : `${partitionOf(region)}:dynamodb:${region}:${account}`;
+  return `arn:${owner}:table/${tableName(config, region, kind)}`;
 }
 
 function regionsWith(config: RuntimeConfig, region: string, grant: TableGrant): string[] {

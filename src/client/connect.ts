@@ -10,7 +10,7 @@ import { SnsNotifier } from '../drivers/aws/sns-notifier.ts';
 import { sha256, systemChance, systemClock } from '../drivers/aws/system-environment.ts';
 import type { Environment } from '../config/environment.ts';
 import { InvalidConfigError } from '../core/errors.ts';
-import type { RuntimeConfig } from '../config/runtime-config.ts';
+import { tablesOf, type RuntimeConfig } from '../config/runtime-config.ts';
 import type { Acceptor } from '../core/register/configuration.ts';
 import type { LogApplier } from '../operations/apply-log.ts';
 import type { Governor } from '../operations/governor.ts';
@@ -24,7 +24,8 @@ export function dynamoDbOf(region: string, environment: Pick<Environment, 'endpo
 export function rowStoreOf(config: RuntimeConfig, region: string, client: ReturnType<typeof createDynamoDb>): DynamoDbRowStore {
   const voter = config.voters.find((v) => v.region === region);
   if (voter === undefined) throw new InvalidConfigError(`'${region}' is not a region of group ${config.group}: it may be ${config.voters.map((v) => v.region).join(', ')}`);
-  return new DynamoDbRowStore(region, client, { register: voter.registerTable, region: config.tables.region, fence: config.tables.fence });
+  const tables = tablesOf(config, region);
+  return new DynamoDbRowStore(region, client, { register: voter.registerTable, region: tables.region, fence: tables.fence });
 }
 
 /** @param deployed the stores of the voters that the configuration lists, in its order */
@@ -33,7 +34,8 @@ export function acceptorReach(config: RuntimeConfig, deployed: readonly RowStore
   return ({ region, table }) => {
     const index = config.voters.findIndex((v) => v.region === region && v.registerTable === table);
     const name = `${region}/${table}`;
-    const store = deployed[index] ?? others.get(name) ?? new DynamoDbRowStore(region, clientOf(region), { register: table, region: config.tables.region, fence: config.tables.fence });
+    const tables = tablesOf(config, region);
+    const store = deployed[index] ?? others.get(name) ?? new DynamoDbRowStore(region, clientOf(region), { register: table, region: tables.region, fence: tables.fence });
     if (index < 0) others.set(name, store);
     return store;
   };
@@ -64,7 +66,7 @@ export function connectGovernor(environment: Environment): Governor {
 }
 
 export function logStoreOf(environment: Environment, region: string): DynamoDbLogStore {
-  return new DynamoDbLogStore(region, dynamoDbOf(region, environment), environment.config.tables.log);
+  return new DynamoDbLogStore(region, dynamoDbOf(region, environment), tablesOf(environment.config, region).log);
 }
 
 /** The logs that the other regions keep. */

@@ -11,6 +11,11 @@ const memberSchema = z.strictObject({
   role: z.enum(['candidate', 'witness'], { error: "must be 'candidate' (may become active) or 'witness' (votes only)" }),
   /** Part of the register table's name. A register table that was lost never comes back under its name: it is a new voter with the next number (H3). */
   registerIncarnation: z.int().min(1, { error: 'must be at least 1' }).max(9999, { error: 'must be at most 9999' }).default(1),
+  /** Where the regions of a group lie in several AWS accounts: whose this one is, said of each. */
+  account: z
+    .string()
+    .regex(/^\d{12}$/, { error: 'must be the 12 digits of an AWS account, as text' })
+    .optional(),
 });
 
 const tableSchema = z.strictObject({
@@ -44,6 +49,7 @@ const configSchema = z
   .superRefine((config, context) => {
     const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
     refuseMembers(config, refuse);
+    refuseAccounts(config, refuse);
     if (config.vault?.subject?.attribute === config.table.partitionKey)
       refuse(
         ['vault', 'subject', 'attribute'],
@@ -109,6 +115,16 @@ function refuseMembers(config: Members, refuse: (path: PropertyKey[], message: s
     const why = names.includes(config.initialRegion) ? 'is a witness, which never becomes active' : 'is not among the regions';
     refuse(['initialRegion'], `'${config.initialRegion}' ${why}; it may be ${candidates.map((name) => `'${name}'`).join(' or ') || 'a candidate, of which there is none'}`);
   }
+}
+
+/** One account needs no mention; of several each region says its own, and the vault's buckets are one account's. */
+function refuseAccounts({ regions, vault }: Pick<HoldfastConfig, 'regions' | 'vault'>, refuse: (path: PropertyKey[], message: string) => void): void {
+  const named = new Set(regions.flatMap(({ account }) => account ?? []));
+  if (named.size === 0) return;
+  regions.forEach(({ region, account }, index) => {
+    if (account === undefined) refuse(['regions', index, 'account'], `is missing for '${region}': where one region names its account, each does`);
+  });
+  if (named.size > 1 && vault !== undefined) refuse(['vault'], "is not built for several accounts yet: its buckets and keys are one account's. Leave it out, or use one account");
 }
 
 function count(number: number, what: string): string {

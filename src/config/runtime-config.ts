@@ -2,13 +2,19 @@
 // so that no function derives a table's name by itself. (`* as z`: a bundler then leaves out what zod says in forty other languages.)
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { regionSchema } from './aws-regions.ts';
+import { partitionOf, regionSchema } from './aws-regions.ts';
 import { InvalidConfigError } from '../core/errors.ts';
 import { configError } from './config-error.ts';
 import type { HoldfastConfig } from './holdfast-config.ts';
 import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, runtimeVaultSchema, timingSchema } from './settings.ts';
 
-const voterSchema = z.strictObject({ region: regionSchema, role: z.enum(['candidate', 'witness']), registerTable: z.string().min(3) });
+const voterSchema = z.strictObject({
+  region: regionSchema,
+  role: z.enum(['candidate', 'witness']),
+  /** Its ARN where the configuration names accounts. */
+  registerTable: z.string().min(3),
+  account: z.string().optional(),
+});
 
 export const runtimeConfigSchema = z
   .strictObject({
@@ -46,7 +52,10 @@ export function parseRuntimeConfig(json: string): RuntimeConfig {
 
 /** The physical names of a group's tables; the same in every region. */
 export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
-  const voters = config.regions.map(({ region, role, registerIncarnation }) => ({ region, role, registerTable: `holdfast-${config.group}-register-${registerIncarnation}` }));
+  const voters = config.regions.map(({ region, role, registerIncarnation, account }) => {
+    const name = `holdfast-${config.group}-register-${registerIncarnation}`;
+    return { region, role, registerTable: reachedAs({ region, account }, name), ...(account === undefined ? {} : { account }) };
+  });
   return {
     group: config.group,
     initialRegion: config.initialRegion,
@@ -63,6 +72,19 @@ export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
     policy: config.policy,
     ...(config.vault === undefined ? {} : { vault: runtimeVaultOf(config.vault) }),
   };
+}
+
+/** What a caller in any account names a region's table by: DynamoDB takes an ARN wherever it takes a name. */
+export function reachedAs({ region, account }: { readonly region: string; readonly account?: string | undefined }, table: string): string {
+  return account === undefined ? table : `arn:${partitionOf(region)}:dynamodb:${region}:${account}:table/${table}`;
+}
+
+/** A group's tables of one region, by what every caller may name them. */
+export function tablesOf(config: Pick<RuntimeConfig, 'voters' | 'tables'>, region: string): RuntimeConfig['tables'] {
+  const { tables } = config;
+  const voter = config.voters.find((v) => v.region === region);
+  if (voter?.account === undefined) return tables;
+  return { region: reachedAs(voter, tables.region), fence: reachedAs(voter, tables.fence), log: reachedAs(voter, tables.log), data: reachedAs(voter, tables.data) };
 }
 
 function runtimeVaultOf(vault: NonNullable<HoldfastConfig['vault']>): NonNullable<RuntimeConfig['vault']> {

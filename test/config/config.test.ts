@@ -4,7 +4,7 @@ import { config as sample } from '../../holdfast.config.ts';
 import { backupSettingsOf } from '../../src/client/connect-vault.ts';
 import { readEnvironment, requireSetting } from '../../src/config/environment.ts';
 import { type HoldfastConfigInput, defineConfig, describeBudget } from '../../src/config/holdfast-config.ts';
-import { configIdOf, parseRuntimeConfig, toRuntimeConfig } from '../../src/config/runtime-config.ts';
+import { configIdOf, parseRuntimeConfig, tablesOf, toRuntimeConfig } from '../../src/config/runtime-config.ts';
 
 const least: HoldfastConfigInput = {
   group: 'orders',
@@ -55,6 +55,17 @@ describe('defineConfig', () => {
     ['an initial region that is not listed', { initialRegion: 'eu-west-2' }, /initialRegion: 'eu-west-2' is not among the regions/],
     ['an ε that the budget refuses', { timing: { skewAllowanceMs: 750 } }, /timing\.skewAllowanceMs: two regions could act at once.*make skewAllowanceMs at least 755/],
     ['a D that the budget refuses', { timing: { leaseMs: 16_999 } }, /timing\.leaseMs: D − ε = 14999 ms.*make leaseMs at least 17000/],
+    ['an account that is none', { regions: [candidate('us-east-1'), candidate('us-west-2'), { ...candidate('eu-west-1'), account: '12345' }] }, /regions\[2\]\.account: must be the 12 digits/],
+    [
+      'one account named of several regions',
+      { regions: [{ ...candidate('us-east-1'), account: '111122223333' }, candidate('us-west-2'), candidate('eu-west-1')] },
+      /regions\[1\]\.account: is missing for 'us-west-2'/,
+    ],
+    [
+      'several accounts with a vault',
+      { vault: {}, regions: ['us-east-1', 'us-west-2', 'eu-west-1'].map((r, n) => ({ ...candidate(r), account: `11112222333${n}` })) },
+      /vault: is not built for several accounts yet/,
+    ],
     ['no fence rows', { fenceShards: 0 }, /fenceShards: must be at least 1/],
     ['too many fence rows', { fenceShards: 65 }, /fenceShards: must be at most 64/],
     ['hold-open', { quorumLost: 'hold-open' }, /quorumLost: 'hold-open'.*is not built yet; use 'stop'/],
@@ -75,6 +86,14 @@ describe('defineConfig', () => {
     expect(runtime.vault?.subject).toEqual({ attribute: 'customerId' });
     expect(backupSettingsOf(parseRuntimeConfig(JSON.stringify(runtime))).subjectAttribute).toBe('customerId');
     expect(backupSettingsOf(toRuntimeConfig(sample))).not.toHaveProperty('subjectAttribute');
+  });
+
+  it('names tables by their ARN where regions name their accounts, and so votes by another id', () => {
+    const regions = ['us-east-1', 'us-west-2', 'eu-west-1'].map((r, n) => ({ ...candidate(r), account: `11112222333${n}` }));
+    const runtime = parseRuntimeConfig(JSON.stringify(toRuntimeConfig(defineConfig({ ...least, regions }))));
+    expect(runtime.voters[1]?.registerTable).toBe(`arn:aws:dynamodb:us-west-2:111122223331:table/holdfast-${least.group}-register-1`);
+    expect(tablesOf(runtime, 'eu-west-1').log).toBe(`arn:aws:dynamodb:eu-west-1:111122223332:table/holdfast-${least.group}-log`);
+    expect(runtime.configId).not.toBe(toRuntimeConfig(defineConfig({ ...least, regions: regions.map(({ region }) => candidate(region)) })).configId);
   });
 
   it('takes each limit itself', () => {
