@@ -1,6 +1,6 @@
 // Tests run as they are, without globals; each file in its own process. Slow parts are their own projects.
 import { defineConfig } from 'vitest/config';
-import { LongFirst } from './test/long-first.ts';
+import { LongFirst } from './scripts/long-first.ts';
 
 export default defineConfig({
   test: {

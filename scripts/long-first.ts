@@ -24,7 +24,7 @@ const longest = [
 export class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const gone = longest.filter((path) => !existsSync(path));
-    if (gone.length > 0) throw new Error(`There is no ${gone.join(', ')} any more: take it out of test/long-first.ts.`);
+    if (gone.length > 0) throw new Error(`There is no ${gone.join(', ')} any more: take it out of scripts/long-first.ts.`);
     const rank = ({ moduleId }: TestSpecification): number => {
       const place = longest.indexOf(moduleId);
       return place < 0 ? longest.length : place;
