@@ -24,6 +24,10 @@ export type Ports = {
   readonly startRunbook: (region: Region, name: string, input: RunbookInput) => 'started' | 'exists';
 };
 
+/** Not put together call by call: what lies in wait compares them with each. */
+const reads = { register: 'get register', region: 'get region', fence: 'get fence' } as const;
+const changes = { region: 'change region', fence: 'change fence' } as const;
+
 class NetworkStore implements RowStore {
   readonly region: string;
   readonly #ports: Ports;
@@ -42,7 +46,7 @@ class NetworkStore implements RowStore {
   }
 
   get(key: RowKey): Promise<Row | undefined> {
-    return this.#call(key.pk.startsWith('VANTAGE') ? 'get vantage' : `get ${key.table}`, async () => this.#rows(key).get(key));
+    return this.#call(key.pk.startsWith('VANTAGE') ? 'get vantage' : reads[key.table], () => this.#rows(key).rowOf(key));
   }
 
   /** Throws as the SDK does where there is no such table. */
@@ -54,12 +58,12 @@ class NetworkStore implements RowStore {
 
   change(proposed: RowChange): Promise<ChangeAnswer> {
     const change = this.#from.region.newerUntilMs > this.#ports.world.nowMs ? this.#asWritten(proposed) : proposed;
-    const act = async () => {
-      const answer = await this.#rows(change.key).change(change);
+    const act = () => {
+      const answer = this.#rows(change.key).changeRow(change);
       if (answer.kind === 'done') this.#ports.invariants.rowChanged(this.#to, change, answer.row, this.#from, this.registerTable);
       return answer;
     };
-    const what = change.key.table !== 'register' ? `change ${change.key.table}` : 'acceptedBallot' in change.set ? 'accept register' : 'promised' in change.set ? 'prepare register' : 'change vantage';
+    const what = change.key.table !== 'register' ? changes[change.key.table] : 'acceptedBallot' in change.set ? 'accept register' : 'promised' in change.set ? 'prepare register' : 'change vantage';
     return this.#call(what, act, (answer) => this.#ports.invariants.answered(change, answer));
   }
 
@@ -74,17 +78,17 @@ class NetworkStore implements RowStore {
     return name === undefined ? change : { ...change, set: { ...change.set, [name]: asWrittenBy(this.#from.region, this.#ports.world.nowMs, String(change.set[name])) } };
   }
 
-  changeTogether(changes: readonly RowChange[], checks: readonly RowCheck[]): Promise<'done' | 'refused'> {
-    return this.#call(`change ${changes[0]?.key.table}`, async () => {
-      const outcome = await this.#to.store.changeTogether(changes, checks);
+  changeTogether(together: readonly RowChange[], checks: readonly RowCheck[]): Promise<'done' | 'refused'> {
+    return this.#call(`change ${together[0]?.key.table}`, async () => {
+      const outcome = await this.#to.store.changeTogether(together, checks);
       if (outcome === 'refused') return outcome;
-      const rows = await Promise.all(changes.map((c) => this.#to.store.get(c.key)));
-      changes.forEach((change, i) => this.#ports.invariants.rowChanged(this.#to, change, rows[i] ?? {}, this.#from));
+      const rows = await Promise.all(together.map((c) => this.#to.store.get(c.key)));
+      together.forEach((change, i) => this.#ports.invariants.rowChanged(this.#to, change, rows[i] ?? {}, this.#from));
       return outcome;
     });
   }
 
-  #call<T>(what: string, act: () => Promise<T>, onAnswer?: (answer: T) => void): Promise<T> {
+  #call<T>(what: string, act: () => T | Promise<T>, onAnswer?: (answer: T) => void): Promise<T> {
     const { world } = this.#ports;
     const isOwn = this.#from.region === this.#to;
     return world.call({

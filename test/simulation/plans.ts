@@ -22,6 +22,17 @@ export const sharedDependencyPlan: Plan = {
   ],
 };
 
+/** The same to the end and beyond. It is back in the other region first, by almost a tick: as the holder is well again too, nobody may be told to follow it. */
+export const sharedDependencyIsBackPlan: Plan = {
+  ...base,
+  calmFromMs: 150_000,
+  isCalm: true,
+  faults: [
+    { kind: 'sick', atMs: 60_000, forMs: 60_000, region: 0 },
+    { kind: 'sick', atMs: 60_000, forMs: 55_500, region: 1 },
+  ],
+};
+
 /** The holder dies, and so does whoever decides that, between its CAS and the start of the runbook. */
 export const decidedAndDiedPlan: Plan = {
   ...base,

@@ -65,7 +65,7 @@ export class Ticks {
     const { world, policy } = this.#ports;
     const minute = Math.floor(world.nowMs / minuteMs);
     const firedAtMs = [minute, minute - 1].map((m) => m * minuteMs + (m % 2 === 0 ? 500 : minuteMs - 500)).find((atMs) => atMs <= world.nowMs);
-    return firedAtMs === undefined || slot <= Math.max(...this.#product.slot.slotsAhead(region.wallAt(firedAtMs), policy.timing.tickMs));
+    return firedAtMs === undefined || slot <= (this.#product.slot.slotsAhead(region.wallAt(firedAtMs), policy.timing.tickMs).at(-1) ?? 0);
   }
 
   #deliver(region: Region, slot: number): void {

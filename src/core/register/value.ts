@@ -116,9 +116,13 @@ const fields: Readonly<Record<keyof RegisterValue, Check>> = {
   auditHead: isString,
 };
 
+/** Made once: every look reads a value of each acceptor. */
+const checks = Object.entries(fields);
+
 function firstWrong(raw: unknown): string {
   if (!isObject(raw)) return '(the whole)';
-  return Object.entries(fields).find(([name, check]) => !check(raw[name]))?.[0] ?? '';
+  for (const [name, check] of checks) if (!check(raw[name])) return name;
+  return '';
 }
 
 function isRegisterValue(raw: unknown): raw is RegisterValue {
