@@ -92,7 +92,16 @@ export const FUNCTIONS = {
     timeoutSeconds: 15,
     memoryMb: 512,
     reservedConcurrency: 4,
-    tables: [VOTE, OWN_ROWS, OWN_FENCE, grant('log', 'own', 'GetItem', 'Query'), grant('log', 'others', 'GetItem', 'PutItem')],
+    tables: [
+      VOTE,
+      OWN_ROWS,
+      OWN_FENCE,
+      grant('log', 'own', 'GetItem', 'Query'),
+      grant('log', 'others', 'GetItem', 'PutItem'),
+      // Whether it holds writes that the newest epoch began without; those are put into DIVERGENCE rows.
+      grant('data', 'own', 'GetItem'),
+      grant('region', 'own', 'PutItem'),
+    ],
   },
   gate: {
     does: 'Says 200 to the health checkers only while this region holds the lease and has opened',

@@ -30,8 +30,10 @@ export function isHeldHere(value: RegisterValue, governor: Governor, input: Runb
   return value.holder === governor.me && value.epoch === input.epoch && value.attempt === input.attempt && value.renewable;
 }
 
+export type Held = Exclude<Sighting, { kind: 'nothing' }>;
+
 /** @throws NoQuorumError when it cannot be told, SupersededError when it is not. */
-export async function requireHeld(governor: Governor, input: RunbookInput): Promise<Exclude<Sighting, { kind: 'nothing' }>> {
+export async function requireHeld(governor: Governor, input: RunbookInput): Promise<Held> {
   const sighting = await lookForStep(governor);
   if (isHeldHere(sighting.value, governor, input)) {
     if (sighting.kind === 'chosen') return sighting;

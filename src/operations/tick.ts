@@ -27,7 +27,8 @@ function claim(slot: number, nowMs: number): RowChange {
   return { key: { table: 'region', pk: 'TICK', sk: '#' }, set: { slot, claimedAtMs: nowMs }, when: [{ attribute: 'slot', is: '<', value: slot }], mayCreate: false };
 }
 
-export async function tick(governor: Governor, slot: number, dataAgeMs: () => Promise<number | null>): Promise<TickReport> {
+/** @param compare looks at this region's data by where the newest epoch began (`compareBegun`); a witness has none. */
+export async function tick(governor: Governor, slot: number, dataAgeMs: () => Promise<number | null>, compare: (sighting: Sighting) => Promise<void> = async () => undefined): Promise<TickReport> {
   const { own, clock, policy } = governor;
   const lateMs = clock.nowMs() - (slot + 1) * policy.timing.tickMs;
   if (lateMs > lateTicksMax * policy.timing.tickMs) return { kind: 'late', slot };
@@ -46,9 +47,10 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
   ]);
   if (clockVerdict.kind === 'disagree') await tell(governor, { severity: 'critical', subject: `${policy.group}: the clocks of ${governor.me} disagree`, text: clockVerdict.because });
   const problems = [...watched.problems];
+  const comparing = compare(sighting).catch((error: unknown) => problems.push(`not compared with where the newest epoch began, the next tick tries again: ${String(error)}`));
   await ensureRunbook(governor, sighting).catch((error: unknown) => problems.push(`the runbook was not started, the next tick tries again: ${String(error)}`));
   const { decision, outcome } = await decideAndAct(governor, stopwatch, sighting, look, watched);
-  await own.change(vantageChange(policy.group, watched.mine));
+  await Promise.all([own.change(vantageChange(policy.group, watched.mine)), comparing]);
   return { kind: 'ticked', slot, sighting: sighting.because, lease: kept?.outcome ?? 'witness', decision, outcome, problems };
 }
 

@@ -46,8 +46,6 @@ export type HistoryResult = {
   readonly writesAccepted: number;
   /** Changes that were applied in another region than their own. */
   readonly changesApplied: number;
-  /** Writes that one region lists as divergent and the holder has: an open hole where there are three candidates (decision 14). */
-  readonly divergentAndThere: number;
   readonly gateAnswers: number;
   readonly clockAlarms: number;
   readonly notes: readonly Note[];
@@ -170,7 +168,6 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
     voterChanges: invariants.register.newest.value.config.number ?? 0,
     writesAccepted: invariants.writesAccepted,
     changesApplied: data?.applied ?? 0,
-    divergentAndThere: data?.divergentAndThere ?? 0,
     gateAnswers: invariants.gateAnswers,
     clockAlarms: invariants.clockAlarms,
     notes: world.notes,

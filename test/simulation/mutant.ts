@@ -43,6 +43,7 @@ async function load(folder: string): Promise<Product> {
     rows: await import(/* @vite-ignore */ at('drivers/memory/memory-row-store.ts')),
     abandonAttempt: await import(/* @vite-ignore */ at('operations/abandon-attempt.ts')),
     changeVoters: await import(/* @vite-ignore */ at('operations/change-voters.ts')),
+    compareBegun: await import(/* @vite-ignore */ at('operations/compare-begun.ts')),
     currentLease: await import(/* @vite-ignore */ at('operations/current-lease.ts')),
     openGate: await import(/* @vite-ignore */ at('operations/open-gate.ts')),
     register: await import(/* @vite-ignore */ at('operations/register.ts')),

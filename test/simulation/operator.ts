@@ -86,6 +86,7 @@ export class Operator {
     // Where the holder is dead, or came back without its rows, there is nothing to wait for: to serve with what is there is then the person's choice.
     const isThere = holder?.isUp === true && (await holder.store.get(leaseKey)) !== undefined;
     if (isThere && this.data !== undefined && !(await this.data.isCollected(ready, holder))) return;
+    await this.data?.signedOff(ready);
     return this.#change((current) => {
       const isStill = current.epoch === value.epoch && current.regions[ready.name]?.reconciled === false;
       return isStill

@@ -13,6 +13,7 @@ import * as rows from '../../src/drivers/memory/memory-row-store.ts';
 import * as abandonAttempt from '../../src/operations/abandon-attempt.ts';
 import * as applyLog from '../../src/operations/apply-log.ts';
 import * as changeVoters from '../../src/operations/change-voters.ts';
+import * as compareBegun from '../../src/operations/compare-begun.ts';
 import * as currentLease from '../../src/operations/current-lease.ts';
 import * as openGate from '../../src/operations/open-gate.ts';
 import * as register from '../../src/operations/register.ts';
@@ -33,6 +34,7 @@ export type Product = {
   readonly rows: typeof rows;
   readonly abandonAttempt: typeof abandonAttempt;
   readonly changeVoters: typeof changeVoters;
+  readonly compareBegun: typeof compareBegun;
   readonly currentLease: typeof currentLease;
   readonly openGate: typeof openGate;
   readonly register: typeof register;
@@ -59,6 +61,7 @@ export const realProduct: Product = {
   rows,
   abandonAttempt,
   changeVoters,
+  compareBegun,
   currentLease,
   openGate,
   register,
