@@ -242,6 +242,17 @@ describe('attempts', () => {
     expect(writes().length).toBe(1);
   });
 
+  test('that end in a server’s own error may have been carried out: it is unknown, also when the next one is not sent any more', async () => {
+    client = withEpoch(new DynamoDBClient(lab.client), { ...lab.settings, timing: { gateCacheMs: 0 } }, { region, clock: lab.clock });
+    lab.network.fate = ({ action }) => (action === 'TransactWriteItems' ? { error: 'InternalServerError', status: 500, isCarriedOut: true } : 'deliver');
+    const outcome = client.send(put('a')).catch((error: unknown) => error);
+    await until(() => writes().length === 1);
+    lab.handOver();
+    lab.clock.advance(1);
+    expect(await outcome).toMatchObject({ name: 'WriteUnknownError', attemptsUnknown: 1, cause: { name: 'FenceClosedError' } });
+    expect(stored('a')).toBeDefined();
+  });
+
   test('are not sent in another epoch than the one they were stamped with', async () => {
     client = withEpoch(new DynamoDBClient(lab.client), { ...lab.settings, timing: { gateCacheMs: 0 } }, { region, clock: lab.clock });
     lab.network.fate = ({ action }) => {

@@ -5,7 +5,9 @@ import type { MemoryDynamoDb } from './memory-dynamodb.ts';
 
 export type LabRequest = { readonly action: string; readonly body: Readonly<Record<string, unknown>> };
 /** What happens to a request: `lose-request`: it never arrives. `lose-answer`: it is carried out, nobody hears of it. `hold`: it waits for `letThrough`. */
-export type Fate = 'deliver' | 'lose-request' | 'lose-answer' | 'hold' | { readonly error: string; readonly status: number; readonly more?: Readonly<Record<string, unknown>> };
+export type Fate = 'deliver' | 'lose-request' | 'lose-answer' | 'hold' | Failure;
+/** An error instead of an answer; `isCarriedOut`: the request was carried out all the same, as DynamoDB may do under a 500. */
+export type Failure = { readonly error: string; readonly status: number; readonly isCarriedOut?: boolean; readonly more?: Readonly<Record<string, unknown>> };
 
 type Signed = { readonly headers: Readonly<Record<string, string>>; readonly body?: unknown };
 type Response = { readonly response: { readonly statusCode: number; readonly headers: Record<string, string>; readonly body: Uint8Array } };
@@ -49,6 +51,7 @@ export class LabNetwork {
   }
 
   async #carried(request: LabRequest, fate: Fate): Promise<Response> {
+    if (typeof fate === 'object' && fate.isCarriedOut === true) this.#tables.answer(request.action, request.body);
     if (typeof fate === 'object') return response(fate.status, { __type: fate.error, message: fate.error, ...fate.more });
     if (fate === 'hold') await new Promise<void>((resolve) => this.#held.push(resolve));
     if (fate === 'lose-request') return new Promise<never>(() => {});
