@@ -1,7 +1,7 @@
 // Each attempt of a write is admitted by itself, inside the SDK's retries and just before it is signed; it is aborted when the lease ends;
 // and what is not known to have failed is called unknown, never refused.
 import { ConditionalCheckFailedException, DynamoDBServiceException, TransactionCanceledException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { FenceClosedError, StaleEpochError, WriteUnknownError } from '../core/errors.ts';
+import { FenceClosedError, RefusedError, StaleEpochError, WriteUnknownError } from '../core/errors.ts';
 import { translated, type Sent } from './cancellation.ts';
 import type { Fence } from './fence.ts';
 import type { WorkloadClock } from './clock.ts';
@@ -55,9 +55,10 @@ export class Attempts {
       async (args) =>
         this.#attempt(async () => next(args));
     command.middlewareStack.addRelativeTo(attempt, { name: 'holdfastAttempt', relation: 'before', toMiddleware: 'httpSigningMiddleware' });
-    const config = { ...client.config, requestHandler: this.#guarded(client.config.requestHandler) };
     const { abortSignal } = this.#rules;
-    const handler = command.resolveMiddleware(client.middlewareStack, config, abortSignal === undefined ? {} : { abortSignal });
+    const options = abortSignal === undefined ? {} : { abortSignal };
+    ofOptions.set(options, this);
+    const handler = command.resolveMiddleware(client.middlewareStack, guardedConfig(client.config), options);
     try {
       return (await call(handler, command)).output;
     } catch (error) {
@@ -110,17 +111,12 @@ export class Attempts {
     }
   }
 
-  /** The last look at the clock, after signing; from here on the request may be carried out. */
-  #guarded(handler: Handler): Handler {
-    const handle: Handler['handle'] = async (request, options) => {
-      if (this.#remainingMs() <= 0) throw this.#over();
-      this.#unanswered += 1;
-      const { abortSignal } = this.#rules;
-      const signal = abortSignal === undefined ? this.#abort.signal : AbortSignal.any([abortSignal, this.#abort.signal]);
-      return handler.handle(request, { ...options, abortSignal: signal });
-    };
-    const guarded: Handler = Object.create(handler, { handle: { value: handle } });
-    return guarded;
+  /** The last look at the clock, after signing; from here on the request may be carried out. @returns what aborts it */
+  leaves(): AbortSignal {
+    if (this.#remainingMs() <= 0) throw this.#over();
+    this.#unanswered += 1;
+    const { abortSignal } = this.#rules;
+    return abortSignal === undefined ? this.#abort.signal : AbortSignal.any([abortSignal, this.#abort.signal]);
   }
 
   #conclusion(error: unknown): unknown {
@@ -136,6 +132,27 @@ export class Attempts {
     unknown.cause = error;
     return unknown;
   }
+}
+
+/** Whose attempts a request belongs to: the SDK hands the options of a command to its request handler as they are. */
+const ofOptions = new WeakMap<object, Attempts>();
+const guarded = new WeakMap<object, ClientParts['config']>();
+
+/** A client's configuration with the last look at the clock before its own request handler. */
+function guardedConfig(config: ClientParts['config']): ClientParts['config'] {
+  const known = guarded.get(config);
+  if (known !== undefined) return known;
+  const handle: Handler['handle'] = async (request, options) => {
+    const attempts = options === undefined ? undefined : ofOptions.get(options);
+    // Without them nothing would bound the attempt.
+    if (attempts === undefined)
+      throw new RefusedError("This version of the SDK does not hand a command's options to the request handler; the write was not sent. Use the version that package.json names.");
+    return config.requestHandler.handle(request, { ...options, abortSignal: attempts.leaves() });
+  };
+  const requestHandler: Handler = Object.create(config.requestHandler, { handle: { value: handle } });
+  const made = { ...config, requestHandler };
+  guarded.set(config, made);
+  return made;
 }
 
 /** DynamoDB itself says that this attempt was not carried out. A server's own error (5xx) and a transaction in progress say nothing. */

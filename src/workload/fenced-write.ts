@@ -15,12 +15,6 @@ export type WriteRules = {
 
 export type Stamp = Readonly<Record<string, AttributeValue>>;
 
-export type FencedWrite = {
-  readonly actions: readonly TransactWriteItem[];
-  /** The partition keys written, as text: their fence rows judge the write. */
-  readonly keys: readonly string[];
-};
-
 /** Actions that a transaction may have (DynamoDB). */
 export const actionsMax = 100;
 
@@ -58,19 +52,23 @@ function conditionOf(input: PutItemCommandInput | UpdateItemCommandInput | Delet
   return { ConditionExpression, ExpressionAttributeNames, ExpressionAttributeValues, ReturnValuesOnConditionCheckFailure };
 }
 
-/** @throws RefusedError, before anything is sent: unknown table, Holdfast's own table, ARN, item named twice, no key. */
-export function fencedWrite(actions: readonly TransactWriteItem[], rules: WriteRules, stamp: Stamp): FencedWrite {
+/**
+ * The partition keys written, as text: their fence rows judge the write.
+ * @throws RefusedError, before anything is sent: unknown table, Holdfast's own table, ARN, item named twice, no key.
+ */
+export function fencedKeys(actions: readonly TransactWriteItem[], rules: WriteRules): readonly string[] {
   const seen = new Set<string>();
   const keys: string[] = [];
-  const stamped = actions.map((action): TransactWriteItem => {
+  for (const action of actions) {
     const { table, key, isWrite } = targetOf(action, rules);
-    const item = `${table} ${JSON.stringify(Object.entries(key).toSorted(([a], [b]) => (a < b ? -1 : 1)))}`;
-    if (seen.has(item)) throw new RefusedError(`An item of ${table} is named twice in one transaction; DynamoDB takes one action an item. Put them into one.`);
-    seen.add(item);
+    if (actions.length > 1) {
+      const item = `${table} ${JSON.stringify(Object.entries(key).toSorted(([a], [b]) => (a < b ? -1 : 1)))}`;
+      if (seen.has(item)) throw new RefusedError(`An item of ${table} is named twice in one transaction; DynamoDB takes one action an item. Put them into one.`);
+      seen.add(item);
+    }
     if (isWrite) keys.push(partitionOf(table, key, rules));
-    return stampedAction(action, stamp);
-  });
-  return { actions: stamped, keys };
+  }
+  return keys;
 }
 
 /** Stamps the items that are to be removed: the log judges a removal by the epoch that the removed item carries. */
@@ -86,7 +84,7 @@ export function stampsBefore(actions: readonly TransactWriteItem[], stamp: Stamp
   });
 }
 
-function stampedAction(action: TransactWriteItem, stamp: Stamp): TransactWriteItem {
+export function stampedAction(action: TransactWriteItem, stamp: Stamp): TransactWriteItem {
   if (action.Put !== undefined) {
     const kept = Object.entries(action.Put.Item ?? {}).filter(([name]) => !foreignMarks.includes(name));
     return { Put: { ...action.Put, Item: { ...Object.fromEntries(kept), ...stamp } } };

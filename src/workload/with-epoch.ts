@@ -1,6 +1,6 @@
 // What a team puts under its DynamoDB client: every put, update, delete and transaction becomes one that the database itself refuses once
 // this region's epoch is over. A command cannot change its operation while it is sent, so another one is sent in its place, before the
-// retries begin; the document client's items are DynamoDB's by then.
+// retries begin.
 import {
   DeleteItemCommand,
   PutItemCommand,
@@ -20,7 +20,7 @@ import { FenceClosedError, RefusedError } from '../core/errors.ts';
 import { Attempts, type AttemptRules, type Markable } from './attempts.ts';
 import { systemClock, type WorkloadClock } from './clock.ts';
 import { createFence, type Fence, type FenceSettings, type Permit } from './fence.ts';
-import { actionsMax, deleteAction, fencedWrite, putAction, refuseUnsupported, stampsBefore, updateAction, type TableKeys, type WriteRules } from './fenced-write.ts';
+import { actionsMax, deleteAction, fencedKeys, putAction, refuseUnsupported, stampedAction, stampsBefore, updateAction, type TableKeys, type WriteRules } from './fenced-write.ts';
 import { stampFirst } from './stamp-first.ts';
 
 export type EpochSettings = FenceSettings & { readonly tables: { readonly data: string; readonly log?: string }; readonly dataKey: string };
@@ -76,16 +76,19 @@ export function withEpoch<C extends DynamoDBClient>(client: C, settings: EpochSe
       ownTables: [settings.tables.fence, settings.tables.region, ...(settings.tables.log === undefined ? [] : [settings.tables.log])],
     },
   };
-  client.middlewareStack.add(
-    (next, context) => async (args) => {
-      if (passing.has(context)) return next(args);
-      const name = context.commandName ?? '';
-      if (reads.includes(name) || /^(Describe|List)/.test(name)) return next(args);
-      const output = await write(epoch, name, args.input, callersSignal(context));
-      return { response: undefined, output };
-    },
-    { step: 'build', name: 'holdfastEpoch', priority: 'high' },
-  );
+  const instead = async (context: { readonly commandName?: string }, input: ServiceInputTypes) => {
+    if (passing.has(context)) return undefined;
+    const name = context.commandName ?? '';
+    if (reads.includes(name) || /^(Describe|List)/.test(name)) return undefined;
+    return { response: undefined, output: await write(epoch, name, input, callersSignal(context)) };
+  };
+  // Before the command is serialized for nothing; but a document client's items are DynamoDB's only after that.
+  client.middlewareStack.add((next, context) => async (args) => (isMarshalledLater(context) ? undefined : await instead(context, args.input)) ?? next(args), {
+    step: 'initialize',
+    name: 'holdfastEpoch',
+    priority: 'low',
+  });
+  client.middlewareStack.add((next, context) => async (args) => (await instead(context, args.input)) ?? next(args), { step: 'build', name: 'holdfastEpochOfDocuments', priority: 'high' });
   return client;
 }
 
@@ -98,10 +101,10 @@ async function write(epoch: Epoch, name: string, input: ServiceInputTypes, abort
   const single = transaction === undefined ? singleAction(name, input) : undefined;
   const actions = single === undefined ? (transaction?.TransactItems ?? []) : [single];
   // Judged before the lease is read: what can never be fenced is a mistake, not an outage.
-  fencedWrite(actions, epoch.rules, {});
+  const keys = fencedKeys(actions, epoch.rules);
   const permit = await epoch.fence.read();
   if (permit.kind === 'closed') throw new FenceClosedError(`The write was not sent: ${permit.because}. Ask the service's own name again.`);
-  const { actions: stamped, keys } = fencedWrite(actions, epoch.rules, permit.stamp);
+  const stamped = actions.map((action) => stampedAction(action, permit.stamp));
   const checks = checksOf(permit, keys);
   if (stamped.length + checks.length > actionsMax)
     throw new RefusedError(`A transaction of ${stamped.length} actions needs ${checks.length} conditions of the fence: more than the ${actionsMax} actions that DynamoDB takes. Make it smaller.`);
@@ -163,7 +166,18 @@ function checksOf(permit: Permit, keys: readonly string[]): TransactWriteItem[] 
 
 /** The SDK keeps the caller's signal in the command's context. */
 function callersSignal(context: object): AbortSignal | undefined {
-  const kept = Object.entries(context).find(([name]) => name === '__smithy_context')?.[1];
-  const signal: unknown = typeof kept === 'object' && kept !== null && 'abortSignal' in kept ? kept.abortSignal : undefined;
+  const signal = keptInContext(context, 'abortSignal');
   return signal instanceof AbortSignal ? signal : undefined;
+}
+
+/** Whether the document client sends it, as the names of its middleware say; where the SDK does not show the command, perhaps. */
+function isMarshalledLater(context: object): boolean {
+  const command = keptInContext(context, 'commandInstance');
+  if (!(command instanceof PutItemCommand || command instanceof UpdateItemCommand || command instanceof DeleteItemCommand || command instanceof TransactWriteItemsCommand)) return true;
+  return command.middlewareStack.clone().remove('DocumentMarshall');
+}
+
+function keptInContext(context: object, name: string): unknown {
+  const kept: unknown = '__smithy_context' in context ? context.__smithy_context : undefined;
+  return typeof kept === 'object' && kept !== null ? Reflect.get(kept, name) : undefined;
 }

@@ -28,7 +28,7 @@ const planted: readonly Planted[] = [
     edits: [
       { file: attempts, from: '    await this.#admit();\n', to: '    if (this.#remainingMs() === 0) await this.#admit();\n' },
       { file: attempts, from: '    if (limitMs <= 0) throw this.#over();\n', to: '' },
-      { file: attempts, from: '      if (this.#remainingMs() <= 0) throw this.#over();\n', to: '' },
+      { file: attempts, from: '    if (this.#remainingMs() <= 0) throw this.#over();\n', to: '' },
     ],
     found: /at its deadline or/,
   },
