@@ -3,7 +3,7 @@
 import { DeleteItemCommand, GetItemCommand, PutItemCommand, ScanCommand, TransactWriteItemsCommand, UpdateItemCommand, type AttributeValue, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { shardOf } from '../../src/core/lease/fence-shard.ts';
-import { closeFenceAtDeadline, closeFenceOfEpoch, fenceKey, leaseKey, openFence, openLease, raiseFence, raiseLease } from '../../src/core/lease/lease-rows.ts';
+import { closeFenceAtDeadline, closeFenceOfEpoch, openFence, openLease, raiseFence, raiseLease } from '../../src/core/lease/lease-rows.ts';
 import type { RowChange } from '../../src/core/rows/row.ts';
 import { withEpoch, type EpochSettings } from '../../src/workload/with-epoch.ts';
 

@@ -37,6 +37,7 @@ export type LabOptions = {
 };
 
 const startMs = 1_700_000_000_000;
+const settleTurns = 40;
 
 export class WorkloadLab {
   readonly region: string;
@@ -110,6 +111,11 @@ export class WorkloadLab {
   seeNewHolder(epoch: number): void {
     this.change(closeLeaseForGood(epoch - 1));
     for (const k of this.#shards()) this.change(closeFenceBelow(k, epoch));
+  }
+
+  /** The handler comes as far as it can while the clock stands: so many turns of the event loop. */
+  async settle(): Promise<void> {
+    for (let turn = 0; turn < settleTurns; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
   }
 
   lease() {
