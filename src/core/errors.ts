@@ -96,3 +96,24 @@ export class FenceClosedError extends HoldfastError {
     super('FenceClosedError', message, true);
   }
 }
+
+/** A write was refused, surely not carried out: its epoch is over in this region, for good. Another region may hold the lease. */
+export class StaleEpochError extends HoldfastError {
+  readonly epoch: number;
+  constructor(message: string, epoch: number) {
+    super('StaleEpochError', message, false);
+    this.epoch = epoch;
+  }
+}
+
+/** A write was sent and not answered (time-out, lost connection, a server's own error): it may be written here, or be written yet. */
+export class WriteUnknownError extends HoldfastError {
+  readonly epoch: number;
+  /** Attempts that were sent and of which nothing is known. */
+  readonly attemptsUnknown: number;
+  constructor(message: string, of: { readonly epoch: number; readonly attemptsUnknown: number }) {
+    super('WriteUnknownError', message, false);
+    this.epoch = of.epoch;
+    this.attemptsUnknown = of.attemptsUnknown;
+  }
+}

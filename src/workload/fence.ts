@@ -24,13 +24,17 @@ export type Permit = {
   readonly stamp: Readonly<Record<string, AttributeValue>>;
 };
 
-export type Fence = { readonly read: () => Promise<Permit | { readonly kind: 'closed'; readonly because: string }> };
+export type Fence = {
+  readonly read: () => Promise<Permit | { readonly kind: 'closed'; readonly because: string }>;
+  /** After a refusal by the fence row: the next `read` asks the region's table again. */
+  readonly forget: () => void;
+};
 
 /** Reads the region's lease row at most once each `gateCacheMs`; the clock is compared at every call. */
-export function createFence(client: DynamoDBClient, settings: FenceSettings, region: string): Fence {
+export function createFence(client: Pick<DynamoDBClient, 'send'>, settings: FenceSettings, region: string, nowMs: () => number = Date.now): Fence {
   let cached: { readonly row: LeaseRow; readonly askedAtMs: number } | undefined;
   const leaseRow = async (): Promise<LeaseRow> => {
-    const askedAtMs = Date.now();
+    const askedAtMs = nowMs();
     const ageMs = cached === undefined ? Number.POSITIVE_INFINITY : askedAtMs - cached.askedAtMs;
     if (cached !== undefined && ageMs >= 0 && ageMs <= settings.timing.gateCacheMs) return cached.row;
     const { Item } = await client.send(new GetItemCommand({ TableName: settings.tables.region, Key: { pk: { S: 'LEASE' }, sk: { S: '#' } }, ConsistentRead: true }));
@@ -39,20 +43,23 @@ export function createFence(client: DynamoDBClient, settings: FenceSettings, reg
     return row;
   };
   return {
+    forget: () => {
+      cached = undefined;
+    },
     read: async () => {
       if (!settings.isFenced) return unfencedPermit(await leaseRow().catch(() => undefined), region);
       const row = await leaseRow();
-      if (!isActingAt(row, Date.now())) return { kind: 'closed', because: `${region} does not hold the lease (its epoch ${row.epoch} is over or not open)` };
-      return permitOf(row, settings, region);
+      if (!isActingAt(row, nowMs())) return { kind: 'closed', because: `${region} does not hold the lease (its epoch ${row.epoch} is over or not open)` };
+      return permitOf(row, settings, region, nowMs);
     },
   };
 }
 
-function permitOf(row: LeaseRow, settings: FenceSettings, region: string): Permit {
+function permitOf(row: LeaseRow, settings: FenceSettings, region: string, nowMs: () => number): Permit {
   return {
     kind: 'open',
     epoch: row.epoch,
-    remainingMs: () => row.untilAtMs - Date.now(),
+    remainingMs: () => row.untilAtMs - nowMs(),
     checks: (key) => [
       {
         ConditionCheck: {
@@ -60,6 +67,7 @@ function permitOf(row: LeaseRow, settings: FenceSettings, region: string): Permi
           Key: { pk: { S: `FENCE#${shardOf(key, settings.fenceShards)}` } },
           ConditionExpression: 'epoch = :epoch AND untilAtMs > closedThroughMs',
           ExpressionAttributeValues: { ':epoch': { N: String(row.epoch) } },
+          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         },
       },
     ],
