@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    globalSetup: 'test/run-folder.ts',
     sequence: { sequencer: LongFirst },
     // Copies of src with a planted bug (test/planted-source.ts) are run by Node as they are: dozens of them are too many to transform.
     server: { deps: { external: [/holdfast-planted-/] } },

@@ -5,8 +5,8 @@ import { sharedDependencyIsBackPlan as plan } from './plans.ts';
 
 const histories = 100;
 
-/** Earlier, or later, in the other region than in the holder's. By more than a tick it is a region that is well while the holder is not. */
-test.each([0, 4500, -4500])('%j ms earlier elsewhere: the holder keeps the lease', { timeout: 120_000 }, async (earlierMs) => {
+/** Earlier in the other region than in the holder's. By more than a tick it is a region that is well while the holder is not. */
+test.each([0, 4500])('%j ms earlier elsewhere: the holder keeps the lease', { timeout: 120_000 }, async (earlierMs) => {
   const faults = plan.faults.map((fault) => (fault.kind === 'sick' && fault.region === 1 ? { ...fault, forMs: 60_000 - earlierMs } : fault));
   const broken = [];
   for (let seed = 1; seed <= histories; seed += 1) {
