@@ -182,3 +182,23 @@ export const votersPlan: Plan = {
   ],
   faults: [{ kind: 'rough', atMs: 90_000, forMs: 200_000, weather: { ...calm, lost: 0.2, slow: 0.3, tickTwice: 0.3 } }],
 };
+
+/** A fourth voter is cut off in the middle of its being added, until one of the other three is lost for good. */
+export const oneLostOneEmptyPlan: Plan = {
+  ...base,
+  calmFromMs: 120_000,
+  lostForGood: 0,
+  voters: [{ atMs: 60_000, kind: 'add', region: 3, isLost: false, people: 1 }],
+  faults: [
+    {
+      kind: 'cut',
+      atMs: 60_450,
+      forMs: 59_550,
+      region: 3,
+      when: null,
+      shape: 'isolated',
+      flapMs: 0,
+      links: [0, 1, 2, 4].flatMap((other) => [[3, other] as const, [other, 3] as const]),
+    },
+  ],
+};
