@@ -10,7 +10,6 @@ import type { RowChange, RowCheck } from '../core/rows/row.ts';
 import { beginStep, requireHeld } from './current-lease.ts';
 import { makerOf, registerOf, type Governor } from './governor.ts';
 import { readOwnRows } from './keep-lease.ts';
-import { changeRegister, seenBallotOf } from './register.ts';
 
 export async function openGateStep(governor: Governor, input: RunbookInput): Promise<{ readonly openedAtMs: number }> {
   await beginStep(governor, input, 'OpenGate');
@@ -32,7 +31,7 @@ export async function openGateStep(governor: Governor, input: RunbookInput): Pro
   const openedAtMs = Math.round(governor.clock.nowMs());
   if (sighting.value.state === 'failing-over' || sighting.value.state === 'failed') {
     const maker = makerOf(governor, `${governor.me} opened its gate in epoch ${input.epoch}`, { lease, fences });
-    const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => gateOpened(current, governor.me, input.epoch, input.attempt, maker));
+    const outcome = await registerOf(governor).change(sighting, (current) => gateOpened(current, governor.me, input.epoch, input.attempt, maker));
     if (outcome.kind !== 'chosen') throw new StepNotReadyError(`The gate is open, but the register does not say so yet: ${outcome.because}.`);
   }
   return { openedAtMs };
