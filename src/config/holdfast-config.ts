@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { type TimeBudget, refusals, timeBudget } from '../core/budget/time-budget.ts';
 import { partitionOf, regionSchema } from './aws-regions.ts';
 import { configError } from './config-error.ts';
+import { refusalOfRegionSet } from './region-sets.ts';
 import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema, vaultSchema } from './settings.ts';
 
 const memberSchema = z.strictObject({
@@ -26,6 +27,11 @@ const configSchema = z
     initialRegion: regionSchema,
     /** An odd number of voters, at least two of them candidates. */
     regions: z.array(memberSchema, { error: 'must list the regions that vote' }),
+    /**
+     * Where the register is. `tables`: one table in each voting region, any odd number of any regions. `mrsc`: one global table with
+     * multi-Region strong consistency, in exactly three regions of one set, and for good: no voter joins or leaves.
+     */
+    register: z.enum(['tables', 'mrsc'], { error: "must be 'tables' (a table in each voting region) or 'mrsc' (one strongly consistent global table in three regions of one set)" }).default('tables'),
     service: z.strictObject({ name: hostNameSchema }),
     /** The protected table: the same name in each candidate region. */
     table: tableSchema,
@@ -44,6 +50,8 @@ const configSchema = z
   .superRefine((config, context) => {
     const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
     refuseMembers(config, refuse);
+    const unfit = config.register === 'mrsc' ? refusalOfRegionSet(config.regions.map((member) => member.region)) : undefined;
+    if (unfit !== undefined) refuse(['register'], `'mrsc' ${unfit}`);
     if (config.vault?.subject?.attribute === config.table.partitionKey)
       refuse(
         ['vault', 'subject', 'attribute'],
