@@ -44,7 +44,11 @@ describe('a write that met another region changing the same item', () => {
   test('was not carried out, and says so by a name of its own; it is not tried again here', async () => {
     answer = () => errorAnswer('ReplicatedWriteConflictException');
     const { rows } = stores();
-    await expect(rows.change(change)).rejects.toMatchObject({ name: 'WriteConflictError', retryable: true, message: expect.stringContaining('X was being changed in another region when us-east-1 wrote it') });
+    await expect(rows.change(change)).rejects.toMatchObject({
+      name: 'WriteConflictError',
+      retryable: true,
+      message: expect.stringContaining('X was being changed in another region when us-east-1 wrote it'),
+    });
     expect(fake.asked).toHaveLength(1);
   });
 });
