@@ -1,7 +1,7 @@
 // Why: the tables are what Holdfast must not forget. They are kept when a stack goes, cannot be deleted by accident, and their logical ids
 // are pinned by a test: a renamed construct would give CloudFormation an empty table under a new id (H3).
 import { CustomResource, Duration, RemovalPolicy } from 'aws-cdk-lib';
-import { AttributeType, BillingMode, StreamViewType, Table, type TableProps } from 'aws-cdk-lib/aws-dynamodb';
+import { AttributeType, BillingMode, CfnGlobalTable, StreamViewType, Table, type TableProps } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
 import { HoldfastFunction } from './holdfast-function.ts';
@@ -28,6 +28,7 @@ export class RecoveryTables extends Construct {
       const policy = resourcePolicy(config, region, kind);
       return policy === undefined ? {} : { resourcePolicy: policy };
     };
+    const { strongRegister: strong } = config;
     const key = { partitionKey: { name: 'pk', type: AttributeType.STRING } };
     const make = (tableId: string, kind: TableKind, name: string, more: Partial<TableProps>) => new Table(this, tableId, { tableName: name, ...KEPT, ...key, ...more, ...sharedWith(kind) });
 
@@ -49,8 +50,23 @@ export class RecoveryTables extends Construct {
       resourceType: 'Custom::HoldfastRows',
       serviceTimeout: Duration.minutes(2),
       removalPolicy: RemovalPolicy.RETAIN,
-      properties: { Group: config.group, Region: region, RegisterTable: register.tableName },
+      properties: { Group: config.group, Region: region, RegisterTable: register.tableName, ...(strong === undefined ? {} : { StrongRegister: strong.table }) },
     });
     this.rows.node.addDependency(register, rows, this.log, ...fences);
+    if (strong?.home === region) this.rows.node.addDependency(this.strongRegister(config, strong.table));
+  }
+
+  /** One global table for all three regions, made by one stack; the others know it by its name. It has no streams, no TTL and no restores. */
+  private strongRegister(config: RuntimeConfig, name: string): CfnGlobalTable {
+    const table = new CfnGlobalTable(this, 'StrongRegister', {
+      tableName: name,
+      billingMode: BillingMode.PAY_PER_REQUEST,
+      keySchema: [{ attributeName: 'pk', keyType: 'HASH' }],
+      attributeDefinitions: [{ attributeName: 'pk', attributeType: 'S' }],
+      multiRegionConsistency: 'STRONG',
+      replicas: config.voters.map((voter) => ({ region: voter.region, deletionProtectionEnabled: true })),
+    });
+    table.applyRemovalPolicy(RemovalPolicy.RETAIN);
+    return table;
   }
 }

@@ -12,7 +12,8 @@ const SUBJECTS = 'SUBJECT#';
 /** One statement a grant; none where no region has such a table. */
 export function tableStatements(config: RuntimeConfig, region: string, grants: readonly TableGrant[]): PolicyStatement[] {
   return grants
-    .map((grant) => ({ grant, resources: regionsWith(config, region, grant).map((where) => tableArn(config, where, grant.table)) }))
+    .flatMap((grant) => placesOf(config, region, grant))
+    .map((grant) => ({ grant, resources: [...regionsWith(config, region, grant).map((where) => tableArn(config, where, grant.table)), ...strongArn(config, region, grant)] }))
     .filter(({ resources }) => resources.length > 0)
     .map(({ grant, resources }) => new PolicyStatement({ actions: grant.may.map((action) => `dynamodb:${action}`), resources }));
 }
@@ -69,4 +70,19 @@ function regionsWith(config: RuntimeConfig, region: string, grant: TableGrant): 
     .filter((voter) => voter.role === 'candidate' || !['fence', 'data'].includes(grant.table))
     .map((voter) => voter.region)
     .filter((name) => grant.where === 'all' || (grant.where === 'own') === (name === region));
+}
+
+/** With the register in one global table, the regions' own register tables keep only what each says that it saw: nobody writes another's. */
+function placesOf(config: RuntimeConfig, region: string, grant: TableGrant): TableGrant[] {
+  if (config.strongRegister === undefined || grant.table !== 'register' || grant.where !== 'all') return [grant];
+  return [
+    { ...grant, where: 'own' },
+    { ...grant, where: 'others', may: grant.may.filter((action) => action === 'GetItem') },
+  ];
+}
+
+/** This region's replica of the one table; its first row is its home's to write. */
+function strongArn({ strongRegister: strong }: RuntimeConfig, region: string, grant: TableGrant): string[] {
+  if (strong === undefined || grant.table !== 'register' || grant.where !== 'own') return [];
+  return grant.may.includes('PutItem') && strong.home !== region ? [] : [`arn:${Aws.PARTITION}:dynamodb:${region}:${Aws.ACCOUNT_ID}:table/${strong.table}`];
 }

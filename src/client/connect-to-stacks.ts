@@ -6,7 +6,7 @@ import { InvalidConfigError } from '../core/errors.ts';
 import { DateHeaderSamples } from '../drivers/aws/dynamodb-client.ts';
 import { DynamoDbLogStore } from '../drivers/aws/dynamodb-log-store.ts';
 import { sha256, systemChance, systemClock } from '../drivers/aws/system-environment.ts';
-import { acceptorReach, dynamoDbOf, rowStoreOf } from './connect.ts';
+import { acceptorReach, dynamoDbOf, replicaOf, rowStoreOf } from './connect.ts';
 import type { Connection, RegionConnection } from './connection.ts';
 import { DynamoDbRowList } from './dynamodb-row-list.ts';
 import { SfnApprovalAnswers } from './sfn-approval-answers.ts';
@@ -26,6 +26,7 @@ export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Recor
       region,
       role,
       rows: rowStoreOf(config, region, client),
+      replica: replicaOf(config, region, client),
       list: new DynamoDbRowList(client, tables.region),
       log: new DynamoDbLogStore(region, client, tables.log),
       approvals: new SfnApprovalAnswers(region, endpoints[region]),

@@ -14,6 +14,7 @@ import { tablesOf, type RuntimeConfig } from '../config/runtime-config.ts';
 import type { Acceptor } from '../core/register/configuration.ts';
 import type { LogApplier } from '../operations/apply-log.ts';
 import type { Governor } from '../operations/governor.ts';
+import { strongRegister } from '../operations/strong-register.ts';
 import type { RowStore } from '../ports/row-store.ts';
 
 /** The SDK finds its own region's endpoint by itself; another region's is given where it is overridden. */
@@ -26,6 +27,12 @@ export function rowStoreOf(config: RuntimeConfig, region: string, client: Return
   if (voter === undefined) throw new InvalidConfigError(`'${region}' is not a region of group ${config.group}: it may be ${config.voters.map((v) => v.region).join(', ')}`);
   const tables = tablesOf(config, region);
   return new DynamoDbRowStore(region, client, { register: voter.registerTable, region: tables.region, fence: tables.fence });
+}
+
+/** This region's way to the one table of the register, where the group has such a one. */
+export function replicaOf(config: RuntimeConfig, region: string, client: ReturnType<typeof createDynamoDb>): DynamoDbRowStore | undefined {
+  const { strongRegister: strong, tables } = config;
+  return strong === undefined ? undefined : new DynamoDbRowStore(region, client, { register: strong.table, region: tables.region, fence: tables.fence });
 }
 
 /** @param deployed the stores of the voters that the configuration lists, in its order */
@@ -47,6 +54,7 @@ export function connectGovernor(environment: Environment): Governor {
   const client = dynamoDbOf(region, environment);
   samples.watch(client);
   const own = rowStoreOf(config, region, client);
+  const replica = replicaOf(config, region, client);
   const voters: RowStore[] = config.voters.map((v) => (v.region === region ? own : rowStoreOf(config, v.region, dynamoDbOf(v.region, environment))));
   return {
     me: region,
@@ -54,6 +62,7 @@ export function connectGovernor(environment: Environment): Governor {
     own,
     voters,
     reach: acceptorReach(config, voters, (r) => dynamoDbOf(r, environment)),
+    register: replica === undefined ? undefined : strongRegister({ group: config.group, region, replicas: [replica], chance: systemChance }),
     clock: systemClock,
     chance: systemChance,
     digest: sha256,

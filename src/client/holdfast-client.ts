@@ -4,13 +4,11 @@ import { NoQuorumError, RefusedError } from '../core/errors.ts';
 import { operatorFailover, pause, resume, type Maker, type Proposed } from '../core/failover/register-changes.ts';
 import { executionName } from '../core/failover/runbook.ts';
 import { majorityOf } from '../core/policy.ts';
-import { concludeLook } from '../core/register/sighting.ts';
 import { reservedEpoch, type RegisterValue } from '../core/register/value.ts';
-import { changeRegister, lookAtRegister, seenBallotOf } from '../operations/register.ts';
 import type { Connection } from './connection.ts';
+import { concludeRows, groupRegister } from './group-register.ts';
 import { groupStatus, pendingReading, type GroupStatus } from './group-status.ts';
 import { readRegion, type ApprovalStatus } from './region-status.ts';
-import { registerVotersOf } from './voters-client.ts';
 
 /** Who asks, and why: both are kept in the register. */
 export type Asked = { readonly by: string; readonly reason: string };
@@ -104,9 +102,9 @@ export class HoldfastClient {
   async #pending() {
     const { config } = this.#connection;
     const readings = await this.#readings();
-    const sighting = concludeLook(
+    const sighting = concludeRows(
+      config,
       readings.flatMap((r) => r.acceptor ?? []),
-      config.voters.length,
     );
     if (sighting.kind !== 'chosen')
       throw new NoQuorumError(
@@ -125,14 +123,13 @@ export class HoldfastClient {
 
   /** Until it is certain: an outcome that is unknown is looked at, and only tried again where it was not carried out. */
   async #change(propose: (current: RegisterValue) => Proposed, isMine: (value: RegisterValue) => boolean, what: string): Promise<RegisterValue> {
-    const voters = registerVotersOf(this.#connection);
+    const register = groupRegister(this.#connection);
     let because = '';
     for (let round = 0; round < roundsMax; round += 1) {
-      const sighting = await lookAtRegister(voters);
+      const sighting = await register.look();
       if (round === 0 && (sighting.kind === 'nothing' || sighting.kind === 'minority')) throw this.#noQuorum(what, sighting.because);
       if (round > 0 && sighting.kind === 'chosen' && isMine(sighting.value)) return sighting.value;
-      const believed = sighting.kind === 'nothing' ? undefined : sighting.voters;
-      const outcome = await changeRegister({ ...voters, believed }, seenBallotOf(sighting), propose);
+      const outcome = await register.change(sighting, propose);
       if (outcome.kind === 'chosen') return outcome.value;
       if (outcome.kind === 'refused') {
         if (isMine(outcome.current)) return outcome.current;

@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { type TimeBudget, refusals, timeBudget } from '../core/budget/time-budget.ts';
 import { partitionOf, regionSchema } from './aws-regions.ts';
 import { configError } from './config-error.ts';
+import { refusalOfRegionSet } from './region-sets.ts';
 import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema, vaultSchema } from './settings.ts';
 
 const memberSchema = z.strictObject({
@@ -31,6 +32,11 @@ const configSchema = z
     initialRegion: regionSchema,
     /** An odd number of voters, at least two of them candidates. */
     regions: z.array(memberSchema, { error: 'must list the regions that vote' }),
+    /**
+     * Where the register is. `tables`: one table in each voting region, any odd number of any regions. `mrsc`: one global table with
+     * multi-Region strong consistency, in exactly three regions of one set, and for good: no voter joins or leaves.
+     */
+    register: z.enum(['tables', 'mrsc'], { error: "must be 'tables' (a table in each voting region) or 'mrsc' (one strongly consistent global table in three regions of one set)" }).default('tables'),
     service: z.strictObject({ name: hostNameSchema }),
     /** The protected table: the same name in each candidate region. */
     table: tableSchema,
@@ -50,6 +56,8 @@ const configSchema = z
     const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
     refuseMembers(config, refuse);
     refuseAccounts(config, refuse);
+    const unfit = config.register === 'mrsc' ? refusalOfRegionSet(config.regions.map((member) => member.region)) : undefined;
+    if (unfit !== undefined) refuse(['register'], `'mrsc' ${unfit}`);
     if (config.vault?.subject?.attribute === config.table.partitionKey)
       refuse(
         ['vault', 'subject', 'attribute'],
@@ -118,12 +126,13 @@ function refuseMembers(config: Members, refuse: (path: PropertyKey[], message: s
 }
 
 /** One account needs no mention; of several each region says its own, and the vault's buckets are one account's. */
-function refuseAccounts({ regions, vault }: Pick<HoldfastConfig, 'regions' | 'vault'>, refuse: (path: PropertyKey[], message: string) => void): void {
+function refuseAccounts({ regions, vault, register }: Pick<HoldfastConfig, 'regions' | 'vault' | 'register'>, refuse: (path: PropertyKey[], message: string) => void): void {
   const named = new Set(regions.flatMap(({ account }) => account ?? []));
   if (named.size === 0) return;
   regions.forEach(({ region, account }, index) => {
     if (account === undefined) refuse(['regions', index, 'account'], `is missing for '${region}': where one region names its account, each does`);
   });
+  if (named.size > 1 && register === 'mrsc') refuse(['register'], "'mrsc' is one global table, which lies in one account; use 'tables' for several");
   if (named.size > 1 && vault !== undefined) refuse(['vault'], "is not built for several accounts yet: its buckets and keys are one account's. Leave it out, or use one account");
 }
 

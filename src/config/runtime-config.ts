@@ -23,6 +23,8 @@ export const runtimeConfigSchema = z
     voters: z.array(voterSchema).min(3),
     /** SHA-256 (hex) of the sorted voters: part of every condition of the register (H3). */
     configId: z.string().regex(/^[0-9a-f]{64}$/),
+    /** Where the register is one strongly consistent global table: its name, and the region whose stack makes it and writes its first row. */
+    strongRegister: z.strictObject({ table: z.string().min(3), home: regionSchema }).optional(),
     tables: z.strictObject({ region: z.string(), fence: z.string(), log: z.string(), data: z.string() }),
     /** The data table's partition key attribute. */
     dataKey: z.string().min(1),
@@ -61,6 +63,7 @@ export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
     initialRegion: config.initialRegion,
     voters,
     configId: configIdOf(voters),
+    ...(config.register === 'mrsc' ? { strongRegister: { table: `holdfast-${config.group}-register-mrsc-1`, home: homeOf(voters) } } : {}),
     tables: { region: `holdfast-${config.group}-region`, fence: `holdfast-${config.group}-fence`, log: `holdfast-${config.group}-log`, data: config.table.name },
     dataKey: config.table.partitionKey,
     service: { name: config.service.name, livenessPath: '/healthz', readinessPath: '/ready' },
@@ -85,6 +88,11 @@ export function tablesOf(config: Pick<RuntimeConfig, 'voters' | 'tables'>, regio
   const voter = config.voters.find((v) => v.region === region);
   if (voter?.account === undefined) return tables;
   return { region: reachedAs(voter, tables.region), fence: reachedAs(voter, tables.fence), log: reachedAs(voter, tables.log), data: reachedAs(voter, tables.data) };
+}
+
+/** The same whatever is listed first or holds the lease first: the table must never move to another stack. */
+function homeOf(voters: readonly Pick<Voter, 'region'>[]): string {
+  return voters.map((voter) => voter.region).reduce((first, region) => (region < first ? region : first));
 }
 
 function runtimeVaultOf(vault: NonNullable<HoldfastConfig['vault']>): NonNullable<RuntimeConfig['vault']> {

@@ -34,6 +34,13 @@ export class NoQuorumError extends HoldfastError {
   }
 }
 
+/** Another region is changing the same item at this moment (strongly consistent global tables only). Nothing was changed. */
+export class WriteConflictError extends HoldfastError {
+  constructor(message: string) {
+    super('WriteConflictError', message, true);
+  }
+}
+
 /** What a step waits for is not true yet (readiness, the DNS answer, a renewal). */
 export class StepNotReadyError extends HoldfastError {
   constructor(message: string) {

@@ -9,7 +9,6 @@ import type { Sighting } from '../core/register/sighting.ts';
 import type { LogApplier } from './apply-log.ts';
 import { readPosition } from './apply-log.ts';
 import { registerOf, tell, type Governor } from './governor.ts';
-import { changeRegister, seenBallotOf } from './register.ts';
 
 const segmentsPerPage = 20;
 
@@ -56,7 +55,7 @@ async function findLeftBehind(me: string, applier: LogApplier, begun: BegunRow):
 async function sayUnreconciled(governor: Governor, applier: LogApplier, sighting: Exclude<Sighting, { kind: 'nothing' }>, found: readonly Found[] | undefined): Promise<void> {
   const foundAtMs = Math.round(applier.clock.nowMs());
   if (found !== undefined) await applier.divergence.add(await Promise.all(found.map(async ({ origin, record }) => ({ origin, record, ours: await applier.data.get(record.key), foundAtMs }))));
-  const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => foundLeftBehind(current, governor.me));
+  const outcome = await registerOf(governor).change(sighting, (current) => foundLeftBehind(current, governor.me));
   if (outcome.kind === 'unknown')
     throw new NoQuorumError(`${governor.me} holds writes that the newest epoch began without, and the register does not say so yet: ${outcome.because}. The next tick tries again.`);
   const what =

@@ -11,7 +11,6 @@ import type { RowChange, RowCheck } from '../core/rows/row.ts';
 import { beginStep, requireHeld, type Held } from './current-lease.ts';
 import { makerOf, registerOf, type Governor } from './governor.ts';
 import { readOwnRows } from './keep-lease.ts';
-import { changeRegister, seenBallotOf } from './register.ts';
 
 export async function openGateStep(governor: Governor, input: RunbookInput): Promise<{ readonly openedAtMs: number }> {
   await beginStep(governor, input, 'OpenGate');
@@ -33,7 +32,7 @@ export async function openGateStep(governor: Governor, input: RunbookInput): Pro
   const openedAtMs = Math.round(governor.clock.nowMs());
   if (sighting.value.state === 'failing-over' || sighting.value.state === 'failed') {
     const maker = makerOf(governor, `${governor.me} opened its gate in epoch ${input.epoch}`, { lease, fences });
-    const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => gateOpened(current, governor.me, input.epoch, input.attempt, maker));
+    const outcome = await registerOf(governor).change(sighting, (current) => gateOpened(current, governor.me, input.epoch, input.attempt, maker));
     if (outcome.kind !== 'chosen') throw new StepNotReadyError(`The gate is open, but the register does not say so yet: ${outcome.because}.`);
   }
   return { openedAtMs };
@@ -53,7 +52,7 @@ async function openFences(governor: Governor, input: RunbookInput, sighting: Hel
   // Looked for after the positions were read: where there is none, they are of a time before anything was opened.
   if ((await own.get(cutKey(epoch))) !== undefined) return own.changeTogether(shut, [check]);
   if (others.length > 1) {
-    const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => epochBegins(current, me, epoch, attempt, positions));
+    const outcome = await registerOf(governor).change(sighting, (current) => epochBegins(current, me, epoch, attempt, positions));
     if (outcome.kind !== 'chosen') throw new StepNotReadyError(`The register does not say yet where epoch ${epoch} begins: ${outcome.because}. Nothing was opened; it is looked at again.`);
     // A log that nobody has begun to apply since this version was deployed has no such row.
     await Promise.all(applied.map(async ([origin, sequence]) => own.change(reachingTo(origin, sequence))));

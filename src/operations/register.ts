@@ -8,18 +8,12 @@ import { concludeLook, type Sighting, type VotingRow } from '../core/register/si
 import type { RegisterValue } from '../core/register/value.ts';
 import { restate, underConfiguration } from '../core/register/voter-change.ts';
 import { MalformedError } from '../core/errors.ts';
+import type { ChangeOutcome, Proposal } from '../ports/register.ts';
 import type { RowStore } from '../ports/row-store.ts';
 import { untilEnough } from './until-enough.ts';
 import { admittedTo, bringIntoForce, deployedSet, present, seedLate, votingSetOf, type RegisterVoters, type VotingSet } from './voting-set.ts';
 
-export type Proposal = { readonly kind: 'set'; readonly value: RegisterValue } | { readonly kind: 'refuse'; readonly because: string };
-
-export type ChangeOutcome =
-  | { readonly kind: 'chosen'; readonly value: RegisterValue }
-  /** `current` was chosen, and does not allow the change. */
-  | { readonly kind: 'refused'; readonly current: RegisterValue; readonly because: string }
-  /** It may have been carried out, or may be yet. Only a later look can tell. */
-  | { readonly kind: 'unknown'; readonly because: string };
+export type { ChangeOutcome, Proposal };
 
 /** How often one invocation tries the first phase; nothing has been proposed yet then, so a new ballot is safe. */
 const preparesMax = 4;

@@ -10,7 +10,6 @@ import type { RunbookInput } from '../core/failover/runbook.ts';
 import { beginStep, isHeldHere, lookForStep } from './current-lease.ts';
 import { registerOf, startStopwatch, type Governor } from './governor.ts';
 import { deadlineFrom, renewLease, writeTakenRows } from './keep-lease.ts';
-import { changeRegister, seenBallotOf } from './register.ts';
 
 export type Taken = { readonly epoch: number; readonly attempt: number; readonly takenAtMs: number };
 
@@ -37,7 +36,7 @@ export async function takeLeaseStep(governor: Governor, input: RunbookInput): Pr
   const wallMs = governor.clock.nowMs();
   const monotonicMs = governor.clock.monotonicMs();
   const renewal = governor.chance.id();
-  const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => takeLease(current, value, governor.me, renewal));
+  const outcome = await registerOf(governor).change(sighting, (current) => takeLease(current, value, governor.me, renewal));
   if (outcome.kind !== 'chosen') throw new NoQuorumError(`The lease was not taken for certain: ${outcome.because}. It is looked at again.`);
   const elapsedMs = Math.max(governor.clock.nowMs() - wallMs, governor.clock.monotonicMs() - monotonicMs);
   await writeTakenRows(governor, input.epoch, deadlineFrom(governor, governor.clock.nowMs() - elapsedMs));

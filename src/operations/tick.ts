@@ -8,9 +8,9 @@ import { advanceLook, lookChange, lookKey, parseLook, type Look } from '../core/
 import { reservedEpoch, type RegisterValue } from '../core/register/value.ts';
 import type { Sighting } from '../core/register/sighting.ts';
 import type { RowChange } from '../core/rows/row.ts';
+import type { ChangeOutcome } from '../ports/register.ts';
 import { isCandidate, makerOf, registerOf, startStopwatch, tell, type Governor, type Stopwatch } from './governor.ts';
 import { keepLease, readOwnRows } from './keep-lease.ts';
-import { changeRegister, lookAtRegister, seenBallotOf, type ChangeOutcome } from './register.ts';
 import { vantageChange, watch, type Watched } from './watch.ts';
 
 export type TickReport =
@@ -36,7 +36,7 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
   if ((await own.change(claim(slot, clock.nowMs()))).kind === 'refused') return { kind: 'not-mine', slot };
   const stopwatch = startStopwatch(clock);
   const watching = dataAgeMs().then((age) => watch(governor, age));
-  const [sighting, rows, lookRow] = await Promise.all([lookAtRegister(registerOf(governor)), isCandidate(governor) ? readOwnRows(governor) : undefined, own.get(lookKey)]);
+  const [sighting, rows, lookRow] = await Promise.all([registerOf(governor).look(), isCandidate(governor) ? readOwnRows(governor) : undefined, own.get(lookKey)]);
   const lookBefore = parseLook(lookRow);
   const look = await keepLook(governor, lookBefore, sighting);
   await settle(governor, sighting, lookBefore);
@@ -61,7 +61,7 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
  */
 async function settle(governor: Governor, sighting: Sighting, before: Look): Promise<void> {
   if (sighting.kind !== 'newest' || sighting.ballot !== before.ballot || sighting.value.holder === governor.me) return;
-  await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), () => ({ kind: 'refuse', because: 'settling a ballot that was left behind' }));
+  await registerOf(governor).change(sighting, () => ({ kind: 'refuse', because: 'settling a ballot that was left behind' }));
 }
 
 async function keepLook(governor: Governor, look: Look, sighting: Sighting): Promise<Look> {
@@ -77,7 +77,7 @@ async function decideAndAct(governor: Governor, stopwatch: Stopwatch, firstSight
   if (decision.kind === 'look-again') {
     // D + ε falls due before the next tick: act when it does, on a fresh look.
     await governor.clock.wait(decision.inMs);
-    const sighting = await lookAtRegister(registerOf(governor));
+    const sighting = await registerOf(governor).look();
     view = viewOf(governor, stopwatch, sighting, await keepLook(governor, view.look, sighting), watched);
     decision = decide(view, governor.policy);
   }
@@ -103,7 +103,7 @@ async function act(governor: Governor, view: View, decision: Decision): Promise<
   const isTransition = decision.kind === 'declare-lapse' || decision.kind === 'revoke' || decision.kind === 'next-attempt';
   if (isTransition && (governor.policy.mode === 'observe' || governor.policy.mode === 'advise')) return shadow(governor, value, decision);
   const maker = makerOf(governor, decision.because, { decision, view: { ...view, look: view.look } });
-  const outcome = await changeRegister(registerOf(governor, view.sighting), seenBallotOf(view.sighting), (current) => proposalFor(governor, current, value, decision, maker));
+  const outcome = await registerOf(governor).change(view.sighting, (current) => proposalFor(governor, current, value, decision, maker));
   return conclude(governor, decision, outcome);
 }
 

@@ -51,6 +51,18 @@ describe('defineConfig', () => {
     ['no second candidate', { regions: [candidate('us-east-1'), { region: 'us-west-2', role: 'witness' }, { region: 'eu-west-1', role: 'witness' }] }, /regions: has 1 candidate; at least 2/],
     ['a region listed twice', { regions: [candidate('us-east-1'), candidate('us-west-2'), candidate('us-west-2')] }, /regions\[2\]\.region: 'us-west-2' is listed twice/],
     ['two partitions', { regions: [candidate('us-east-1'), candidate('us-west-2'), candidate('cn-north-1')] }, /regions\[2\]\.region: 'cn-north-1' is in another AWS partition/],
+    ['a strongly consistent register over two sets of regions', { register: 'mrsc' }, /register: 'mrsc' cannot span us-east-1, us-west-2, eu-west-1: all three must be of one set.*EU: eu-central-1, /],
+    [
+      'a strongly consistent register in five regions',
+      { register: 'mrsc', regions: ['us-east-1', 'us-east-2', 'us-west-2', 'eu-west-1', 'eu-west-2'].map(candidate) },
+      /register: 'mrsc' needs exactly 3 regions, and 5 are listed; use 'tables'/,
+    ],
+    [
+      'a strongly consistent register in a region of no set',
+      { register: 'mrsc', regions: ['us-east-1', 'us-west-1', 'us-west-2'].map(candidate) },
+      /register: 'mrsc' cannot be in us-west-1: .*US: us-east-1, us-east-2, us-west-2/,
+    ],
+    ['a register that is none', JSON.parse('{"register":"strong"}'), /register: must be 'tables'.*or 'mrsc'/],
     ['an initial region that is a witness', { initialRegion: 'eu-west-1' }, /initialRegion: 'eu-west-1' is a witness.*it may be 'us-east-1' or 'us-west-2'/],
     ['an initial region that is not listed', { initialRegion: 'eu-west-2' }, /initialRegion: 'eu-west-2' is not among the regions/],
     ['an ε that the budget refuses', { timing: { skewAllowanceMs: 750 } }, /timing\.skewAllowanceMs: two regions could act at once.*make skewAllowanceMs at least 755/],
@@ -66,6 +78,11 @@ describe('defineConfig', () => {
       { vault: {}, regions: ['us-east-1', 'us-west-2', 'eu-west-1'].map((r, n) => ({ ...candidate(r), account: `11112222333${n}` })) },
       /vault: is not built for several accounts yet/,
     ],
+    [
+      'a strongly consistent table of several accounts',
+      { register: 'mrsc', regions: ['us-east-1', 'us-west-2', 'us-east-2'].map((r, n) => ({ ...candidate(r), account: `11112222333${n}` })) },
+      /register: 'mrsc' is one global table, which lies in one account/,
+    ],
     ['no fence rows', { fenceShards: 0 }, /fenceShards: must be at least 1/],
     ['too many fence rows', { fenceShards: 65 }, /fenceShards: must be at most 64/],
     ['hold-open', { quorumLost: 'hold-open' }, /quorumLost: 'hold-open'.*is not built yet; use 'stop'/],
@@ -79,6 +96,18 @@ describe('defineConfig', () => {
   ];
   it.each(refused)('refuses %s', (_, change, message) => {
     expect(messageOf(() => defineConfig({ ...least, ...change }))).toMatch(message);
+  });
+
+  it.each([
+    ['US', ['us-west-2', 'us-east-1', 'us-east-2'], 'us-east-1'],
+    ['EU', ['eu-west-3', 'eu-central-1', 'eu-west-1'], 'eu-central-1'],
+    ['AP', ['ap-northeast-3', 'ap-northeast-2', 'ap-northeast-1'], 'ap-northeast-1'],
+  ] as const)('takes a strongly consistent register in three regions of the %s set; whoever is listed first, one region makes the table', (_, regions, home) => {
+    for (const listed of [[...regions], [...regions].reverse()]) {
+      const config = defineConfig({ ...least, register: 'mrsc', initialRegion: regions[0], regions: listed.map(candidate) });
+      expect(toRuntimeConfig(config).strongRegister).toEqual({ table: 'holdfast-orders-register-mrsc-1', home });
+    }
+    expect(toRuntimeConfig(defineConfig(least))).not.toHaveProperty('strongRegister');
   });
 
   it('tells by whom items are sealed, where that is said', () => {

@@ -8,15 +8,21 @@ import { DynamoDbLiveTable } from '../../src/drivers/aws/dynamodb-live-table.ts'
 import { DynamoDbLogStore } from '../../src/drivers/aws/dynamodb-log-store.ts';
 import { DynamoDbRowStore } from '../../src/drivers/aws/dynamodb-row-store.ts';
 import { toItem } from '../../src/drivers/aws/item-image.ts';
+import { firstRows } from '../../src/core/rows/first-rows.ts';
+import type { RowStore } from '../../src/ports/row-store.ts';
+import { policy } from '../core/fixtures.ts';
 import { marks, padSequenceNumber } from '../../src/core/log/change-record.ts';
 import { discard, dynamo, install, newRegion } from '../local/engine/engine-fixture.ts';
 import { dataStoreContract } from './data-store.ts';
 import { divergenceStoreContract } from './divergence-store.ts';
 import { liveTableContract } from './live-table.ts';
 import { logStoreContract } from './log-store.ts';
+import { registerContract } from './register.ts';
+import { strongUnderTest, tablesUnderTest } from './registers-under-test.ts';
 import { rowStoreContract } from './row-store.ts';
 
 const tables = { register: 't-register', region: 't-region', fence: 't-fence', log: 't-log', data: 't-data' };
+const acceptorTables = [tables.register, 't-register-2', 't-register-3'] as const;
 const fenceShards = 2;
 /** Not the first of the alphabet of a table's attributes, and a reserved word: the owner may have called it so. */
 const dataKey = 'key';
@@ -32,6 +38,7 @@ beforeAll(async () => {
   // With more time than the drivers' own client has: here it is answers that matter, on a machine that may be busy.
   client = dynamo(region);
   await createTable(tables.register, { pk: 'S' });
+  for (const name of acceptorTables.slice(1)) await createTable(name, { pk: 'S' });
   await createTable(tables.region, { pk: 'S', sk: 'S' });
   await createTable(tables.fence, { pk: 'S' });
   await createTable(tables.log, { pk: 'S', sk: 'N' });
@@ -60,6 +67,37 @@ const rows = () => new DynamoDbRowStore(region.region, client, tables);
 const data = () => new DynamoDbDataStore(client, { data: tables.data, dataKey, fence: tables.fence, region: tables.region, fenceShards });
 
 rowStoreContract('DynamoDB', rows);
+
+/** A group of its own for each register, so that tables can be shared. */
+let groups = 0;
+async function found(stores: readonly RowStore[], isEmpty: boolean | undefined): Promise<string> {
+  groups += 1;
+  const group = `group-${groups}`;
+  const [register] = firstRows({ ...policy, group }, region.region, region.region);
+  if (register === undefined) throw new Error('there is no first row');
+  if (isEmpty !== true) for (const store of stores) await store.change({ key: register.key, set: register.row, when: [], mayCreate: true });
+  return group;
+}
+
+registerContract(
+  'three tables of DynamoDB',
+  async (isEmpty) => {
+    const stores = policy.voters.map((v, i) => new DynamoDbRowStore(v.region, client, { ...tables, register: acceptorTables[i] ?? '' }));
+    return tablesUnderTest(await found(stores, isEmpty), stores);
+  },
+  { runs: 8, conflicts: false },
+);
+
+// One table of one engine, shared by three regions' clients: what a table with multi-Region strong consistency promises. Unproven on AWS.
+registerContract(
+  'one strongly consistent table of DynamoDB',
+  async (isEmpty) => {
+    const group = await found([rows()], isEmpty);
+    return strongUnderTest(group, (name) => new DynamoDbRowStore(name, dynamo(region), tables));
+  },
+  { runs: 8, conflicts: true },
+);
+
 logStoreContract('DynamoDB', () => new DynamoDbLogStore(region.region, client, tables.log));
 dataStoreContract('DynamoDB', async () => ({
   data: data(),

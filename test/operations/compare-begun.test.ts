@@ -11,7 +11,6 @@ import { applyLog, type LogApplier } from '../../src/operations/apply-log.ts';
 import { compareBegun } from '../../src/operations/compare-begun.ts';
 import { openGateStep } from '../../src/operations/open-gate.ts';
 import { registerOf } from '../../src/operations/governor.ts';
-import { lookAtRegister } from '../../src/operations/register.ts';
 import { catchUp, shipLog } from '../../src/operations/ship-log.ts';
 import { synchroniseStep } from '../../src/operations/synchronise.ts';
 import { takeLeaseStep } from '../../src/operations/take-lease.ts';
@@ -42,7 +41,7 @@ async function threeCandidates() {
     await group.changeRegister((v) => declareLapse(v, v, to, maker()));
     return group.inputOf(epoch, 1, to);
   };
-  const compareIn = async (region: string, applier: LogApplier) => compareBegun(group.governor(region), applier, await lookAtRegister(registerOf(group.governor(region))));
+  const compareIn = async (region: string, applier: LogApplier) => compareBegun(group.governor(region), applier, await registerOf(group.governor(region)).look());
   const takeOverInWest = async () => {
     const input = await lapse(west, 2);
     await compareIn(west, inWest);

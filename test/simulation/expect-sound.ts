@@ -10,7 +10,7 @@ const toldMs = 120_000;
 async function explain(options: HistoryOptions, result: HistoryResult): Promise<string> {
   const short = await shrink(options, result);
   const told = await runHistory({ ...options, plan: short.plan, isRecording: true });
-  return `Seed ${result.seed} broke '${result.violation?.invariant}': ${result.violation?.what}\nReplay: npm run simulate -- --seed ${result.seed} --regions ${result.plan.regions} --verbose\n${tell(told, toldMs)}`;
+  return `Seed ${result.seed} broke '${result.violation?.invariant}': ${result.violation?.what}\nReplay: npm run simulate -- --seed ${result.seed} --regions ${result.plan.regions} --register ${options.register ?? 'tables'} --verbose\n${tell(told, toldMs)}`;
 }
 
 export async function expectSound(options: HistoryOptions): Promise<HistoryResult> {

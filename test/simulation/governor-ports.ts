@@ -10,6 +10,7 @@ import type { ChangeAnswer, RowStore } from '../../src/ports/row-store.ts';
 import type { Invariants } from './invariants.ts';
 import { asWrittenBy } from './newer-version.ts';
 import type { Invocation, Region } from './region.ts';
+import type { StrongTable } from './strong-table.ts';
 import { callLimitMs, type World } from './world.ts';
 
 const probeLimitMs = 1500;
@@ -21,6 +22,8 @@ export type Ports = {
   readonly invariants: Invariants;
   /** Voters join and leave in this history. */
   readonly isChangingVoters?: boolean;
+  /** The register is in one global table in this history. */
+  readonly strong?: StrongTable | undefined;
   readonly startRunbook: (region: Region, name: string, input: RunbookInput) => 'started' | 'exists';
 };
 
@@ -122,6 +125,7 @@ export function governorOf(ports: Ports, invocation: Invocation): Governor {
     policy,
     own,
     voters,
+    register: ports.strong?.registerFor(ports, invocation),
     // Half of the regions run a deployment that knows one table a region only.
     ...(region.index % 2 === 0
       ? {}

@@ -13,6 +13,7 @@ import { realProduct, type Product } from './product.ts';
 import { Random } from './random.ts';
 import { Region } from './region.ts';
 import { Service, soundGate, soundWrite, type GateRule, type WriteRule } from './service.ts';
+import { StrongTable } from './strong-table.ts';
 import { Ticks } from './ticks.ts';
 import { deployedRegions, VoterFaults } from './voter-faults.ts';
 import { World, type Note, type Violation } from './world.ts';
@@ -26,6 +27,8 @@ export type HistoryOptions = {
   readonly driftFactor?: number;
   readonly isRecording?: boolean;
   readonly product?: Product;
+  /** `strong`: in one strongly consistent table. No voters change then. */
+  readonly register?: 'tables' | 'strong';
   readonly gate?: GateRule;
   readonly write?: WriteRule;
 };
@@ -48,6 +51,8 @@ export type HistoryResult = {
   readonly changesApplied: number;
   readonly gateAnswers: number;
   readonly clockAlarms: number;
+  /** Writes of the register that met another region's; only in one table. */
+  readonly writeConflicts: number;
   readonly notes: readonly Note[];
   readonly names: readonly string[];
   /** What each region went by at the end, where the history is told. */
@@ -93,7 +98,10 @@ const steadyMs = 12_000;
 
 export async function runHistory(options: HistoryOptions): Promise<HistoryResult> {
   const { seed, product = realProduct } = options;
-  const plan = options.plan ?? drawPlan(new Random(seed), options.regions ?? 3, options.skewFactor, options.driftFactor);
+  const drawn = options.plan ?? drawPlan(new Random(seed), options.regions ?? 3, options.skewFactor, options.driftFactor);
+  const { voters: changes, ...unchanged } = drawn;
+  // One table's replicas neither join nor leave.
+  const plan: Plan = options.register === 'strong' || changes === undefined ? unchanged : drawn;
   const founders = policyOf(plan);
   const policy = plan.voters === undefined ? founders : policyOf(plan, deployedRegions);
   const world = new World(new Random(seed ^ 0x5bd1e995), options.isRecording === true, policy.timing.clockSkewMs * plan.skewFactor);
@@ -112,7 +120,8 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   }
   const genesisRow = product.firstRows.firstRows(founders, names[0] ?? '', names[0] ?? '')[0]?.row;
   const invariants = new Invariants(world, product, policy, String(genesisRow?.['acceptedValue']));
-  const executions = new Executions({ world, policy, invariants, isChangingVoters: plan.voters !== undefined }, product);
+  const strong = options.register === 'strong' ? new StrongTable(product, policy.group, genesisRow ?? {}) : undefined;
+  const executions = new Executions({ world, policy, invariants, isChangingVoters: plan.voters !== undefined, strong }, product);
   if (plan.synchroniseMsMax !== undefined) executions.synchroniseMsMax = plan.synchroniseMsMax;
   const { ports } = executions;
   const ticks = new Ticks(ports, product);
@@ -170,6 +179,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
     changesApplied: data?.applied ?? 0,
     gateAnswers: invariants.gateAnswers,
     clockAlarms: invariants.clockAlarms,
+    writeConflicts: strong?.conflicts ?? 0,
     notes: world.notes,
     names: world.regions.map((r) => r.name),
     beliefs: world.isRecording ? world.regions.map((r) => [...(r.isUp ? [] : ['dead']), ...(r.hostsFrozenUntilMs > world.nowMs ? ['hosts frozen'] : []), ...invariants.beliefs(r)]) : [],

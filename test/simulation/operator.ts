@@ -108,8 +108,8 @@ export class Operator {
     if (region === undefined) return;
     const governor = governorOf(this.#ports, world.invoke(region, 'operator'));
     const voters = { group: policy.group, configId: policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance, reach: governor.reach };
-    const sighting = await this.#product.register.lookAtRegister(voters);
-    const outcome = await this.#product.register.changeRegister(voters, this.#product.register.seenBallotOf(sighting), propose);
+    const sighting = await (governor.register?.look() ?? this.#product.register.lookAtRegister(voters));
+    const outcome = await (governor.register?.change(sighting, propose) ?? this.#product.register.changeRegister(voters, this.#product.register.seenBallotOf(sighting), propose));
     world.queue.mixText(outcome.kind);
     this.#judge(region, outcome);
     world.note(null, () => `operator: ${outcome.kind}${outcome.kind === 'chosen' ? '' : `: ${outcome.because}`}`);

@@ -1,4 +1,5 @@
 // The code under test, as one value: the real modules of src, or the same modules with a planted bug (mutants.ts).
+import * as errors from '../../src/core/errors.ts';
 import * as slot from '../../src/core/clock/slot.ts';
 import * as registerChanges from '../../src/core/failover/register-changes.ts';
 import * as runbook from '../../src/core/failover/runbook.ts';
@@ -18,6 +19,7 @@ import * as currentLease from '../../src/operations/current-lease.ts';
 import * as openGate from '../../src/operations/open-gate.ts';
 import * as register from '../../src/operations/register.ts';
 import * as report from '../../src/operations/report.ts';
+import * as strongRegister from '../../src/operations/strong-register.ts';
 import * as shipLog from '../../src/operations/ship-log.ts';
 import * as synchronise from '../../src/operations/synchronise.ts';
 import * as takeLease from '../../src/operations/take-lease.ts';
@@ -25,6 +27,7 @@ import * as tick from '../../src/operations/tick.ts';
 import * as validateService from '../../src/operations/validate-service.ts';
 
 export type Product = {
+  readonly errors: typeof errors;
   readonly slot: typeof slot;
   readonly registerChanges: typeof registerChanges;
   readonly runbook: typeof runbook;
@@ -38,6 +41,7 @@ export type Product = {
   readonly currentLease: typeof currentLease;
   readonly openGate: typeof openGate;
   readonly register: typeof register;
+  readonly strongRegister: typeof strongRegister;
   readonly report: typeof report;
   readonly takeLease: typeof takeLease;
   readonly tick: typeof tick;
@@ -52,6 +56,7 @@ export type Product = {
 };
 
 export const realProduct: Product = {
+  errors,
   slot,
   registerChanges,
   runbook,
@@ -65,6 +70,7 @@ export const realProduct: Product = {
   currentLease,
   openGate,
   register,
+  strongRegister,
   report,
   takeLease,
   tick,
