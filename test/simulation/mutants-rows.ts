@@ -168,7 +168,7 @@ export const rowsMutants: readonly Mutant[] = [
     hole: 'epochs only rise, also over a restart (H3)',
     plan: forgottenRegionPlan,
     foundBy: ['row epochs only rise'],
-    edits: firstRowsAgain('region'),
+    edits: firstRowsAgain('region', 'fence'),
   },
   {
     name: 'rows of an older epoch are written again at a late take-over',
