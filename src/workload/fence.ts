@@ -30,6 +30,9 @@ export type Fence = {
   readonly forget: () => void;
 };
 
+/** A table that hangs must not hang the service: without the row nothing is written. */
+const readTimeoutMs = 1000;
+
 /** Reads the region's lease row at most once each `gateCacheMs`; the clock is compared at every call. */
 export function createFence(client: Pick<DynamoDBClient, 'send'>, settings: FenceSettings, region: string, nowMs: () => number = Date.now): Fence {
   let cached: { readonly row: LeaseRow; readonly askedAtMs: number } | undefined;
@@ -37,7 +40,9 @@ export function createFence(client: Pick<DynamoDBClient, 'send'>, settings: Fenc
     const askedAtMs = nowMs();
     const ageMs = cached === undefined ? Number.POSITIVE_INFINITY : askedAtMs - cached.askedAtMs;
     if (cached !== undefined && ageMs >= 0 && ageMs <= settings.timing.gateCacheMs) return cached.row;
-    const { Item } = await client.send(new GetItemCommand({ TableName: settings.tables.region, Key: { pk: { S: 'LEASE' }, sk: { S: '#' } }, ConsistentRead: true }));
+    const { Item } = await client.send(new GetItemCommand({ TableName: settings.tables.region, Key: { pk: { S: 'LEASE' }, sk: { S: '#' } }, ConsistentRead: true }), {
+      abortSignal: AbortSignal.timeout(readTimeoutMs),
+    });
     const row = parseLeaseRow(Item === undefined ? undefined : Object.fromEntries(Object.entries(Item).flatMap(([name, { N }]) => (N === undefined ? [] : [[name, Number(N)]]))));
     cached = { row, askedAtMs };
     return row;
