@@ -1,6 +1,7 @@
 // For the service's own writes: which epoch this region may write in, until when, and the condition that makes DynamoDB
 // refuse a write of an old epoch in the write itself (H10: a condition on the item alone would not stop an insert).
 import { GetItemCommand, type AttributeValue, type DynamoDBClient, type TransactWriteItem } from '@aws-sdk/client-dynamodb';
+import { FenceClosedError, HoldfastError } from '../core/errors.ts';
 import { isActingAt, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
 import { shardOf } from '../core/lease/fence-shard.ts';
 import { marks } from '../core/log/change-record.ts';
@@ -58,6 +59,18 @@ export function createFence(client: Pick<DynamoDBClient, 'send'>, settings: Fenc
       return permitOf(row, settings, region, nowMs);
     },
   };
+}
+
+/** For a write: no permit means that it is surely not sent. @throws FenceClosedError, also where the lease row cannot be read; RowMissingError and MalformedError as they are */
+export async function permitToWrite(fence: Fence): Promise<Permit> {
+  const permit = await fence.read().catch((error: unknown) => {
+    if (error instanceof HoldfastError) throw error;
+    const unreadable = new FenceClosedError(`The write was not sent: the lease row cannot be read (${String(error)}). Retry in a moment.`);
+    unreadable.cause = error;
+    throw unreadable;
+  });
+  if (permit.kind === 'closed') throw new FenceClosedError(`The write was not sent: ${permit.because}. Ask the service's own name again.`);
+  return permit;
 }
 
 function permitOf(row: LeaseRow, settings: FenceSettings, region: string, nowMs: () => number): Permit {
