@@ -125,7 +125,7 @@ export class Attempts {
     const { region, epoch } = this.#sent;
     const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     const unknown = new WriteUnknownError(
-      `The outcome of a write in ${region}, epoch ${epoch}, is unknown (${this.#unanswered} attempt(s) without an answer; at last: ${why}). It was not refused: it may be carried out here, now or until the fence of epoch ${epoch} closes, and never later. Read the item before saying that it is not there; what lands after a hand-over is in the divergence report.`,
+      `The outcome of a write in ${region}, epoch ${epoch}, is unknown (${this.#unanswered} attempt(s) without an answer; at last: ${why}). It was not refused: it may be carried out here, now or until the fence of epoch ${epoch} is closed for good, and never after. Read the item before saying that it is not there; what lands after a hand-over is in the divergence report.`,
       { epoch, attemptsUnknown: this.#unanswered },
     );
     unknown.cause = error;
