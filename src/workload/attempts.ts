@@ -3,7 +3,7 @@
 import { ConditionalCheckFailedException, DynamoDBServiceException, TransactionCanceledException, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { FenceClosedError, RefusedError, StaleEpochError, WriteUnknownError } from '../core/errors.ts';
 import { translated, type Sent } from './cancellation.ts';
-import type { Fence } from './fence.ts';
+import { permitToWrite, type Fence } from './fence.ts';
 import type { WorkloadClock } from './clock.ts';
 
 /** A client's middleware and configuration: what DynamoDBClient and the document client share. */
@@ -85,8 +85,7 @@ export class Attempts {
   /** The lease may be over, or another epoch's by now: then this write, of its own epoch, is not sent again. */
   async #admit(): Promise<void> {
     const { region, epoch } = this.#sent;
-    const permit = await this.#rules.fence.read();
-    if (permit.kind === 'closed') throw new FenceClosedError(`The write was not sent: ${permit.because}. Ask the service's own name again.`);
+    const permit = await permitToWrite(this.#rules.fence);
     if (permit.epoch !== epoch) throw new StaleEpochError(`The write was not sent: it belongs to epoch ${epoch}, and ${region} is in epoch ${permit.epoch} now. Begin the request anew.`, epoch);
     this.#remainingMs = permit.remainingMs;
   }
@@ -126,7 +125,7 @@ export class Attempts {
     const { region, epoch } = this.#sent;
     const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     const unknown = new WriteUnknownError(
-      `The outcome of a write in ${region}, epoch ${epoch}, is unknown (${this.#unanswered} attempt(s) without an answer; at last: ${why}). It was not refused: it may be carried out here, now or until the fence of epoch ${epoch} closes, and never later. Read the item before saying that it is not there; what lands after a hand-over is in the divergence report.`,
+      `The outcome of a write in ${region}, epoch ${epoch}, is unknown (${this.#unanswered} attempt(s) without an answer; at last: ${why}). It was not refused: it may be carried out here, now or until the fence of epoch ${epoch} is closed for good, and never after. Read the item before saying that it is not there; what lands after a hand-over is in the divergence report.`,
       { epoch, attemptsUnknown: this.#unanswered },
     );
     unknown.cause = error;

@@ -16,10 +16,10 @@ import {
   type TransactWriteItemsCommandOutput,
   type UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
-import { FenceClosedError, RefusedError } from '../core/errors.ts';
+import { RefusedError } from '../core/errors.ts';
 import { Attempts, type AttemptRules, type Markable } from './attempts.ts';
 import { systemClock, type WorkloadClock } from './clock.ts';
-import { createFence, type Fence, type FenceSettings, type Permit } from './fence.ts';
+import { createFence, permitToWrite, type Fence, type FenceSettings, type Permit } from './fence.ts';
 import { actionsMax, deleteAction, fencedKeys, putAction, refuseUnsupported, stampedAction, stampsBefore, updateAction, type TableKeys, type WriteRules } from './fenced-write.ts';
 import { stampFirst } from './stamp-first.ts';
 
@@ -102,8 +102,7 @@ async function write(epoch: Epoch, name: string, input: ServiceInputTypes, abort
   const actions = single === undefined ? (transaction?.TransactItems ?? []) : [single];
   // Judged before the lease is read: what can never be fenced is a mistake, not an outage.
   const keys = fencedKeys(actions, epoch.rules);
-  const permit = await epoch.fence.read();
-  if (permit.kind === 'closed') throw new FenceClosedError(`The write was not sent: ${permit.because}. Ask the service's own name again.`);
+  const permit = await permitToWrite(epoch.fence);
   const stamped = actions.map((action) => stampedAction(action, permit.stamp));
   const checks = checksOf(permit, keys);
   if (stamped.length + checks.length > actionsMax)

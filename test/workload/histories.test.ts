@@ -24,6 +24,11 @@ type Planted = { readonly bug: string; readonly edits: readonly Edit[]; readonly
 const attempts = 'workload/attempts.ts';
 const planted: readonly Planted[] = [
   {
+    bug: 'a transaction asks the first of its fence rows only',
+    edits: [{ file: 'workload/with-epoch.ts', from: 'return [...byRow.values()];', to: 'return [...byRow.values()].slice(0, 1);' }],
+    found: /behind a closed fence row/,
+  },
+  {
     bug: 'the lease is looked at before the first attempt only',
     edits: [
       { file: attempts, from: '    await this.#admit();\n', to: '    if (this.#remainingMs() === 0) await this.#admit();\n' },

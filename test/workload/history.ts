@@ -1,6 +1,6 @@
 // Histories of a region around its writers: leases come and go, fence rows close one by one, requests are held, lost and answered late. What
 // must hold is judged from the rows and the items alone, not from what the requests say of themselves.
-import { DeleteItemCommand, DynamoDBClient, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
+import { DeleteItemCommand, DynamoDBClient, PutItemCommand, TransactWriteItemsCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import fc from 'fast-check';
 import { shardOf } from '../../src/core/lease/fence-shard.ts';
 import { closeFenceOfEpoch, fenceKey, isFenceOpen, parseFenceRow } from '../../src/core/lease/lease-rows.ts';
@@ -11,10 +11,10 @@ import type { withEpoch } from '../../src/workload/with-epoch.ts';
 import { around } from '../core/property.ts';
 
 const [table, region, fenceShards] = ['orders', 'us-east-1', 3];
-const ids = ['a', 'b', 'c', 'd', 'e'];
+const ids = ['a', 'b', 'c', 'g', 'k'];
 
 export type Step =
-  | { readonly do: 'write'; readonly how: 'put' | 'put-new' | 'update' | 'delete'; readonly id: string }
+  | { readonly do: 'write'; readonly how: 'put' | 'put-new' | 'update' | 'delete' | 'transact'; readonly id: string }
   | { readonly do: 'advance'; readonly byMs: number }
   | { readonly do: 'close-one'; readonly shard: number }
   | { readonly do: 'renew' | 'close-at-deadline' | 'hand-over' | 'see-new-holder' | 'take' | 'open' | 'let-through' | 'wait' };
@@ -32,7 +32,11 @@ const fates: readonly Fate[] = [
 const step: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 8,
-    arbitrary: fc.record({ do: fc.constant('write' as const), how: fc.constantFrom('put' as const, 'put-new' as const, 'update' as const, 'delete' as const), id: fc.constantFrom(...ids) }),
+    arbitrary: fc.record({
+      do: fc.constant('write' as const),
+      how: fc.constantFrom('put' as const, 'put-new' as const, 'update' as const, 'delete' as const, 'transact' as const),
+      id: fc.constantFrom(...ids),
+    }),
   },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('advance' as const), byMs: around(1, 400, 1000, 17_600, 18_000) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('close-one' as const), shard: fc.nat(fenceShards - 1) }) },
@@ -61,6 +65,17 @@ const retryStrategy = {
   recordSuccess: () => undefined,
 };
 const tokenOf = (count: number) => ({ getRetryCount: () => count, getRetryDelay: () => 0 });
+
+/** A transaction writes an item of every fence row. */
+function commandOf(how: string, id: string, tag: number) {
+  const key = { id: { S: id } };
+  const item = { ...key, tag: { N: String(tag) } };
+  if (how === 'put') return new PutItemCommand({ TableName: table, Item: item });
+  if (how === 'put-new') return new PutItemCommand({ TableName: table, Item: item, ConditionExpression: 'attribute_not_exists(id)' });
+  if (how === 'update') return new UpdateItemCommand({ TableName: table, Key: key, UpdateExpression: 'SET tag = :t', ExpressionAttributeValues: { ':t': item.tag } });
+  if (how === 'transact') return new TransactWriteItemsCommand({ TransactItems: ids.map((each) => ({ Put: { TableName: table, Item: { id: { S: each }, tag: item.tag } } })) });
+  return new DeleteItemCommand({ TableName: table, Key: key });
+}
 
 class Run {
   readonly lab = new WorkloadLab({ tables: { [table]: { partitionKey: 'id' } }, region, fenceShards });
@@ -116,16 +131,7 @@ class Run {
   #write(how: string, id: string): void {
     this.#writes += 1;
     const tag = this.#writes;
-    const key = { id: { S: id } };
-    const item = { ...key, tag: { N: String(tag) } };
-    const command =
-      how === 'put'
-        ? new PutItemCommand({ TableName: table, Item: item })
-        : how === 'put-new'
-          ? new PutItemCommand({ TableName: table, Item: item, ConditionExpression: 'attribute_not_exists(id)' })
-          : how === 'update'
-            ? new UpdateItemCommand({ TableName: table, Key: key, UpdateExpression: 'SET tag = :t', ExpressionAttributeValues: { ':t': { N: String(tag) } } })
-            : new DeleteItemCommand({ TableName: table, Key: key });
+    const command = commandOf(how, id, tag);
     if (how !== 'put-new') this.#unconditional.add(tag);
     const sent = Reflect.apply(this.#client.send.bind(this.#client), undefined, [command]) as Promise<unknown>;
     this.#outcomes.push(

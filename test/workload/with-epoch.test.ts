@@ -133,6 +133,46 @@ describe('an open region', () => {
     expect(actionsOf(1).length).toBe(5);
   });
 
+  test('removes within a transaction: what is there is stamped first, what is not is left to the transaction', async () => {
+    const old = { n: { N: '1' }, holdfastEpoch: { N: '2' }, holdfastOrigin: { S: 'us-west-2' } };
+    lab.tables.put(TableName, { ...key('a'), ...old });
+    lab.tables.put('lines', { order: { S: 'a' }, line: { N: '1' }, ...old });
+    const items = (expected: string): TransactWriteItem[] => [
+      { Delete: { TableName, Key: key('a'), ConditionExpression: 'n = :n', ExpressionAttributeValues: { ':n': { N: expected } } } },
+      { Delete: { TableName: 'lines', Key: { order: { S: 'a' }, line: { N: '1' } } } },
+      { Delete: { TableName, Key: key('none') } },
+      { Put: { TableName, Item: key('b') } },
+    ];
+    await expect(client.send(new TransactWriteItemsCommand({ TransactItems: items('2') }))).rejects.toMatchObject({
+      CancellationReasons: [{ Code: 'ConditionalCheckFailed' }, { Code: 'None' }, { Code: 'None' }, { Code: 'None' }],
+    });
+    expect(stored('a')).toMatchObject(old);
+    const before: unknown[] = [];
+    lab.network.fate = ({ body }) => {
+      if (JSON.stringify(body).includes('"Delete"')) before.push(stored('a'), ...lab.tables.items('lines'));
+      return 'deliver';
+    };
+    await client.send(new TransactWriteItemsCommand({ TransactItems: items('1') }));
+    expect(before).toEqual([expect.objectContaining(stamp), expect.objectContaining(stamp)]);
+    expect([stored('a'), stored('b'), ...lab.tables.items('lines')]).toEqual([undefined, { ...key('b'), ...stamp }]);
+  });
+
+  test('a removal that the fence refuses half-way has removed nothing', async () => {
+    lab.tables.put(TableName, { ...key('a'), holdfastEpoch: { N: '2' } });
+    lab.network.fate = ({ body }) => {
+      if (JSON.stringify(body).includes('"Delete"')) lab.handOver();
+      return 'deliver';
+    };
+    await expect(client.send(new DeleteItemCommand({ TableName, Key: key('a') }))).rejects.toMatchObject({ name: 'StaleEpochError' });
+    expect(stored('a')).toEqual({ ...key('a'), ...stamp });
+  });
+
+  test.each([{ N: '7' }, { B: new Uint8Array([1, 2, 3]) }])('fences a key of another type, by its own text: %j', async (id) => {
+    await client.send(new PutItemCommand({ TableName, Item: { id } }));
+    const text = 'N' in id ? '7' : 'AQID';
+    expect(actionsOf(0).at(-1)).toMatchObject({ ConditionCheck: { Key: { pk: { S: `FENCE#${shardOf(text, 4)}` } } } });
+  });
+
   test('refuses before anything is sent what cannot be fenced, and sends it where the caller says so', async () => {
     const batch = () => new BatchWriteItemCommand({ RequestItems: { orders: [{ PutRequest: { Item: key('a') } }] } });
     const refused: (() => Promise<unknown>)[] = [
@@ -207,6 +247,13 @@ describe('a region that may not write', () => {
     // The refusal was news: the row is read anew, and nothing more is sent.
     await expect(client.send(put('c'))).rejects.toMatchObject({ name: 'FenceClosedError' });
     expect(writes().length).toBe(2);
+  });
+
+  test('sends nothing where its lease row cannot be read, and says so: it is surely not written', async () => {
+    lab.open(3);
+    lab.network.fate = ({ action }) => (action === 'GetItem' ? { error: 'AccessDeniedException', status: 400 } : 'deliver');
+    await expect(client.send(put('a'))).rejects.toMatchObject({ name: 'FenceClosedError', cause: { name: 'AccessDeniedException' } });
+    expect(writes()).toEqual([]);
   });
 
   test('tells a close at the deadline, which a renewal may open again, from one for good', async () => {
