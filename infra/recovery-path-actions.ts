@@ -174,7 +174,6 @@ export const EXCEPTIONS: readonly DeclaredException[] = [
     because: 'Who makes locks asks once whether the bucket locks at all, so that it says so in a sentence; where it may not ask, it stores all the same',
     source: S3_EXPRESS,
   },
-  { actions: ['kms:DescribeKey'], functions: ['plan-backup'], because: 'A right to be told which key an alias names; nothing calls it today', source: KMS },
 ];
 
 /** Commands that a client of the SDK carries for itself: in every bundle of that client, called by nothing of ours. */

@@ -17,9 +17,11 @@ type ResourceEvent = {
   readonly RequestId: string;
   readonly LogicalResourceId: string;
   readonly PhysicalResourceId?: string;
-  readonly ResourceProperties?: { readonly RegisterTable?: string };
-  readonly OldResourceProperties?: { readonly RegisterTable?: string };
+  readonly ResourceProperties?: Properties;
+  readonly OldResourceProperties?: Properties;
 };
+
+type Properties = { readonly RegisterTable?: string; readonly StrongRegister?: string };
 
 /** A table of this age was created by this deployment; an older one has a history that must not be begun again. */
 const newTableAgeMsMax = 60 * 60 * 1000;
@@ -27,12 +29,22 @@ const newTableAgeMsMax = 60 * 60 * 1000;
 export async function handler(event: ResourceEvent): Promise<void> {
   let failure: string | undefined;
   try {
+    refuseMove(event);
     if (event.RequestType === 'Create') await createRows(await everyRow());
-    else if (isNewRegister(event)) await createRows(newVoter(everyFounderRow()).filter((r) => r.key.table === 'register'));
+    else if (isNewRegister(event)) await createRows(rowsOfNewRegister());
   } catch (error) {
     failure = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   }
   await respond(event, failure);
+}
+
+/** Where some regions had moved and others not, there would be two registers. CloudFormation rolls the stack back. */
+function refuseMove({ RequestType, ResourceProperties, OldResourceProperties }: ResourceEvent): void {
+  const [now, before] = [ResourceProperties?.StrongRegister, OldResourceProperties?.StrongRegister];
+  if (RequestType !== 'Update' || now === before) return;
+  throw new RefusedError(
+    `Group ${environment.config.group} was founded with its register in ${before ?? "the regions' own tables"}, and a register does not move (now: ${now ?? "the regions' own tables"}): set 'register' in holdfast.config.ts back, or found another group.`,
+  );
 }
 
 /** The acceptor's table was given its next name: the region has a new, empty voter, and all its other rows. */
@@ -43,27 +55,47 @@ function isNewRegister({ RequestType, ResourceProperties, OldResourceProperties 
 
 async function everyRow(): Promise<FirstRow[]> {
   const rows = everyFounderRow();
-  return (await isGroupRunning()) ? newVoter(rows) : rows;
+  const others = await otherRegisters();
+  const { group, configId, strongRegister } = environment.config;
+  if (strongRegister === undefined) return others.some(({ row }) => row !== undefined && row['config'] !== configId) ? newVoter(rows) : rows;
+  const founded = others.filter(({ row }) => row !== undefined).map((o) => o.region);
+  if (founded.length === 0) return rows;
+  throw new RefusedError(
+    `Group ${group} was founded with its register in the regions' own tables (${founded.join(', ')}), and a register does not move: set 'register' in holdfast.config.ts back, or found another group.`,
+  );
 }
 
 function everyFounderRow(): FirstRow[] {
   const { config, region } = environment;
-  return firstRows(config, region, config.initialRegion);
+  const rows = firstRows(config, region, config.initialRegion);
+  const { strongRegister: strong } = config;
+  // One row for all three regions: the region whose stack makes the table writes it.
+  return strong === undefined || strong.home === region ? rows : rows.filter((r) => !isRegisterRow(r));
+}
+
+function isRegisterRow({ key }: FirstRow): boolean {
+  return key.table === 'register' && key.pk === registerKey(environment.config.group).pk;
+}
+
+/** The one strongly consistent table is none of these: it keeps its row. */
+function rowsOfNewRegister(): FirstRow[] {
+  const rows = everyFounderRow().filter((r) => r.key.table === 'register');
+  return environment.config.strongRegister === undefined ? newVoter(rows) : rows.filter((r) => !isRegisterRow(r));
 }
 
 function newVoter(rows: readonly FirstRow[]): FirstRow[] {
   const { group } = environment.config;
-  return rows.map((r) => (r.key.table === 'register' && r.key.pk === registerKey(group).pk ? joiningRow(group, randomUUID().replaceAll('-', '')) : r));
+  return rows.map((r) => (isRegisterRow(r) ? joiningRow(group, randomUUID().replaceAll('-', '')) : r));
 }
 
 /**
- * Whether another region votes in a set that is not the one of this deployment: then there is a register already, and a founder's
- * row here would begin a second one. A region without table or row says nothing; one that cannot be asked stops the deployment.
+ * The acceptors' rows of the other regions. One that votes in a set which is not the one of this deployment: then there is a register
+ * already, and a founder's row here would begin a second one. A region without table or row says nothing; one that cannot be asked stops
+ * the deployment.
  */
-async function isGroupRunning(): Promise<boolean> {
+async function otherRegisters() {
   const { config, region } = environment;
-  const rows = await Promise.all(config.voters.filter((v) => v.region !== region).map(async (v) => ({ region: v.region, row: await readRegister(v.region) })));
-  return rows.some(({ row }) => row !== undefined && row['config'] !== config.configId);
+  return Promise.all(config.voters.filter((v) => v.region !== region).map(async (v) => ({ region: v.region, row: await readRegister(v.region) })));
 }
 
 async function readRegister(region: string) {
@@ -98,6 +130,7 @@ async function createdAt(dynamoDb: DynamoDBClient, name: string): Promise<Date> 
 
 function tableOf(row: FirstRow): string {
   const { config, region } = environment;
+  if (config.strongRegister !== undefined && isRegisterRow(row)) return config.strongRegister.table;
   if (row.key.table === 'register') return config.voters.find((v) => v.region === region)?.registerTable ?? '';
   return config.tables[row.key.table];
 }

@@ -5,6 +5,7 @@ import { parseSlots } from '../src/core/clock/slot.ts';
 import { candidatesOf } from '../src/core/policy.ts';
 import { sha256 } from '../src/drivers/aws/system-environment.ts';
 import { measureLag } from '../src/operations/apply-log.ts';
+import { compareBegun } from '../src/operations/compare-begun.ts';
 import { isCandidate } from '../src/operations/governor.ts';
 import { shipBehind } from '../src/operations/ship-log.ts';
 import { tick } from '../src/operations/tick.ts';
@@ -12,10 +13,11 @@ import { tick } from '../src/operations/tick.ts';
 export async function handler(event: unknown): Promise<void> {
   for (const slot of parseSlots(event)) {
     let shipping = Promise.resolve();
-    const report = await tick(governor, slot, () => {
+    const age = () => {
       shipping = ship();
       return dataAgeMs();
-    });
+    };
+    const report = await tick(governor, slot, age, async (sighting) => (applier === undefined ? undefined : compareBegun(governor, applier, sighting)));
     await shipping;
     if (report.kind === 'ticked' && report.decision.kind !== 'nothing') console.warn(JSON.stringify(report));
     else console.debug(JSON.stringify(report));

@@ -26,8 +26,10 @@ export type DeployOptions = {
   readonly hostedZoneId?: string;
   /** Region → ARN of the certificate there; needed on AWS. */
   readonly certificateArns?: Readonly<Record<string, string>>;
-  /** Needed on AWS: whose asset bucket to make. */
+  /** Needed on AWS where the configuration names no accounts: whose asset bucket to make. */
   readonly account?: string;
+  /** Account → the profile of your AWS configuration that deploys there; of accounts that are not named, the credentials you have. */
+  readonly profiles?: Readonly<Record<string, string>>;
   /** Functions built elsewhere, `<name>/index.mjs`; absent: they are built now. */
   readonly lambdas?: string;
   /** On AWS: how long each region is left alone before the next one. */
@@ -75,6 +77,7 @@ function witness(): string {
 }
 
 function requireEndpoints(endpoints: Readonly<Record<string, string>>): void {
+  if (config.regions.some(({ account }) => account !== undefined)) throw new Error('local regions lie in one account: leave the accounts out of holdfast.config.ts to try it here');
   for (const { region } of config.regions) {
     if (endpoints[region] === undefined) throw new Error(`there is no endpoint for ${region} among ${Object.keys(endpoints).join(', ')}; give one for each region of holdfast.config.ts`);
   }
@@ -82,7 +85,11 @@ function requireEndpoints(endpoints: Readonly<Record<string, string>>): void {
 
 function requireForAws(options: DeployOptions): void {
   if (options.hostedZoneId === undefined) throw new Error(`deploying to AWS needs the hosted zone of ${config.service.name}: --hosted-zone Z…`);
-  if (options.account === undefined) throw new Error('deploying to AWS needs the account id, for the name of the asset bucket: --account 123456789012');
+  const accounts = new Set(config.regions.map((member) => member.account ?? options.account));
+  if (accounts.has(undefined)) throw new Error('deploying to AWS needs the account id, for the name of the asset bucket: --account 123456789012');
+  for (const account of accounts) {
+    if (accounts.size > 1 && options.profiles?.[account ?? ''] === undefined) throw new Error(`deploying into several accounts needs a profile for each: --profile ${account}=NAME`);
+  }
   for (const { region } of config.regions) {
     if (options.certificateArns?.[region] === undefined) throw new Error(`deploying to AWS needs a certificate for ${config.service.name} in ${region}: --certificate ${region}=arn:aws:acm:…`);
   }
@@ -151,14 +158,21 @@ async function cdkDeploy(options: DeployOptions, deployment: StackDeployment): P
     ...parameters,
   ];
   const endpoint = options.endpoints?.[deployment.region];
-  const environment = { ...baseEnvironment(options), AWS_REGION: deployment.region, AWS_DEFAULT_REGION: deployment.region, ...(endpoint === undefined ? {} : { AWS_ENDPOINT_URL: endpoint }) };
+  const profile = profileOf(options, deployment.region);
+  const environment = {
+    ...baseEnvironment(options),
+    ...(profile === undefined ? {} : { AWS_PROFILE: profile }),
+    AWS_REGION: deployment.region,
+    AWS_DEFAULT_REGION: deployment.region,
+    ...(endpoint === undefined ? {} : { AWS_ENDPOINT_URL: endpoint }),
+  };
   await run(options, deployment.stack, cdk, environment);
   return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(outputs, 'utf8')))[deployment.stack] ?? {};
 }
 
 async function createAssetBucket(options: DeployOptions, region: string): Promise<void> {
   const s3 = new S3Client({ ...clientSettings(options, region), forcePathStyle: options.endpoints !== undefined });
-  const Bucket = `holdfast-assets-${options.endpoints === undefined ? options.account : LOCAL_ACCOUNT}-${region}`;
+  const Bucket = `holdfast-assets-${options.endpoints === undefined ? accountOf(options, region) : LOCAL_ACCOUNT}-${region}`;
   try {
     await s3.send(new CreateBucketCommand({ Bucket, ...(region === 'us-east-1' ? {} : { CreateBucketConfiguration: { LocationConstraint: z.enum(BucketLocationConstraint).parse(region) } }) }));
     await s3.send(new PutPublicAccessBlockCommand({ Bucket, PublicAccessBlockConfiguration: { BlockPublicAcls: true, IgnorePublicAcls: true, BlockPublicPolicy: true, RestrictPublicBuckets: true } }));
@@ -184,8 +198,17 @@ async function hostedZone(options: DeployOptions): Promise<string> {
 
 function clientSettings(options: DeployOptions, region: string) {
   const endpoint = options.endpoints?.[region];
-  if (endpoint === undefined) return { region };
+  const profile = profileOf(options, region);
+  if (endpoint === undefined) return { region, ...(profile === undefined ? {} : { profile }) };
   return { region, endpoint, credentials: { accessKeyId: LOCAL_ACCOUNT, secretAccessKey: 'local' } };
+}
+
+function accountOf(options: DeployOptions, region: string): string | undefined {
+  return config.regions.find((member) => member.region === region)?.account ?? options.account;
+}
+
+function profileOf(options: DeployOptions, region: string): string | undefined {
+  return options.profiles?.[accountOf(options, region) ?? ''];
 }
 
 /** Local regions get nothing of the caller's AWS settings: a profile of yours must not decide where a playground goes. */
@@ -231,16 +254,18 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
       'hosted-zone': { type: 'string' },
       certificate: { type: 'string', multiple: true },
       account: { type: 'string' },
+      profile: { type: 'string', multiple: true },
       lambdas: { type: 'string' },
       'bake-seconds': { type: 'string' },
     },
   });
-  const [endpoints, certificateArns] = [pairs(values.endpoint), pairs(values.certificate)];
+  const [endpoints, certificateArns, profiles] = [pairs(values.endpoint), pairs(values.certificate), pairs(values.profile)];
   const deployment = await deploy({
     ...(endpoints === undefined ? {} : { endpoints }),
     ...(certificateArns === undefined ? {} : { certificateArns }),
     ...(values['hosted-zone'] === undefined ? {} : { hostedZoneId: values['hosted-zone'] }),
     ...(values.account === undefined ? {} : { account: values.account }),
+    ...(profiles === undefined ? {} : { profiles }),
     ...(values.lambdas === undefined ? {} : { lambdas: values.lambdas }),
     ...(values['bake-seconds'] === undefined ? {} : { bakeSeconds: Number(values['bake-seconds']) }),
     log: (line) => console.error(line),

@@ -15,6 +15,7 @@ const slowTests = [
   'test/contract/local-aws*',
   'test/simulation/many*',
   'test/simulation/mutants*',
+  'test/simulation/shared-dependency*',
   'test/core/mutants*',
   'test/lambdas/backup-on-engine*',
   'test/vault/corruptions*',

@@ -1,7 +1,8 @@
 /* Voters join and leave one at a time (docs/decisions/0016): the register's value decides the next set of acceptors, each
  * acceptor's row says in which set it votes, and that is in every condition. Acceptors A, B, C and the new D; sets 0, 1, 2.
  * Each Proposer is one invocation, which may be late from any set that was ever decided; it makes an ordinary change, or decides
- * the next set. Seeding the new acceptor and moving the rows on are steps that anybody may do at any time once a set is decided.
+ * the next set. Seeding the new acceptor and moving the rows on are steps that anybody may do at any time once a set is decided:
+ * with a chosen value, or with one that some row of this set has ever held (whoever lacks promises asks no more than that).
  * Asked: is there still one history of values?
  */
 #ifndef PROPOSERS
@@ -38,6 +39,8 @@ byte row[ACCEPTORS]; byte promised[ACCEPTORS]; byte acceptedBallot[ACCEPTORS]; b
 /* By value (0: genesis; p+1: what invocation p writes): the set it was proposed under, the next set it carries, its ballot. */
 byte under[PROPOSERS+1]; byte next[PROPOSERS+1] = NONE; byte ballotOf[PROPOSERS+1]; bit wasChosen[PROPOSERS+1];
 bit isDecided[3];
+/* By value, the sets in which some row has held it: what a promise may have shown, however long ago. */
+byte heldIn[PROPOSERS+1];
 /* Ghosts. */
 byte history[PROPOSERS+1]; byte chosen;
 
@@ -46,6 +49,25 @@ byte history[PROPOSERS+1]; byte chosen;
 #else
 #define votesIn(n, c) (row[n] == c)
 #endif
+
+/* Rows of one set that show one ballot, at a majority of it, have chosen it, wherever each accepted it. */
+#define holds(n, c, v) (has(members(c), n) && row[n] == (c) && accepted[n] == (v))
+#define alike(c, v) (holds(0, c, v) + holds(1, c, v) + holds(2, c, v) + holds(3, c, v))
+inline stands(n) {
+  heldIn[accepted[n]] = heldIn[accepted[n]] | (1 << row[n]);
+  if
+  :: accepted[n] > 0 && alike(row[n], accepted[n]) >= majorityOf(row[n]) -> noteChosen(accepted[n])
+  :: else
+  fi
+}
+
+inline noteChosen(v) {
+  /* it continues what was chosen before, or what was chosen before was made from it */
+  assert(has(history[v], chosen) || has(history[chosen], v));
+  if :: has(history[v], chosen) -> chosen = v :: else fi;
+  wasChosen[v] = 1;
+  if :: next[v] != NONE -> isDecided[next[v]] = 1 :: else fi
+}
 
 inline prepareAt(n) {
   asked = asked | (1 << n); promised[n] = ballot; promises++;
@@ -59,15 +81,19 @@ inline acceptAt(n) {
   toAccept = toAccept & ~(1 << n); accepts++;
   promised[n] = ballot; acceptedBallot[n] = ballot; accepted[n] = p+1;
   if
-  :: accepts == majorityOf(set) ->
-     /* it continues what was chosen before, or what was chosen before was made from it */
-     assert(has(history[p+1], chosen) || has(history[chosen], p+1));
-     if :: has(history[p+1], chosen) -> chosen = p+1 :: else fi;
-     wasChosen[p+1] = 1;
-     if :: next[p+1] != NONE -> isDecided[next[p+1]] = 1 :: else fi
+  :: accepts == majorityOf(set) -> noteChosen(p+1)
   :: else
-  fi
+  fi;
+  stands(n)
 }
+
+#ifdef REACH_HELPED
+/* the seeded row makes a value chosen that only a minority had accepted */
+#define REACHED_HELPED(v) assert(wasChosen[v] || v == 0 || alike(row[D], v) < majorityOf(row[D]));
+#else
+#define REACHED_HELPED(v)
+#endif
+inline seed(v, b, c) { row[D] = c; promised[D] = b; acceptedBallot[D] = b; accepted[D] = v; REACHED_HELPED(v) stands(D) }
 
 #define AT(n) \
   :: d_step { phase == 1 && has(members(set), n) && !has(asked, n) && promises < majorityOf(set) && votesIn(n, set) && promised[n] < ballot -> prepareAt(n) } \
@@ -90,6 +116,10 @@ end:
        phase = 1
      }
   AT(0) AT(1) AT(2) AT(3)
+#ifdef PLANT_OWNBALLOT
+  /* too few have promised, and the empty row gets what they hold under the ballot that asks */
+  :: d_step { phase == 1 && promises > 0 && row[D] == JOINING && isDecided[set] && has(members(set), D) -> seed(current, ballot, set) }
+#endif
   /* a majority of the set promised: the newest value is changed, or refused where another set is still on its way */
   :: d_step { phase == 1 && promises == majorityOf(set) ->
        asked = 0; promises = 0; newest = 0;
@@ -114,16 +144,21 @@ end:
 }
 
 /* A row moves on to a set that was decided, and keeps what it promised and accepted. */
-#define MOVE(n, c) :: d_step { isDecided[c] && row[n] != JOINING && row[n] < c && has(members(c), n) -> row[n] = c }
-/* The empty row that a set admits gets a value that was chosen and belongs to that set or leads to it. */
-#define SEED(v, c) :: d_step { isDecided[c] && row[D] == JOINING && has(members(c), D) && wasChosen[v] && (under[v] == c || next[v] == c) -> \
-  row[D] = c; promised[D] = ballotOf[v]; acceptedBallot[D] = ballotOf[v]; accepted[D] = v }
+#define MOVE(n, c) :: d_step { isDecided[c] && row[n] != JOINING && row[n] < c && has(members(c), n) -> row[n] = c; stands(n) }
+/* The empty row that a set admits gets a value that was chosen and belongs to that set or leads to it, or one that a row of the set holds. */
+#define SEED(v, c) :: d_step { isDecided[c] && row[D] == JOINING && has(members(c), D) && ((wasChosen[v] && (under[v] == c || next[v] == c)) || has(heldIn[v], c)) -> \
+  seed(v, ballotOf[v], c) }
 
 active proctype Anybody() {
 end:
   do
   MOVE(0,1) MOVE(1,1) MOVE(2,1) MOVE(3,1) MOVE(0,2) MOVE(1,2) MOVE(2,2) MOVE(3,2)
-  SEED(1,1) SEED(2,1) SEED(1,2) SEED(2,2)
+  SEED(0,1) SEED(1,1) SEED(2,1) SEED(0,2) SEED(1,2) SEED(2,2)
+#ifdef PLANT_MIXED
+  /* the ballot of one promise and the value of another */
+#define MIX(v, w, c) :: d_step { isDecided[c] && row[D] == JOINING && has(members(c), D) && has(heldIn[v], c) && has(heldIn[w], c) -> seed(w, ballotOf[v], c) }
+  MIX(1,0,1) MIX(2,0,1) MIX(1,2,1) MIX(2,1,1) MIX(1,0,2) MIX(2,0,2) MIX(1,2,2) MIX(2,1,2)
+#endif
 #if PROPOSERS > 2
   SEED(3,1) SEED(3,2)
 #endif
@@ -148,7 +183,7 @@ active proctype Reach() { end: d_step { isDecided[SETS] && row[1] == 0 -> assert
 
 init {
   atomic {
-    history[0] = 1; row[D] = JOINING; wasChosen[0] = 1; isDecided[0] = 1;
+    history[0] = 1; heldIn[0] = 1; row[D] = JOINING; wasChosen[0] = 1; isDecided[0] = 1;
     run Proposer(0); run Proposer(1);
 #if PROPOSERS > 2
     run Proposer(2);

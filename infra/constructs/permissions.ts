@@ -15,7 +15,7 @@ type Action = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query' | 'S
  * In every region's site of the vault. Nothing here can delete, bypass or hold. `retire` marks for the bucket's lifecycle rule what is not locked, and
  * lengthens locks; `write-keys` reads all and writes under `keys/` only.
  */
-export type VaultGrant = { readonly objects: 'read' | 'write' | 'retire' | 'write-keys'; readonly keys: readonly ('Encrypt' | 'Decrypt' | 'DescribeKey')[] };
+export type VaultGrant = { readonly objects: 'read' | 'write' | 'retire' | 'write-keys'; readonly keys: readonly ('Encrypt' | 'Decrypt')[] };
 
 /** On the tables that restores make: `<data table>-restored…`. */
 export type TargetAction = 'CreateTable' | 'DescribeTable' | 'BatchWriteItem' | 'Scan';
@@ -92,7 +92,16 @@ export const FUNCTIONS = {
     timeoutSeconds: 15,
     memoryMb: 512,
     reservedConcurrency: 4,
-    tables: [VOTE, OWN_ROWS, OWN_FENCE, grant('log', 'own', 'GetItem', 'Query'), grant('log', 'others', 'GetItem', 'PutItem')],
+    tables: [
+      VOTE,
+      OWN_ROWS,
+      OWN_FENCE,
+      grant('log', 'own', 'GetItem', 'Query'),
+      grant('log', 'others', 'GetItem', 'PutItem'),
+      // Whether it holds writes that the newest epoch began without; those are put into DIVERGENCE rows.
+      grant('data', 'own', 'GetItem'),
+      grant('region', 'own', 'PutItem'),
+    ],
   },
   gate: {
     does: 'Says 200 to the health checkers only while this region holds the lease and has opened',
@@ -145,7 +154,7 @@ export const FUNCTIONS = {
     timeoutSeconds: 60,
     memoryMb: 512,
     tables: [...FOLLOWS_LOGS, grant('region', 'own', 'UpdateItem')],
-    vault: { objects: 'write', keys: ['Encrypt', 'Decrypt', 'DescribeKey'] },
+    vault: { objects: 'write', keys: ['Encrypt', 'Decrypt'] },
   },
   'write-backup-part': {
     does: 'One piece of a recovery point, as packs in a majority of the sites',

@@ -1,9 +1,10 @@
 // Why: a policy names its tables one by one, in this region and in the others, without asking any other stack: names are equal
 // everywhere, so an ARN needs only the region.
 import { Aws } from 'aws-cdk-lib';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { AccountPrincipal, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
-import type { SubjectGrant, TableGrant, TableKind } from './permissions.ts';
+import { partitionOf } from '../../src/config/aws-regions.ts';
+import { FUNCTIONS, type SubjectGrant, type TableGrant, type TableKind } from './permissions.ts';
 
 /** As in src/core/backup/subject-rows.ts; test/infra/subjects.test.ts compares. */
 const SUBJECTS = 'SUBJECT#';
@@ -11,7 +12,8 @@ const SUBJECTS = 'SUBJECT#';
 /** One statement a grant; none where no region has such a table. */
 export function tableStatements(config: RuntimeConfig, region: string, grants: readonly TableGrant[]): PolicyStatement[] {
   return grants
-    .map((grant) => ({ grant, resources: regionsWith(config, region, grant).map((where) => tableArn(config, where, grant.table)) }))
+    .flatMap((grant) => placesOf(config, region, grant))
+    .map((grant) => ({ grant, resources: [...regionsWith(config, region, grant).map((where) => tableArn(config, where, grant.table)), ...strongArn(config, region, grant)] }))
     .filter(({ resources }) => resources.length > 0)
     .map(({ grant, resources }) => new PolicyStatement({ actions: grant.may.map((action) => `dynamodb:${action}`), resources }));
 }
@@ -32,11 +34,35 @@ export function tableName(config: RuntimeConfig, region: string, kind: TableKind
   if (kind !== 'register') return config.tables[kind];
   const voter = config.voters.find((candidate) => candidate.region === region);
   if (voter === undefined) throw new Error(`${region} is no region of group ${config.group}; use one of ${config.voters.map((each) => each.region).join(', ')}`);
-  return voter.registerTable;
+  return voter.registerTable.slice(voter.registerTable.lastIndexOf('/') + 1);
+}
+
+/**
+ * Who of other accounts may use this table, and how: what the functions of those regions are granted on it, and nothing else; their own roles
+ * say which of them. Undefined where the group lies in one account.
+ */
+export function resourcePolicy(config: RuntimeConfig, region: string, kind: TableKind): PolicyDocument | undefined {
+  const own = config.voters.find((voter) => voter.region === region)?.account;
+  const others = [...new Set(config.voters.flatMap(({ account }) => (account === undefined || account === own ? [] : [account])))].toSorted();
+  const granted: readonly TableGrant[] = Object.values(FUNCTIONS).flatMap((each) => each.tables);
+  const actions = [...new Set(granted.filter(({ table, where }) => table === kind && where !== 'own').flatMap(({ may }) => may))].toSorted();
+  if (others.length === 0 || actions.length === 0) return undefined;
+  return new PolicyDocument({
+    statements: [
+      new PolicyStatement({
+        sid: 'OtherAccountsOfTheGroup',
+        principals: others.map((account) => new AccountPrincipal(account)),
+        actions: actions.map((action) => `dynamodb:${action}`),
+        resources: [tableArn(config, region, kind)],
+      }),
+    ],
+  });
 }
 
 function tableArn(config: RuntimeConfig, region: string, kind: TableKind): string {
-  return `arn:${Aws.PARTITION}:dynamodb:${region}:${Aws.ACCOUNT_ID}:table/${tableName(config, region, kind)}`;
+  const account = config.voters.find((voter) => voter.region === region)?.account;
+  const owner = account === undefined ? `${Aws.PARTITION}:dynamodb:${region}:${Aws.ACCOUNT_ID}` : `${partitionOf(region)}:dynamodb:${region}:${account}`;
+  return `arn:${owner}:table/${tableName(config, region, kind)}`;
 }
 
 function regionsWith(config: RuntimeConfig, region: string, grant: TableGrant): string[] {
@@ -44,4 +70,19 @@ function regionsWith(config: RuntimeConfig, region: string, grant: TableGrant): 
     .filter((voter) => voter.role === 'candidate' || !['fence', 'data'].includes(grant.table))
     .map((voter) => voter.region)
     .filter((name) => grant.where === 'all' || (grant.where === 'own') === (name === region));
+}
+
+/** With the register in one global table, the regions' own register tables keep only what each says that it saw: nobody writes another's. */
+function placesOf(config: RuntimeConfig, region: string, grant: TableGrant): TableGrant[] {
+  if (config.strongRegister === undefined || grant.table !== 'register' || grant.where !== 'all') return [grant];
+  return [
+    { ...grant, where: 'own' },
+    { ...grant, where: 'others', may: grant.may.filter((action) => action === 'GetItem') },
+  ];
+}
+
+/** This region's replica of the one table; its first row is its home's to write. */
+function strongArn({ strongRegister: strong }: RuntimeConfig, region: string, grant: TableGrant): string[] {
+  if (strong === undefined || grant.table !== 'register' || grant.where !== 'own') return [];
+  return grant.may.includes('PutItem') && strong.home !== region ? [] : [`arn:${Aws.PARTITION}:dynamodb:${region}:${Aws.ACCOUNT_ID}:table/${strong.table}`];
 }

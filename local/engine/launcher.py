@@ -81,7 +81,7 @@ def correct(state_directory, snapshot_seconds, control_planes):
     patching.require_version()
 
     from ministack import app
-    from ministack.core import lambda_runtime, persistence
+    from ministack.core import lambda_runtime, persistence, responses
     from ministack.services import apigateway, cloudformation, dynamodb, eventbridge, kms, lambda_svc, route53, s3, scheduler, stepfunctions
     from ministack.services.cloudformation import changesets, handlers, provisioners, stacks
 
@@ -97,7 +97,7 @@ def correct(state_directory, snapshot_seconds, control_planes):
     import write_log
 
     log = write_log.WriteLog(state_directory)
-    patch_dynamodb.apply(dynamodb, log)
+    patch_dynamodb.apply(dynamodb, responses, log)
     patch_s3.apply(s3, log)
     patch_kms.apply(kms)
     replays = (lambda: patch_dynamodb.replay(dynamodb, log), lambda: patch_s3.replay(s3, log))

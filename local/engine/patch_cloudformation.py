@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import json
 import time
 
 import patch_buckets
@@ -41,8 +42,8 @@ def _accepted(response, what):
 
 
 def table_properties(provisioners, dynamodb):
-    """Time to live, point-in-time recovery and encryption are dropped, and a protected table is deleted."""
-    for name in ("_update_ttl", "_update_continuous_backups", "_ttl_settings", "_pitr_settings", "_sse_description_from_spec"):
+    """Time to live, point-in-time recovery, encryption and the resource policy are dropped, and a protected table is deleted."""
+    for name in ("_put_resource_policy", "_resource_policies", "_update_ttl", "_update_continuous_backups", "_ttl_settings", "_pitr_settings", "_sse_description_from_spec"):
         original(dynamodb, name)
 
     def complete(name, properties):
@@ -60,6 +61,11 @@ def table_properties(provisioners, dynamodb):
             _accepted(dynamodb._update_ttl({"TableName": name, "TimeToLiveSpecification": specification}), f"TimeToLiveSpecification of {name}")
         else:
             dynamodb._ttl_settings.pop(name, None)
+        policy = (properties.get("ResourcePolicy") or {}).get("PolicyDocument")
+        if policy:
+            _accepted(dynamodb._put_resource_policy({"ResourceArn": table["TableArn"], "Policy": json.dumps(policy)}), f"ResourcePolicy of {name}")
+        else:
+            dynamodb._resource_policies.pop(table["TableArn"], None)
         recovery = properties.get("PointInTimeRecoverySpecification") or {}
         specification = {"PointInTimeRecoveryEnabled": is_true(recovery.get("PointInTimeRecoveryEnabled"))}
         _accepted(

@@ -4,10 +4,11 @@ Every request that changes items appends one frame to the write log before its a
 is on disk wholly or not at all.
 """
 
+import json
 import logging
 import threading
 
-from patching import wrap
+from patching import original, wrap
 
 log = logging.getLogger("holdfast.durability")
 
@@ -105,6 +106,43 @@ def one_frame_a_request(dynamodb, write_log):
     wrap(dynamodb, "handle_request", framed, relies_on=["status, resp_headers, resp_body = handler(data)"])
 
 
+def tables_of_other_accounts(dynamodb, responses):
+    """A table named by the ARN of another account is looked for in the caller's own, and its resource policy is asked by nobody."""
+    for name in ("get_account_id", "request_scope"):
+        original(responses, name)
+
+    def allows(policy, caller, action):
+        for statement in json.loads(policy)["Statement"]:
+            actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+            named = statement["Principal"].get("AWS", []) if isinstance(statement["Principal"], dict) else []
+            principals = named if isinstance(named, list) else [named]
+            is_caller = any(p == caller or p == f"arn:aws:iam::{caller}:root" for p in principals)
+            if statement["Effect"] == "Allow" and action in actions and is_caller:
+                return True
+        return False
+
+    def scoped(handle_request):
+        async def handled(method, path, headers, body, query_params):
+            try:
+                named = json.loads(body or b"{}").get("TableName", "")
+            except (ValueError, AttributeError):
+                named = ""
+            parts = named.split(":") if isinstance(named, str) else []
+            caller = responses.get_account_id()
+            if len(parts) != 6 or parts[2] != "dynamodb" or parts[4] == caller:
+                return await handle_request(method, path, headers, body, query_params)
+            action = "dynamodb:" + headers.get("x-amz-target", "").rpartition(".")[2]
+            entry = dynamodb._resource_policies.get_scoped(parts[4], parts[3], named)
+            if not entry or not allows(entry["Policy"], caller, action):
+                because = f"User: arn:aws:iam::{caller}:root is not authorized to perform: {action} on resource: {named} because no resource-based policy allows the {action} action"
+                return dynamodb.error_response_json("AccessDeniedException", because, 400)
+            with responses.request_scope(parts[4], parts[3]):
+                return await handle_request(method, path, headers, body, query_params)
+        return handled
+
+    wrap(dynamodb, "handle_request", scoped)
+
+
 def replay(dynamodb, write_log):
     """Carries the frames out again over the loaded snapshot. A frame that the snapshot has already changes nothing: the last write wins."""
     known = {}  # table → sequence numbers of its stream
@@ -144,7 +182,8 @@ def _replay_stream_record(dynamodb, known, key, record):
     dynamodb._stream_seq_counter = max(dynamodb._stream_seq_counter, int(sequence[-10:]))
 
 
-def apply(dynamodb, write_log):
+def apply(dynamodb, responses, write_log):
     log_item_changes(dynamodb, write_log)
     log_stream_records(dynamodb, write_log)
     one_frame_a_request(dynamodb, write_log)
+    tables_of_other_accounts(dynamodb, responses)

@@ -3,9 +3,8 @@ import { NoQuorumError, RefusedError } from '../core/errors.ts';
 import type { Proposed } from '../core/failover/register-changes.ts';
 import { majorityOf } from '../core/policy.ts';
 import type { RegisterValue } from '../core/register/value.ts';
-import { changeRegister, lookAtRegister, seenBallotOf } from '../operations/register.ts';
 import type { Connection } from './connection.ts';
-import { registerVotersOf } from './voters-client.ts';
+import { groupRegister } from './group-register.ts';
 
 /** The governors propose each tick: whoever is overtaken tries again. */
 const roundsMax = 3;
@@ -15,14 +14,13 @@ const roundsMax = 3;
  * @throws RefusedError, NoQuorumError
  */
 export async function changeSurely(connection: Connection, propose: (current: RegisterValue) => Proposed, isMine: (value: RegisterValue) => boolean, what: string): Promise<RegisterValue> {
-  const voters = registerVotersOf(connection);
+  const register = groupRegister(connection);
   let because = '';
   for (let round = 0; round < roundsMax; round += 1) {
-    const sighting = await lookAtRegister(voters);
+    const sighting = await register.look();
     if (round === 0 && (sighting.kind === 'nothing' || sighting.kind === 'minority')) throw noQuorum(connection, what, sighting.because);
     if (round > 0 && sighting.kind === 'chosen' && isMine(sighting.value)) return sighting.value;
-    const believed = sighting.kind === 'nothing' ? undefined : sighting.voters;
-    const outcome = await changeRegister({ ...voters, believed }, seenBallotOf(sighting), propose);
+    const outcome = await register.change(sighting, propose);
     if (outcome.kind === 'chosen') return outcome.value;
     if (outcome.kind === 'refused') {
       if (isMine(outcome.current)) return outcome.current;

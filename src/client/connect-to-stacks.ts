@@ -1,6 +1,7 @@
 // Connects a person's program to AWS: the deployed stacks' own tables and state machines, under the caller's IAM rights.
 import { DescribeTableCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import type { RuntimeConfig } from '../config/runtime-config.ts';
+import { partitionOf } from '../config/aws-regions.ts';
+import { tablesOf, type RuntimeConfig } from '../config/runtime-config.ts';
 import { InvalidConfigError } from '../core/errors.ts';
 import { createBulkDynamoDb } from '../drivers/aws/dynamodb-backup-table.ts';
 import { DateHeaderSamples } from '../drivers/aws/dynamodb-client.ts';
@@ -9,7 +10,7 @@ import { DynamoDbLogStore } from '../drivers/aws/dynamodb-log-store.ts';
 import { DynamoDbRowPages } from '../drivers/aws/dynamodb-row-pages.ts';
 import { DynamoDbWholeTable } from '../drivers/aws/dynamodb-whole-table.ts';
 import { sha256, systemChance, systemClock } from '../drivers/aws/system-environment.ts';
-import { acceptorReach, dynamoDbOf, rowStoreOf } from './connect.ts';
+import { acceptorReach, dynamoDbOf, replicaOf, rowStoreOf } from './connect.ts';
 import type { Connection, DivergenceSettings, RegionConnection } from './connection.ts';
 import { DynamoDbRowList } from './dynamodb-row-list.ts';
 import { SfnApprovalAnswers } from './sfn-approval-answers.ts';
@@ -17,20 +18,22 @@ import { type AccountId, SfnRunbookRuns } from './sfn-runbook-runs.ts';
 
 /** @param endpoints of regions that are not on AWS, as `readEndpoints` gives them; empty on AWS. */
 export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Record<string, string>>, divergence: DivergenceSettings = { rule: 'ask' }): Connection {
-  const { tables, dataKey, fenceShards } = config;
+  const { dataKey, fenceShards } = config;
   const accounts: (() => Promise<AccountId>)[] = [];
-  const regions = config.voters.map(({ region, role }): RegionConnection => {
+  const regions = config.voters.map(({ region, role, account: named }): RegionConnection => {
     const client = dynamoDbOf(region, { endpoints });
-    const account = once(async () => accountOf(client, config.tables.region));
+    const account = once(async () => (named === undefined ? accountOf(client, config.tables.region) : { partition: partitionOf(region), account: named }));
     accounts.push(account);
+    const tables = tablesOf(config, region);
     const clockSamples = new DateHeaderSamples();
     clockSamples.watch(client);
     return {
       region,
       role,
       rows: rowStoreOf(config, region, client),
-      list: new DynamoDbRowList(client, config.tables.region),
-      log: new DynamoDbLogStore(region, client, config.tables.log),
+      replica: replicaOf(config, region, client),
+      list: new DynamoDbRowList(client, tables.region),
+      log: new DynamoDbLogStore(region, client, tables.log),
       approvals: new SfnApprovalAnswers(region, endpoints[region]),
       runs: new SfnRunbookRuns(region, endpoints[region], config.group, account),
       clockSamples,

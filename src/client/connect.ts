@@ -9,11 +9,12 @@ import { SnsNotifier } from '../drivers/aws/sns-notifier.ts';
 import { sha256, systemChance, systemClock } from '../drivers/aws/system-environment.ts';
 import type { Environment } from '../config/environment.ts';
 import { InvalidConfigError } from '../core/errors.ts';
-import type { RuntimeConfig } from '../config/runtime-config.ts';
+import { tablesOf, type RuntimeConfig } from '../config/runtime-config.ts';
 import type { Acceptor } from '../core/register/configuration.ts';
 import type { LogApplier } from '../operations/apply-log.ts';
 import { DivergenceList } from '../operations/divergence-list.ts';
 import type { Governor } from '../operations/governor.ts';
+import { strongRegister } from '../operations/strong-register.ts';
 import type { RowStore } from '../ports/row-store.ts';
 
 /** The SDK finds its own region's endpoint by itself; another region's is given where it is overridden. */
@@ -24,7 +25,14 @@ export function dynamoDbOf(region: string, environment: Pick<Environment, 'endpo
 export function rowStoreOf(config: RuntimeConfig, region: string, client: ReturnType<typeof createDynamoDb>): DynamoDbRowStore {
   const voter = config.voters.find((v) => v.region === region);
   if (voter === undefined) throw new InvalidConfigError(`'${region}' is not a region of group ${config.group}: it may be ${config.voters.map((v) => v.region).join(', ')}`);
-  return new DynamoDbRowStore(region, client, { register: voter.registerTable, region: config.tables.region, fence: config.tables.fence });
+  const tables = tablesOf(config, region);
+  return new DynamoDbRowStore(region, client, { register: voter.registerTable, region: tables.region, fence: tables.fence });
+}
+
+/** This region's way to the one table of the register, where the group has such a one. */
+export function replicaOf(config: RuntimeConfig, region: string, client: ReturnType<typeof createDynamoDb>): DynamoDbRowStore | undefined {
+  const { strongRegister: strong, tables } = config;
+  return strong === undefined ? undefined : new DynamoDbRowStore(region, client, { register: strong.table, region: tables.region, fence: tables.fence });
 }
 
 /** @param deployed the stores of the voters that the configuration lists, in its order */
@@ -33,7 +41,8 @@ export function acceptorReach(config: RuntimeConfig, deployed: readonly RowStore
   return ({ region, table }) => {
     const index = config.voters.findIndex((v) => v.region === region && v.registerTable === table);
     const name = `${region}/${table}`;
-    const store = deployed[index] ?? others.get(name) ?? new DynamoDbRowStore(region, clientOf(region), { register: table, region: config.tables.region, fence: config.tables.fence });
+    const tables = tablesOf(config, region);
+    const store = deployed[index] ?? others.get(name) ?? new DynamoDbRowStore(region, clientOf(region), { register: table, region: tables.region, fence: tables.fence });
     if (index < 0) others.set(name, store);
     return store;
   };
@@ -45,6 +54,7 @@ export function connectGovernor(environment: Environment): Governor {
   const client = dynamoDbOf(region, environment);
   samples.watch(client);
   const own = rowStoreOf(config, region, client);
+  const replica = replicaOf(config, region, client);
   const voters: RowStore[] = config.voters.map((v) => (v.region === region ? own : rowStoreOf(config, v.region, dynamoDbOf(v.region, environment))));
   return {
     me: region,
@@ -52,6 +62,7 @@ export function connectGovernor(environment: Environment): Governor {
     own,
     voters,
     reach: acceptorReach(config, voters, (r) => dynamoDbOf(r, environment)),
+    register: replica === undefined ? undefined : strongRegister({ group: config.group, region, replicas: [replica], chance: systemChance }),
     clock: systemClock,
     chance: systemChance,
     digest: sha256,
@@ -64,7 +75,7 @@ export function connectGovernor(environment: Environment): Governor {
 }
 
 export function logStoreOf(environment: Environment, region: string): DynamoDbLogStore {
-  return new DynamoDbLogStore(region, dynamoDbOf(region, environment), environment.config.tables.log);
+  return new DynamoDbLogStore(region, dynamoDbOf(region, environment), tablesOf(environment.config, region).log);
 }
 
 /** The logs that the other regions keep. */

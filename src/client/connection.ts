@@ -29,6 +29,8 @@ export type RegionConnection = {
   readonly region: string;
   readonly role: Role;
   readonly rows: RowStore;
+  /** Its replica of the register's one table, where the configuration says `mrsc`; else the register's row is among `rows`. */
+  readonly replica?: RowStore | undefined;
   readonly list: RowList;
   readonly log: LogStore;
   readonly approvals: ApprovalAnswers;

@@ -7,7 +7,6 @@ import { NoQuorumError, RefusedError } from '../core/errors.ts';
 import { signOff, type Maker } from '../core/failover/register-changes.ts';
 import { fenceKey, leaseKey, parseFenceRow, parseLeaseRow } from '../core/lease/lease-rows.ts';
 import type { RegisterValue } from '../core/register/value.ts';
-import { lookAtRegister } from '../operations/register.ts';
 import {
   findDivergentKey,
   readDecision,
@@ -23,9 +22,9 @@ import {
 import { examineReturned, listDifferences, type Examined, type SignOffPorts } from '../operations/sign-off.ts';
 import { changeSurely } from './change-surely.ts';
 import type { Connection, RegionConnection } from './connection.ts';
+import { groupRegister } from './group-register.ts';
 import type { Asked } from './holdfast-client.ts';
 import { describe, regionNowMs } from './region-status.ts';
-import { registerVotersOf } from './voters-client.ts';
 
 export type DivergencePage = {
   /** Whose writes, and where they are listed. */
@@ -171,8 +170,7 @@ export class DivergenceClient {
   }
 
   async #place(asked: string | undefined): Promise<Place> {
-    const voters = registerVotersOf(this.#connection);
-    const sighting = await lookAtRegister(voters);
+    const sighting = await groupRegister(this.#connection).look();
     if (sighting.kind !== 'chosen')
       throw new NoQuorumError(
         `The register cannot be read for certain (${sighting.because}), so nobody can say which region is open. Try again when a majority of regions answers. Nothing was changed.`,

@@ -6,9 +6,10 @@ import type { CandidateWindow, Vantage } from '../core/health/vantage.ts';
 import { fieldOf } from '../core/failover/event-field.ts';
 import { executionName } from '../core/failover/runbook.ts';
 import { numberOf } from '../core/register/configuration.ts';
-import { concludeLook, type Sighting } from '../core/register/sighting.ts';
+import type { Sighting } from '../core/register/sighting.ts';
 import { reservedEpoch, type RegisterValue, type Transition } from '../core/register/value.ts';
 import type { RuntimeConfig } from '../config/runtime-config.ts';
+import { concludeRows } from './group-register.ts';
 import { testsLooked } from './backup-status.ts';
 import type { ApprovalStatus, RegionReading, RegionStatus } from './region-status.ts';
 
@@ -83,7 +84,7 @@ export type RegisterSummary = Pick<RegisterValue, 'state' | 'holder' | 'epoch' |
 
 export function groupStatus(config: RuntimeConfig, readings: readonly RegionReading[]): GroupStatus {
   const acceptors = readings.flatMap((r) => r.acceptor ?? []);
-  const sighting = concludeLook(acceptors, config.voters.length);
+  const sighting = concludeRows(config, acceptors);
   const value = sighting.kind === 'nothing' ? null : sighting.value;
   const inForce = sighting.kind === 'nothing' ? undefined : sighting.voters;
   const voting = inForce?.acceptors.map((a) => a.region) ?? config.voters.map((v) => v.region);

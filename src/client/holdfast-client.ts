@@ -4,10 +4,10 @@ import { NoQuorumError, RefusedError } from '../core/errors.ts';
 import { operatorFailover, pause, resume, type Maker, type Proposed } from '../core/failover/register-changes.ts';
 import { executionName } from '../core/failover/runbook.ts';
 import { majorityOf } from '../core/policy.ts';
-import { concludeLook } from '../core/register/sighting.ts';
 import { reservedEpoch, type RegisterValue } from '../core/register/value.ts';
 import { changeSurely } from './change-surely.ts';
 import type { Connection } from './connection.ts';
+import { concludeRows } from './group-register.ts';
 import { groupStatus, pendingReading, type GroupStatus } from './group-status.ts';
 import { readRegion, type ApprovalStatus } from './region-status.ts';
 
@@ -104,9 +104,9 @@ export class HoldfastClient {
   async #pending() {
     const { config } = this.#connection;
     const readings = await this.#readings();
-    const sighting = concludeLook(
+    const sighting = concludeRows(
+      config,
       readings.flatMap((r) => r.acceptor ?? []),
-      config.voters.length,
     );
     if (sighting.kind !== 'chosen')
       throw new NoQuorumError(

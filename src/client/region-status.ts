@@ -103,7 +103,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
   const origins = candidatesOf(config).filter((origin) => origin !== region || isCandidate);
 
   const [register, vantageRow, tick, shadow, lease, runbook, approval, reports, divergence, heads, lag, backups, integrity] = await Promise.all([
-    get('register row', registerKey(config.group)),
+    read('register row', async () => (await (from.replica ?? rows).get(registerKey(config.group))) ?? null),
     get('vantage row', vantageKey(config.group)),
     get('tick row', { table: 'region', pk: 'TICK', sk: '#' }),
     get('shadow row', { table: 'region', pk: 'SHADOW', sk: '#' }),

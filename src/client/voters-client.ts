@@ -5,14 +5,15 @@ import type { RegisterVoters } from '../operations/voting-set.ts';
 import type { Connection } from './connection.ts';
 
 /** In a ballot, where a governor puts its region. */
-const proposer = 'operator';
+export const proposer = 'operator';
 
 export function registerVotersOf({ config, regions, chance, reach }: Connection): RegisterVoters {
   return { group: config.group, configId: config.configId, region: proposer, acceptors: regions.map((r) => r.rows), chance, reach };
 }
 
-/** @throws NoQuorumError */
+/** @throws NoQuorumError; RefusedError where no region votes, because one global table does */
 export async function showVoters(connection: Connection): Promise<VotersStatus> {
+  refuseStrong(connection);
   return readVoters(registerVotersOf(connection));
 }
 
@@ -28,6 +29,7 @@ export async function changeVoter(
   asked: { readonly by: string; readonly reason: string },
   wait: (ms: number) => Promise<void>,
 ): Promise<VotersStatus> {
+  refuseStrong(connection);
   const { config, digest } = connection;
   const member = config.voters.find((v) => v.region === region);
   if (kind !== 'remove' && member === undefined)
@@ -40,4 +42,11 @@ export async function changeVoter(
     because: `${asked.by} asked for it (voters ${kind} ${region}): ${asked.reason}`,
   };
   return changeVoters(ports, member === undefined || kind === 'remove' ? { kind: 'remove', region } : { kind, region, table: member.registerTable });
+}
+
+function refuseStrong({ config }: Connection): void {
+  if (config.strongRegister === undefined) return;
+  throw new RefusedError(
+    `The register of ${config.group} is one strongly consistent table (${config.strongRegister.table}) in ${config.voters.map((v) => v.region).join(', ')}: DynamoDB keeps its three replicas, and neither joins nor leaves. 'holdfast status' shows which answer; another set of regions is another group (docs/decisions/0019). Nothing was changed.`,
+  );
 }

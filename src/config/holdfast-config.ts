@@ -6,6 +6,7 @@ import { divergenceRules } from '../core/divergence/rules.ts';
 import { type TimeBudget, refusals, timeBudget } from '../core/budget/time-budget.ts';
 import { partitionOf, regionSchema } from './aws-regions.ts';
 import { configError } from './config-error.ts';
+import { refusalOfRegionSet } from './region-sets.ts';
 import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema, vaultSchema } from './settings.ts';
 
 const memberSchema = z.strictObject({
@@ -13,6 +14,11 @@ const memberSchema = z.strictObject({
   role: z.enum(['candidate', 'witness'], { error: "must be 'candidate' (may become active) or 'witness' (votes only)" }),
   /** Part of the register table's name. A register table that was lost never comes back under its name: it is a new voter with the next number (H3). */
   registerIncarnation: z.int().min(1, { error: 'must be at least 1' }).max(9999, { error: 'must be at most 9999' }).default(1),
+  /** Where the regions of a group lie in several AWS accounts: whose this one is, said of each. */
+  account: z
+    .string()
+    .regex(/^\d{12}$/, { error: 'must be the 12 digits of an AWS account, as text' })
+    .optional(),
 });
 
 const tableSchema = z.strictObject({
@@ -39,6 +45,11 @@ const configSchema = z
     initialRegion: regionSchema,
     /** An odd number of voters, at least two of them candidates. */
     regions: z.array(memberSchema, { error: 'must list the regions that vote' }),
+    /**
+     * Where the register is. `tables`: one table in each voting region, any odd number of any regions. `mrsc`: one global table with
+     * multi-Region strong consistency, in exactly three regions of one set, and for good: no voter joins or leaves.
+     */
+    register: z.enum(['tables', 'mrsc'], { error: "must be 'tables' (a table in each voting region) or 'mrsc' (one strongly consistent global table in three regions of one set)" }).default('tables'),
     service: z.strictObject({ name: hostNameSchema }),
     /** The protected table: the same name in each candidate region. */
     table: tableSchema,
@@ -58,6 +69,9 @@ const configSchema = z
   .superRefine((config, context) => {
     const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
     refuseMembers(config, refuse);
+    refuseAccounts(config, refuse);
+    const unfit = config.register === 'mrsc' ? refusalOfRegionSet(config.regions.map((member) => member.region)) : undefined;
+    if (unfit !== undefined) refuse(['register'], `'mrsc' ${unfit}`);
     if (config.vault?.subject?.attribute === config.table.partitionKey)
       refuse(
         ['vault', 'subject', 'attribute'],
@@ -125,6 +139,17 @@ function refuseMembers(config: Members, refuse: (path: PropertyKey[], message: s
     const why = names.includes(config.initialRegion) ? 'is a witness, which never becomes active' : 'is not among the regions';
     refuse(['initialRegion'], `'${config.initialRegion}' ${why}; it may be ${candidates.map((name) => `'${name}'`).join(' or ') || 'a candidate, of which there is none'}`);
   }
+}
+
+/** One account needs no mention; of several each region says its own, and the vault's buckets are one account's. */
+function refuseAccounts({ regions, vault, register }: Pick<HoldfastConfig, 'regions' | 'vault' | 'register'>, refuse: (path: PropertyKey[], message: string) => void): void {
+  const named = new Set(regions.flatMap(({ account }) => account ?? []));
+  if (named.size === 0) return;
+  regions.forEach(({ region, account }, index) => {
+    if (account === undefined) refuse(['regions', index, 'account'], `is missing for '${region}': where one region names its account, each does`);
+  });
+  if (named.size > 1 && register === 'mrsc') refuse(['register'], "'mrsc' is one global table, which lies in one account; use 'tables' for several");
+  if (named.size > 1 && vault !== undefined) refuse(['vault'], "is not built for several accounts yet: its buckets and keys are one account's. Leave it out, or use one account");
 }
 
 function count(number: number, what: string): string {

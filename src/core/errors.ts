@@ -34,6 +34,13 @@ export class NoQuorumError extends HoldfastError {
   }
 }
 
+/** Another region is changing the same item at this moment (strongly consistent global tables only). Nothing was changed. */
+export class WriteConflictError extends HoldfastError {
+  constructor(message: string) {
+    super('WriteConflictError', message, true);
+  }
+}
+
 /** What a step waits for is not true yet (readiness, the DNS answer, a renewal). */
 export class StepNotReadyError extends HoldfastError {
   constructor(message: string) {
@@ -94,5 +101,26 @@ export class InvalidConfigError extends HoldfastError {
 export class FenceClosedError extends HoldfastError {
   constructor(message: string) {
     super('FenceClosedError', message, true);
+  }
+}
+
+/** A write was refused, surely not carried out: its epoch is over in this region, for good. Another region may hold the lease. */
+export class StaleEpochError extends HoldfastError {
+  readonly epoch: number;
+  constructor(message: string, epoch: number) {
+    super('StaleEpochError', message, false);
+    this.epoch = epoch;
+  }
+}
+
+/** A write was sent and not answered (time-out, lost connection, a server's own error): it may be written here, or be written yet. */
+export class WriteUnknownError extends HoldfastError {
+  readonly epoch: number;
+  /** Attempts that were sent and of which nothing is known. */
+  readonly attemptsUnknown: number;
+  constructor(message: string, of: { readonly epoch: number; readonly attemptsUnknown: number }) {
+    super('WriteUnknownError', message, false);
+    this.epoch = of.epoch;
+    this.attemptsUnknown = of.attemptsUnknown;
   }
 }

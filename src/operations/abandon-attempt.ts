@@ -5,7 +5,6 @@ import { rollBack } from '../core/failover/register-changes.ts';
 import type { RunbookInput } from '../core/failover/runbook.ts';
 import { beginStep, lookForStep } from './current-lease.ts';
 import { makerOf, registerOf, type Governor } from './governor.ts';
-import { changeRegister, seenBallotOf } from './register.ts';
 import { readVerdicts } from './watch.ts';
 
 export type Abandoned = { readonly outcome: 'rolled-back' | 'superseded' | 'needs-operator'; readonly because: string };
@@ -15,9 +14,12 @@ export async function abandonAttemptStep(governor: Governor, input: RunbookInput
   const [sighting, verdicts] = await Promise.all([lookForStep(governor), readVerdicts(governor)]);
   const others = verdicts.filter((v) => v.region !== governor.me);
   const maker = makerOf(governor, `${governor.me} gave up epoch ${input.epoch}, attempt ${input.attempt}: ${because}`, { because, verdicts });
-  const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => {
+  const outcome = await registerOf(governor).change(sighting, (current) => {
     // Nobody better: this region tries again itself, in the next attempt.
-    const successor = bestTarget({ verdicts: others }, current) ?? governor.me;
+    const better = bestTarget({ verdicts: others }, current);
+    if (better === undefined && current.holder !== governor.me && current.regions[governor.me]?.reconciled !== true)
+      return { kind: 'refuse', because: `${governor.me} is not reconciled, and nobody else may take over now: whoever may first takes the next attempt` };
+    const successor = better ?? governor.me;
     return rollBack(current, governor.me, input.epoch, input.attempt, successor, governor.policy.policy.attemptsMax, maker);
   });
   if (outcome.kind === 'unknown') throw new NoQuorumError(`The attempt was not given up for certain: ${outcome.because}. It is looked at again.`);

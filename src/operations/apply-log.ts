@@ -1,7 +1,8 @@
 // Applies another region's log to this region's table, in order, while this region is not open in a newer epoch. What
 // arrives after that is divergent: it is listed, never applied (invariants 2 and 5).
 import { MalformedError, SupersededError } from '../core/errors.ts';
-import { requireChain, type Segment } from '../core/log/segment.ts';
+import { begunKey, createBegun, isLeftBehind, parseBegunRow, reachingTo, stillGoesBy, type BegunRow } from '../core/failover/begun.ts';
+import { requireChain, sequencesOf, type Segment } from '../core/log/segment.ts';
 import type { RowCheck, RowKey } from '../core/rows/row.ts';
 import type { ChangeRecord } from '../core/log/change-record.ts';
 import type { DataStore } from '../ports/data-store.ts';
@@ -41,7 +42,7 @@ function positionKey(origin: string): RowKey {
 
 type Position = { readonly sequence: number; readonly lastAtMs: number | null };
 
-async function readPosition(own: RowStore, origin: string): Promise<Position> {
+export async function readPosition(own: RowStore, origin: string): Promise<Position> {
   const row = await own.get(positionKey(origin));
   const lastAtMs = row?.['lastAtMs'];
   return { sequence: Number(row?.['sequence'] ?? 0), lastAtMs: typeof lastAtMs === 'number' ? lastAtMs : null };
@@ -53,14 +54,21 @@ async function readPosition(own: RowStore, origin: string): Promise<Position> {
  */
 export async function applyLog(applier: LogApplier, origin: string, pagesMax: number, checks: readonly RowCheck[]): Promise<Applied> {
   let position = await readPosition(applier.own, origin);
+  let begun = await readBegun(applier.own);
   const total = { applied: 0, stale: 0, divergent: 0 };
   for (let page = 0; page < pagesMax; page += 1) {
     const segments = await applier.log.read(origin, position.sequence, segmentsPerPage);
     if (segments.length === 0) return { origin, ...total, ...position, isComplete: true };
     requireChain(undefined, segments, applier.digest);
     requireNext(origin, position.sequence, segments);
+    const sequences = sequencesOf(segments);
+    await applier.own.change(reachingTo(origin, segments.at(-1)?.sequence ?? position.sequence));
     for (const batch of batchesOf(segments, position.sequence, applier.data.batchMax)) {
-      const done = await applyBatch(applier, origin, batch, checks);
+      let done = await applyBatch(applier, origin, sorted(batch, sequences, begun, origin), begun, checks);
+      while (done === undefined) {
+        begun = await readBegun(applier.own);
+        done = await applyBatch(applier, origin, sorted(batch, sequences, begun, origin), begun, checks);
+      }
       total.applied += done.applied;
       total.stale += done.stale;
       total.divergent += done.divergent;
@@ -104,15 +112,35 @@ export function batchesOf(segments: readonly Segment[], after: number, batchMax:
   return current.length === 0 ? batches : [...batches, current];
 }
 
-async function applyBatch(applier: LogApplier, origin: string, batch: readonly ChangeRecord[], checks: readonly RowCheck[]) {
-  const epoch = batch[0]?.epoch ?? 0;
-  const answer = await applier.data.apply(origin, epoch, batch, checks);
-  if (answer.kind === 'superseded')
-    throw new SupersededError(`Applying ${origin}'s log at record ${batch[0]?.sequenceNumber} is over: the runbook's step is no longer current. Nothing of it was written.`);
-  if (answer.kind === 'done') return { applied: answer.applied, stale: answer.stale, divergent: 0 };
-  const foundAtMs = Math.round(applier.clock.nowMs());
-  await applier.divergence.add(await Promise.all(batch.map(async (record) => ({ origin, record, ours: await applier.data.get(record.key), foundAtMs }))));
-  return { applied: 0, stale: 0, divergent: batch.length };
+/** The row is made where there is none, so that each batch can be held to what it says. */
+async function readBegun(own: RowStore): Promise<BegunRow> {
+  const row = await own.get(begunKey);
+  if (row === undefined) await own.change(createBegun);
+  return parseBegunRow(row ?? (await own.get(begunKey)));
+}
+
+type Sorted = { readonly inTime: readonly ChangeRecord[]; readonly late: readonly ChangeRecord[] };
+
+/** What the newest epoch began without is never applied, also where this region has opened nothing. */
+function sorted(batch: readonly ChangeRecord[], sequences: ReadonlyMap<ChangeRecord, number>, { limits }: BegunRow, origin: string): Sorted {
+  const isLate = (record: ChangeRecord) => isLeftBehind(limits, origin, sequences.get(record) ?? 0, record);
+  return { inTime: batch.filter((r) => !isLate(r)), late: batch.filter(isLate) };
+}
+
+/** @returns undefined where another epoch's beginning is gone by since: it is sorted and tried again */
+async function applyBatch(applier: LogApplier, origin: string, { inTime, late }: Sorted, begun: BegunRow, checks: readonly RowCheck[]) {
+  const [first] = inTime;
+  const answer = first === undefined ? ({ kind: 'done', applied: 0, stale: 0 } as const) : await applier.data.apply(origin, first.epoch, inTime, [...checks, stillGoesBy(begun)]);
+  if (answer.kind === 'superseded') {
+    if ((await readBegun(applier.own)).epoch !== begun.epoch) return undefined;
+    throw new SupersededError(`Applying ${origin}'s log at record ${first?.sequenceNumber} is over: the runbook's step is no longer current. Nothing of it was written.`);
+  }
+  const divergent = answer.kind === 'fenced' ? [...inTime, ...late] : late;
+  if (divergent.length > 0) {
+    const foundAtMs = Math.round(applier.clock.nowMs());
+    await applier.divergence.add(await Promise.all(divergent.map(async (record) => ({ origin, record, ours: await applier.data.get(record.key), foundAtMs }))));
+  }
+  return answer.kind === 'fenced' ? { applied: 0, stale: 0, divergent: divergent.length } : { applied: answer.applied, stale: answer.stale, divergent: divergent.length };
 }
 
 async function advance(applier: LogApplier, origin: string, position: Position): Promise<void> {

@@ -6,7 +6,6 @@ import { enterStep, type RunbookInput, type Step } from '../core/failover/runboo
 import type { RegisterValue } from '../core/register/value.ts';
 import type { Sighting } from '../core/register/sighting.ts';
 import { registerOf, type Governor } from './governor.ts';
-import { lookAtRegister } from './register.ts';
 
 export async function beginStep(governor: Governor, input: RunbookInput, step: Step): Promise<void> {
   if (input.target !== governor.me || input.group !== governor.policy.group) {
@@ -19,7 +18,7 @@ export async function beginStep(governor: Governor, input: RunbookInput, step: S
 }
 
 export async function lookForStep(governor: Governor): Promise<Exclude<Sighting, { kind: 'nothing' }>> {
-  const sighting = await lookAtRegister(registerOf(governor));
+  const sighting = await registerOf(governor).look();
   const verdict = checkClock(governor.clockSamples.recent(), governor.policy.timing.clockSkewMs);
   if (verdict.kind === 'disagree') throw new ClockSkewError(verdict.because);
   if (sighting.kind === 'nothing') throw new NoQuorumError(`The register cannot be read: ${sighting.because}. It is tried again.`);
@@ -30,8 +29,10 @@ export function isHeldHere(value: RegisterValue, governor: Governor, input: Runb
   return value.holder === governor.me && value.epoch === input.epoch && value.attempt === input.attempt && value.renewable;
 }
 
+export type Held = Exclude<Sighting, { kind: 'nothing' }>;
+
 /** @throws NoQuorumError when it cannot be told, SupersededError when it is not. */
-export async function requireHeld(governor: Governor, input: RunbookInput): Promise<Exclude<Sighting, { kind: 'nothing' }>> {
+export async function requireHeld(governor: Governor, input: RunbookInput): Promise<Held> {
   const sighting = await lookForStep(governor);
   if (isHeldHere(sighting.value, governor, input)) {
     if (sighting.kind === 'chosen') return sighting;

@@ -3,11 +3,12 @@ import type { Policy } from '../core/policy.ts';
 import type { Maker } from '../core/failover/register-changes.ts';
 import type { Chance, Clock, ClockSamples, Digest } from '../ports/environment.ts';
 import type { Notice, Notifier } from '../ports/notifier.ts';
+import type { Register } from '../ports/register.ts';
 import type { RowStore } from '../ports/row-store.ts';
 import type { RunbookStarter } from '../ports/runbook-starter.ts';
 import type { ServiceProbe } from '../ports/service-probe.ts';
 import type { Acceptor } from '../core/register/configuration.ts';
-import type { Sighting } from '../core/register/sighting.ts';
+import { tablesRegister } from './tables-register.ts';
 import type { RegisterVoters } from './voting-set.ts';
 
 export type Governor = {
@@ -18,6 +19,8 @@ export type Governor = {
   readonly voters: readonly RowStore[];
   /** An acceptor that the register names elsewhere than this deployment does. */
   readonly reach?: (acceptor: Acceptor) => RowStore | undefined;
+  /** Where the register is not in the tables of the voters. */
+  readonly register?: Register | undefined;
   readonly clock: Clock;
   readonly chance: Chance;
   readonly digest: Digest;
@@ -29,10 +32,14 @@ export type Governor = {
   readonly serviceUrl: string | null;
 };
 
-/** @param seen a look before: it knows who votes. */
-export function registerOf(governor: Pick<Governor, 'me' | 'policy' | 'voters' | 'chance' | 'reach'>, seen?: Sighting): RegisterVoters {
-  const believed = seen === undefined || seen.kind === 'nothing' ? undefined : seen.voters;
-  return { group: governor.policy.group, configId: governor.policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance, reach: governor.reach, believed };
+type Proposer = Pick<Governor, 'me' | 'policy' | 'voters' | 'chance' | 'reach'>;
+
+export function registerOf(governor: Proposer & Pick<Governor, 'register'>): Register {
+  return governor.register ?? tablesRegister(votersOf(governor));
+}
+
+export function votersOf(governor: Proposer): RegisterVoters {
+  return { group: governor.policy.group, configId: governor.policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance, reach: governor.reach };
 }
 
 export function isCandidate(governor: Pick<Governor, 'me' | 'policy'>): boolean {

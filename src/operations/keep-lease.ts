@@ -20,7 +20,7 @@ import { release, renew } from '../core/failover/register-changes.ts';
 import type { Sighting } from '../core/register/sighting.ts';
 import { StepNotReadyError } from '../core/errors.ts';
 import { registerOf, type Governor } from './governor.ts';
-import { changeRegister, seenBallotOf } from './register.ts';
+import { seenBallotOf } from './register.ts';
 
 export type OwnRows = { readonly lease: LeaseRow; readonly fences: readonly FenceRow[] };
 
@@ -55,7 +55,7 @@ export async function renewLease(governor: Governor, sighting: Sighting, epoch: 
   const wallMs = clock.nowMs();
   const monotonicMs = clock.monotonicMs();
   const renewal = chance.id();
-  const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => renew(current, me, epoch, renewal));
+  const outcome = await registerOf(governor).change(sighting, (current) => renew(current, me, epoch, renewal));
   if (outcome.kind === 'refused') return { kind: 'refused', current: outcome.current, because: outcome.because } as const;
   if (outcome.kind === 'unknown') return { kind: 'unknown', because: `renewal of unknown outcome extends nothing: ${outcome.because}` } as const;
   const elapsedMs = Math.max(clock.nowMs() - wallMs, clock.monotonicMs() - monotonicMs);
@@ -105,7 +105,7 @@ async function releaseLease(governor: Governor, sighting: Sighting, epoch: numbe
   // Not even a clock that runs ahead may shorten it; the rows are closed already, so waiting longer is safe.
   const waitMs = gateCacheMs + clockSkewMs + effectMs - (clock.monotonicMs() - closedAtMs);
   if (waitMs > 0) await clock.wait(waitMs);
-  const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => release(current, me, epoch));
+  const outcome = await registerOf(governor).change(sighting, (current) => release(current, me, epoch));
   return outcome.kind === 'chosen' ? `released epoch ${epoch}` : `epoch ${epoch} is closed, but not released: ${outcome.because}`;
 }
 

@@ -8,18 +8,12 @@ import { concludeLook, type Sighting, type VotingRow } from '../core/register/si
 import type { RegisterValue } from '../core/register/value.ts';
 import { restate, underConfiguration } from '../core/register/voter-change.ts';
 import { MalformedError } from '../core/errors.ts';
+import type { ChangeOutcome, Proposal } from '../ports/register.ts';
 import type { RowStore } from '../ports/row-store.ts';
 import { untilEnough } from './until-enough.ts';
-import { bringIntoForce, deployedSet, present, seedLate, votingSetOf, type RegisterVoters, type VotingSet } from './voting-set.ts';
+import { admittedTo, bringIntoForce, deployedSet, present, seedLate, votingSetOf, type RegisterVoters, type VotingSet } from './voting-set.ts';
 
-export type Proposal = { readonly kind: 'set'; readonly value: RegisterValue } | { readonly kind: 'refuse'; readonly because: string };
-
-export type ChangeOutcome =
-  | { readonly kind: 'chosen'; readonly value: RegisterValue }
-  /** `current` was chosen, and does not allow the change. */
-  | { readonly kind: 'refused'; readonly current: RegisterValue; readonly because: string }
-  /** It may have been carried out, or may be yet. Only a later look can tell. */
-  | { readonly kind: 'unknown'; readonly because: string };
+export type { ChangeOutcome, Proposal };
 
 /** How often one invocation tries the first phase; nothing has been proposed yet then, so a new ballot is safe. */
 const preparesMax = 4;
@@ -65,12 +59,29 @@ export async function changeRegister(voters: RegisterVoters, seenBallot: string,
     const promises = answers.flatMap((a) => (a.kind === 'yes' ? [a.row] : []));
     if (promises.length >= majorityOf(set.size)) return settleProposal(voters, set, ballot, answers, propose);
     const newer = newestOf(answers);
+    const isHelped = newer === undefined && (await seedMissing(voters, set, promises, answers));
     const refusals = answers.flatMap((a) => (a.kind === 'no' ? [a.promised] : []));
-    if (refusals.length === 0 && newer === undefined) return { kind: 'unknown', because: `only ${promises.length} of ${set.size} acceptors answered; nothing was proposed` };
+    if (refusals.length === 0 && newer === undefined && !isHelped) return { kind: 'unknown', because: `only ${promises.length} of ${set.size} acceptors answered; nothing was proposed` };
     if (newer !== undefined) set = votingSetOf(voters, newer.configuration);
     highest = highestOf([ballot, ...refusals, ...(newer === undefined ? [] : [newer.promised])]);
   }
   return { kind: 'unknown', because: `${preparesMax} ballots were overtaken by other proposers; nothing was proposed` };
+}
+
+/**
+ * Too few promised, and with the acceptors that were admitted and are still empty there would be enough: each is given the newest that was
+ * accepted, as if it had accepted it when it was proposed. It never voted, so nothing that it said stands against that (docs/decisions/0016).
+ */
+async function seedMissing(voters: RegisterVoters, set: VotingSet, promises: readonly VotingRow[], answers: readonly Answered[]): Promise<boolean> {
+  const newest = promises.toSorted((a, b) => (a.acceptedBallot < b.acceptedBallot ? 1 : -1))[0];
+  if (newest === undefined) return false;
+  const waiting = admittedTo(newest.configuration, emptyOf(answers));
+  if (waiting.length === 0 || promises.length + waiting.length < majorityOf(set.size)) return false;
+  return seedLate(voters, newest.configuration, waiting, newest.acceptedBallot, newest.value);
+}
+
+function emptyOf(answers: readonly Answered[]): JoiningRow[] {
+  return answers.flatMap((a) => (a.kind === 'empty' ? [a.row] : []));
 }
 
 function newestOf(answers: readonly Answered[]): VotingRow | undefined {
@@ -141,7 +152,7 @@ async function settleProposal(voters: RegisterVoters, set: VotingSet, ballot: st
 /** Whoever gets a value chosen carries on with a change of the voters that it decides, also one that somebody else began. */
 async function moveOn(voters: RegisterVoters, under: Configuration, answers: readonly Answered[], ballot: string, value: RegisterValue): Promise<void> {
   const { nextConfig } = value;
-  const empty = answers.flatMap((a) => (a.kind === 'empty' ? [a.row] : []));
+  const empty = admittedTo(under, emptyOf(answers));
   if (empty.length > 0) await seedLate(voters, under, empty, ballot, value);
   if (nextConfig !== undefined && nextConfig.id !== under.id) await bringIntoForce(voters, nextConfig, ballot, value);
 }

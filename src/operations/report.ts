@@ -4,7 +4,6 @@ import { serviceValidated } from '../core/failover/register-changes.ts';
 import type { RunbookInput } from '../core/failover/runbook.ts';
 import { beginStep, requireHeld } from './current-lease.ts';
 import { makerOf, registerOf, type Governor } from './governor.ts';
-import { changeRegister, seenBallotOf } from './register.ts';
 
 /** What the steps before put out, as the machine passes it on; null where a step did not succeed, or nothing failed. */
 export type StepOutputs = {
@@ -39,7 +38,7 @@ export async function reportStep(governor: Governor, input: RunbookInput, output
   await governor.own.change({ key: reportKey(input.epoch), set: { report: JSON.stringify(report) }, when: [], mayCreate: true });
   if (isValidated && sighting.value.state === 'recovery') {
     const maker = makerOf(governor, `the service was validated in ${governor.me}`, report);
-    const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => serviceValidated(current, governor.me, input.epoch, input.attempt, maker));
+    const outcome = await registerOf(governor).change(sighting, (current) => serviceValidated(current, governor.me, input.epoch, input.attempt, maker));
     if (outcome.kind !== 'chosen') throw new NoQuorumError(`The report is written, but the register does not say normal yet: ${outcome.because}.`);
   }
   return { isValidated };

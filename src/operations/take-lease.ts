@@ -1,6 +1,7 @@
 // TakeLease: the first change of a failover, everything else follows. One rule for lapse, revocation and next attempt: the
 // clock of (epoch, renewal) has run D + ε, or the value says released; and a CAS on exactly the value that was read.
-import { LeaseNotDueError, NoQuorumError, SupersededError } from '../core/errors.ts';
+import { LeaseNotDueError, NoQuorumError, StepNotReadyError, SupersededError, TargetUnfitError } from '../core/errors.ts';
+import { begunKey, parseBegunRow } from '../core/failover/begun.ts';
 import { takeLease } from '../core/failover/register-changes.ts';
 import { lookKey, parseLook, renewalSeenForMs } from '../core/lease/look.ts';
 import { takeOverAfterMs } from '../core/policy.ts';
@@ -9,7 +10,6 @@ import type { RunbookInput } from '../core/failover/runbook.ts';
 import { beginStep, isHeldHere, lookForStep } from './current-lease.ts';
 import { registerOf, startStopwatch, type Governor } from './governor.ts';
 import { deadlineFrom, renewLease, writeTakenRows } from './keep-lease.ts';
-import { changeRegister, seenBallotOf } from './register.ts';
 
 export type Taken = { readonly epoch: number; readonly attempt: number; readonly takenAtMs: number };
 
@@ -31,15 +31,25 @@ export async function takeLeaseStep(governor: Governor, input: RunbookInput): Pr
   const isReserved = value.epoch === input.epoch - 1 && value.successor === governor.me && value.attempt === input.attempt && !value.renewable;
   if (!isReserved && sighting.kind !== 'chosen') throw new NoQuorumError(`The register is in between (${sighting.because}). It is tried again.`);
   if (!isReserved) throw over(input, value);
+  await requireCompared(governor, value);
   if (!value.released) await waitForClock(governor, value, stopwatch.challengerNowMs);
   const wallMs = governor.clock.nowMs();
   const monotonicMs = governor.clock.monotonicMs();
   const renewal = governor.chance.id();
-  const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => takeLease(current, value, governor.me, renewal));
+  const outcome = await registerOf(governor).change(sighting, (current) => takeLease(current, value, governor.me, renewal));
   if (outcome.kind !== 'chosen') throw new NoQuorumError(`The lease was not taken for certain: ${outcome.because}. It is looked at again.`);
   const elapsedMs = Math.max(governor.clock.nowMs() - wallMs, governor.clock.monotonicMs() - monotonicMs);
   await writeTakenRows(governor, input.epoch, deadlineFrom(governor, governor.clock.nowMs() - elapsedMs));
   return { epoch: input.epoch, attempt: input.attempt, takenAtMs: Math.round(governor.clock.nowMs()) };
+}
+
+/** What the newest epoch began without must not come back with this region; its tick has looked. */
+async function requireCompared({ me, own }: Governor, value: RegisterValue): Promise<void> {
+  if (value.holder !== me && value.regions[me]?.reconciled !== true) throw new TargetUnfitError(`${me} is not reconciled: it does not take over until a person has looked at its divergence report.`);
+  const { begun } = value;
+  if (begun === undefined || begun.by === me) return;
+  if (parseBegunRow(await own.get(begunKey)).comparedEpoch < begun.epoch)
+    throw new StepNotReadyError(`${me} has not looked yet whether it holds writes that epoch ${begun.epoch} began without: its next tick does.`);
 }
 
 function over(input: RunbookInput, value: RegisterValue): SupersededError {

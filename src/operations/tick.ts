@@ -8,9 +8,9 @@ import { advanceLook, lookChange, lookKey, parseLook, type Look } from '../core/
 import { reservedEpoch, type RegisterValue } from '../core/register/value.ts';
 import type { Sighting } from '../core/register/sighting.ts';
 import type { RowChange } from '../core/rows/row.ts';
+import type { ChangeOutcome } from '../ports/register.ts';
 import { isCandidate, makerOf, registerOf, startStopwatch, tell, type Governor, type Stopwatch } from './governor.ts';
 import { keepLease, readOwnRows } from './keep-lease.ts';
-import { changeRegister, lookAtRegister, seenBallotOf, type ChangeOutcome } from './register.ts';
 import { vantageChange, watch, type Watched } from './watch.ts';
 
 export type TickReport =
@@ -27,7 +27,8 @@ function claim(slot: number, nowMs: number): RowChange {
   return { key: { table: 'region', pk: 'TICK', sk: '#' }, set: { slot, claimedAtMs: nowMs }, when: [{ attribute: 'slot', is: '<', value: slot }], mayCreate: false };
 }
 
-export async function tick(governor: Governor, slot: number, dataAgeMs: () => Promise<number | null>): Promise<TickReport> {
+/** @param compare looks at this region's data by where the newest epoch began (`compareBegun`); a witness has none. */
+export async function tick(governor: Governor, slot: number, dataAgeMs: () => Promise<number | null>, compare: (sighting: Sighting) => Promise<void> = async () => undefined): Promise<TickReport> {
   const { own, clock, policy } = governor;
   const lateMs = clock.nowMs() - (slot + 1) * policy.timing.tickMs;
   if (lateMs > lateTicksMax * policy.timing.tickMs) return { kind: 'late', slot };
@@ -35,7 +36,7 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
   if ((await own.change(claim(slot, clock.nowMs()))).kind === 'refused') return { kind: 'not-mine', slot };
   const stopwatch = startStopwatch(clock);
   const watching = dataAgeMs().then((age) => watch(governor, age));
-  const [sighting, rows, lookRow] = await Promise.all([lookAtRegister(registerOf(governor)), isCandidate(governor) ? readOwnRows(governor) : undefined, own.get(lookKey)]);
+  const [sighting, rows, lookRow] = await Promise.all([registerOf(governor).look(), isCandidate(governor) ? readOwnRows(governor) : undefined, own.get(lookKey)]);
   const lookBefore = parseLook(lookRow);
   const look = await keepLook(governor, lookBefore, sighting);
   await settle(governor, sighting, lookBefore);
@@ -46,9 +47,10 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
   ]);
   if (clockVerdict.kind === 'disagree') await tell(governor, { severity: 'critical', subject: `${policy.group}: the clocks of ${governor.me} disagree`, text: clockVerdict.because });
   const problems = [...watched.problems];
+  const comparing = compare(sighting).catch((error: unknown) => problems.push(`not compared with where the newest epoch began, the next tick tries again: ${String(error)}`));
   await ensureRunbook(governor, sighting).catch((error: unknown) => problems.push(`the runbook was not started, the next tick tries again: ${String(error)}`));
   const { decision, outcome } = await decideAndAct(governor, stopwatch, sighting, look, watched);
-  await own.change(vantageChange(policy.group, watched.mine));
+  await Promise.all([own.change(vantageChange(policy.group, watched.mine)), comparing]);
   return { kind: 'ticked', slot, sighting: sighting.because, lease: kept?.outcome ?? 'witness', decision, outcome, problems };
 }
 
@@ -59,7 +61,7 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
  */
 async function settle(governor: Governor, sighting: Sighting, before: Look): Promise<void> {
   if (sighting.kind !== 'newest' || sighting.ballot !== before.ballot || sighting.value.holder === governor.me) return;
-  await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), () => ({ kind: 'refuse', because: 'settling a ballot that was left behind' }));
+  await registerOf(governor).change(sighting, () => ({ kind: 'refuse', because: 'settling a ballot that was left behind' }));
 }
 
 async function keepLook(governor: Governor, look: Look, sighting: Sighting): Promise<Look> {
@@ -75,7 +77,7 @@ async function decideAndAct(governor: Governor, stopwatch: Stopwatch, firstSight
   if (decision.kind === 'look-again') {
     // D + ε falls due before the next tick: act when it does, on a fresh look.
     await governor.clock.wait(decision.inMs);
-    const sighting = await lookAtRegister(registerOf(governor));
+    const sighting = await registerOf(governor).look();
     view = viewOf(governor, stopwatch, sighting, await keepLook(governor, view.look, sighting), watched);
     decision = decide(view, governor.policy);
   }
@@ -101,7 +103,7 @@ async function act(governor: Governor, view: View, decision: Decision): Promise<
   const isTransition = decision.kind === 'declare-lapse' || decision.kind === 'revoke' || decision.kind === 'next-attempt';
   if (isTransition && (governor.policy.mode === 'observe' || governor.policy.mode === 'advise')) return shadow(governor, value, decision);
   const maker = makerOf(governor, decision.because, { decision, view: { ...view, look: view.look } });
-  const outcome = await changeRegister(registerOf(governor, view.sighting), seenBallotOf(view.sighting), (current) => proposalFor(governor, current, value, decision, maker));
+  const outcome = await registerOf(governor).change(view.sighting, (current) => proposalFor(governor, current, value, decision, maker));
   return conclude(governor, decision, outcome);
 }
 

@@ -98,13 +98,23 @@ async function seed(voters: RegisterVoters, { store, row }: Member, next: Config
   }
 }
 
-/** Acceptors that were admitted and had not answered when their set came into force. */
-export async function seedLate(voters: RegisterVoters, set: Configuration, joining: readonly JoiningRow[], ballot: string, value: RegisterValue): Promise<void> {
-  await Promise.all(
-    joining.map(async (row) => {
-      const acceptor = set.acceptors.find((a) => a.region === row.region && a.joined === row.joining);
+/** Of the empty rows those that the set admits, each by its mark: another one under the same name has forgotten (H3). */
+export function admittedTo(set: Configuration, empty: readonly JoiningRow[]): JoiningRow[] {
+  return empty.filter((row) => set.acceptors.some((a) => a.region === row.region && a.joined === row.joining));
+}
+
+/**
+ * Seeds acceptors that were admitted and had not answered when their set came into force.
+ * @param value was chosen under `ballot`, or accepted under it by an acceptor of this very set.
+ * @returns whether one of them votes now.
+ */
+export async function seedLate(voters: RegisterVoters, set: Configuration, admitted: readonly JoiningRow[], ballot: string, value: RegisterValue): Promise<boolean> {
+  const seeded = await Promise.all(
+    admitted.map(async (row) => {
+      const acceptor = set.acceptors.find((a) => a.region === row.region);
       const store = acceptor === undefined ? undefined : storeOf(voters, acceptor);
-      if (acceptor !== undefined && store !== undefined) await seed(voters, { acceptor, store, row }, set, ballot, value);
+      return acceptor === undefined || store === undefined ? undefined : seed(voters, { acceptor, store, row }, set, ballot, value);
     }),
   );
+  return seeded.some((store) => store !== undefined);
 }

@@ -22,5 +22,7 @@ export interface DataStore {
   /** At most this many records fit one call. */
   readonly batchMax: number;
   apply(origin: string, epoch: number, records: readonly ChangeRecord[], checks: readonly RowCheck[]): Promise<ApplyAnswer>;
+  /** Whether the table shows what this record of `origin` made of its key: that item, or none where the record removed it. */
+  stands(origin: string, record: ChangeRecord): Promise<boolean>;
   get(key: string): Promise<Image | null>;
 }

@@ -12,7 +12,8 @@ export type ChangeAnswer =
  * - `get` is strongly consistent.
  * - `change` is atomic: its conditions are judged and its attributes set in one step.
  * - `changeTogether` makes all its changes or none, under all its checks.
- * - A call that throws may or may not have been carried out, now or later: the outcome is unknown.
+ * - A call that throws may or may not have been carried out, now or later: the outcome is unknown. After a WriteConflictError
+ *   (strongly consistent global tables only) it was not.
  * - Each call ends within the driver's time limit (about 1 s), by an answer or by throwing.
  */
 export interface RowStore {

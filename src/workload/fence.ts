@@ -1,6 +1,7 @@
 // For the service's own writes: which epoch this region may write in, until when, and the condition that makes DynamoDB
 // refuse a write of an old epoch in the write itself (H10: a condition on the item alone would not stop an insert).
 import { GetItemCommand, type AttributeValue, type DynamoDBClient, type TransactWriteItem } from '@aws-sdk/client-dynamodb';
+import { FenceClosedError, HoldfastError } from '../core/errors.ts';
 import { isActingAt, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
 import { shardOf } from '../core/lease/fence-shard.ts';
 import { marks } from '../core/log/change-record.ts';
@@ -24,35 +25,59 @@ export type Permit = {
   readonly stamp: Readonly<Record<string, AttributeValue>>;
 };
 
-export type Fence = { readonly read: () => Promise<Permit | { readonly kind: 'closed'; readonly because: string }> };
+export type Fence = {
+  readonly read: () => Promise<Permit | { readonly kind: 'closed'; readonly because: string }>;
+  /** After a refusal by the fence row: the next `read` asks the region's table again. */
+  readonly forget: () => void;
+};
+
+/** A table that hangs must not hang the service: without the row nothing is written. */
+const readTimeoutMs = 1000;
 
 /** Reads the region's lease row at most once each `gateCacheMs`; the clock is compared at every call. */
-export function createFence(client: DynamoDBClient, settings: FenceSettings, region: string): Fence {
+export function createFence(client: Pick<DynamoDBClient, 'send'>, settings: FenceSettings, region: string, nowMs: () => number = Date.now): Fence {
   let cached: { readonly row: LeaseRow; readonly askedAtMs: number } | undefined;
   const leaseRow = async (): Promise<LeaseRow> => {
-    const askedAtMs = Date.now();
+    const askedAtMs = nowMs();
     const ageMs = cached === undefined ? Number.POSITIVE_INFINITY : askedAtMs - cached.askedAtMs;
     if (cached !== undefined && ageMs >= 0 && ageMs <= settings.timing.gateCacheMs) return cached.row;
-    const { Item } = await client.send(new GetItemCommand({ TableName: settings.tables.region, Key: { pk: { S: 'LEASE' }, sk: { S: '#' } }, ConsistentRead: true }));
+    const { Item } = await client.send(new GetItemCommand({ TableName: settings.tables.region, Key: { pk: { S: 'LEASE' }, sk: { S: '#' } }, ConsistentRead: true }), {
+      abortSignal: AbortSignal.timeout(readTimeoutMs),
+    });
     const row = parseLeaseRow(Item === undefined ? undefined : Object.fromEntries(Object.entries(Item).flatMap(([name, { N }]) => (N === undefined ? [] : [[name, Number(N)]]))));
     cached = { row, askedAtMs };
     return row;
   };
   return {
+    forget: () => {
+      cached = undefined;
+    },
     read: async () => {
       if (!settings.isFenced) return unfencedPermit(await leaseRow().catch(() => undefined), region);
       const row = await leaseRow();
-      if (!isActingAt(row, Date.now())) return { kind: 'closed', because: `${region} does not hold the lease (its epoch ${row.epoch} is over or not open)` };
-      return permitOf(row, settings, region);
+      if (!isActingAt(row, nowMs())) return { kind: 'closed', because: `${region} does not hold the lease (its epoch ${row.epoch} is over or not open)` };
+      return permitOf(row, settings, region, nowMs);
     },
   };
 }
 
-function permitOf(row: LeaseRow, settings: FenceSettings, region: string): Permit {
+/** For a write: no permit means that it is surely not sent. @throws FenceClosedError, also where the lease row cannot be read; RowMissingError and MalformedError as they are */
+export async function permitToWrite(fence: Fence): Promise<Permit> {
+  const permit = await fence.read().catch((error: unknown) => {
+    if (error instanceof HoldfastError) throw error;
+    const unreadable = new FenceClosedError(`The write was not sent: the lease row cannot be read (${String(error)}). Retry in a moment.`);
+    unreadable.cause = error;
+    throw unreadable;
+  });
+  if (permit.kind === 'closed') throw new FenceClosedError(`The write was not sent: ${permit.because}. Ask the service's own name again.`);
+  return permit;
+}
+
+function permitOf(row: LeaseRow, settings: FenceSettings, region: string, nowMs: () => number): Permit {
   return {
     kind: 'open',
     epoch: row.epoch,
-    remainingMs: () => row.untilAtMs - Date.now(),
+    remainingMs: () => row.untilAtMs - nowMs(),
     checks: (key) => [
       {
         ConditionCheck: {
@@ -60,6 +85,7 @@ function permitOf(row: LeaseRow, settings: FenceSettings, region: string): Permi
           Key: { pk: { S: `FENCE#${shardOf(key, settings.fenceShards)}` } },
           ConditionExpression: 'epoch = :epoch AND untilAtMs > closedThroughMs',
           ExpressionAttributeValues: { ':epoch': { N: String(row.epoch) } },
+          ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         },
       },
     ],

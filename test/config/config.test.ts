@@ -4,7 +4,7 @@ import { config as sample } from '../../holdfast.config.ts';
 import { backupSettingsOf } from '../../src/client/connect-vault.ts';
 import { readEnvironment, requireSetting } from '../../src/config/environment.ts';
 import { type HoldfastConfigInput, defineConfig, describeBudget } from '../../src/config/holdfast-config.ts';
-import { configIdOf, parseRuntimeConfig, toRuntimeConfig } from '../../src/config/runtime-config.ts';
+import { configIdOf, parseRuntimeConfig, tablesOf, toRuntimeConfig } from '../../src/config/runtime-config.ts';
 
 const least: HoldfastConfigInput = {
   group: 'orders',
@@ -51,10 +51,38 @@ describe('defineConfig', () => {
     ['no second candidate', { regions: [candidate('us-east-1'), { region: 'us-west-2', role: 'witness' }, { region: 'eu-west-1', role: 'witness' }] }, /regions: has 1 candidate; at least 2/],
     ['a region listed twice', { regions: [candidate('us-east-1'), candidate('us-west-2'), candidate('us-west-2')] }, /regions\[2\]\.region: 'us-west-2' is listed twice/],
     ['two partitions', { regions: [candidate('us-east-1'), candidate('us-west-2'), candidate('cn-north-1')] }, /regions\[2\]\.region: 'cn-north-1' is in another AWS partition/],
+    ['a strongly consistent register over two sets of regions', { register: 'mrsc' }, /register: 'mrsc' cannot span us-east-1, us-west-2, eu-west-1: all three must be of one set.*EU: eu-central-1, /],
+    [
+      'a strongly consistent register in five regions',
+      { register: 'mrsc', regions: ['us-east-1', 'us-east-2', 'us-west-2', 'eu-west-1', 'eu-west-2'].map(candidate) },
+      /register: 'mrsc' needs exactly 3 regions, and 5 are listed; use 'tables'/,
+    ],
+    [
+      'a strongly consistent register in a region of no set',
+      { register: 'mrsc', regions: ['us-east-1', 'us-west-1', 'us-west-2'].map(candidate) },
+      /register: 'mrsc' cannot be in us-west-1: .*US: us-east-1, us-east-2, us-west-2/,
+    ],
+    ['a register that is none', JSON.parse('{"register":"strong"}'), /register: must be 'tables'.*or 'mrsc'/],
     ['an initial region that is a witness', { initialRegion: 'eu-west-1' }, /initialRegion: 'eu-west-1' is a witness.*it may be 'us-east-1' or 'us-west-2'/],
     ['an initial region that is not listed', { initialRegion: 'eu-west-2' }, /initialRegion: 'eu-west-2' is not among the regions/],
     ['an ε that the budget refuses', { timing: { skewAllowanceMs: 750 } }, /timing\.skewAllowanceMs: two regions could act at once.*make skewAllowanceMs at least 755/],
     ['a D that the budget refuses', { timing: { leaseMs: 16_999 } }, /timing\.leaseMs: D − ε = 14999 ms.*make leaseMs at least 17000/],
+    ['an account that is none', { regions: [candidate('us-east-1'), candidate('us-west-2'), { ...candidate('eu-west-1'), account: '12345' }] }, /regions\[2\]\.account: must be the 12 digits/],
+    [
+      'one account named of several regions',
+      { regions: [{ ...candidate('us-east-1'), account: '111122223333' }, candidate('us-west-2'), candidate('eu-west-1')] },
+      /regions\[1\]\.account: is missing for 'us-west-2'/,
+    ],
+    [
+      'several accounts with a vault',
+      { vault: {}, regions: ['us-east-1', 'us-west-2', 'eu-west-1'].map((r, n) => ({ ...candidate(r), account: `11112222333${n}` })) },
+      /vault: is not built for several accounts yet/,
+    ],
+    [
+      'a strongly consistent table of several accounts',
+      { register: 'mrsc', regions: ['us-east-1', 'us-west-2', 'us-east-2'].map((r, n) => ({ ...candidate(r), account: `11112222333${n}` })) },
+      /register: 'mrsc' is one global table, which lies in one account/,
+    ],
     ['no fence rows', { fenceShards: 0 }, /fenceShards: must be at least 1/],
     ['too many fence rows', { fenceShards: 65 }, /fenceShards: must be at most 64/],
     ['hold-open', { quorumLost: 'hold-open' }, /quorumLost: 'hold-open'.*is not built yet; use 'stop'/],
@@ -70,11 +98,31 @@ describe('defineConfig', () => {
     expect(messageOf(() => defineConfig({ ...least, ...change }))).toMatch(message);
   });
 
+  it.each([
+    ['US', ['us-west-2', 'us-east-1', 'us-east-2'], 'us-east-1'],
+    ['EU', ['eu-west-3', 'eu-central-1', 'eu-west-1'], 'eu-central-1'],
+    ['AP', ['ap-northeast-3', 'ap-northeast-2', 'ap-northeast-1'], 'ap-northeast-1'],
+  ] as const)('takes a strongly consistent register in three regions of the %s set; whoever is listed first, one region makes the table', (_, regions, home) => {
+    for (const listed of [[...regions], [...regions].reverse()]) {
+      const config = defineConfig({ ...least, register: 'mrsc', initialRegion: regions[0], regions: listed.map(candidate) });
+      expect(toRuntimeConfig(config).strongRegister).toEqual({ table: 'holdfast-orders-register-mrsc-1', home });
+    }
+    expect(toRuntimeConfig(defineConfig(least))).not.toHaveProperty('strongRegister');
+  });
+
   it('tells by whom items are sealed, where that is said', () => {
     const runtime = toRuntimeConfig(defineConfig({ ...least, vault: { subject: { attribute: 'customerId' } } }));
     expect(runtime.vault?.subject).toEqual({ attribute: 'customerId' });
     expect(backupSettingsOf(parseRuntimeConfig(JSON.stringify(runtime))).subjectAttribute).toBe('customerId');
     expect(backupSettingsOf(toRuntimeConfig(sample))).not.toHaveProperty('subjectAttribute');
+  });
+
+  it('names tables by their ARN where regions name their accounts, and so votes by another id', () => {
+    const regions = ['us-east-1', 'us-west-2', 'eu-west-1'].map((r, n) => ({ ...candidate(r), account: `11112222333${n}` }));
+    const runtime = parseRuntimeConfig(JSON.stringify(toRuntimeConfig(defineConfig({ ...least, regions }))));
+    expect(runtime.voters[1]?.registerTable).toBe(`arn:aws:dynamodb:us-west-2:111122223331:table/holdfast-${least.group}-register-1`);
+    expect(tablesOf(runtime, 'eu-west-1').log).toBe(`arn:aws:dynamodb:eu-west-1:111122223332:table/holdfast-${least.group}-log`);
+    expect(runtime.configId).not.toBe(toRuntimeConfig(defineConfig({ ...least, regions: regions.map(({ region }) => candidate(region)) })).configId);
   });
 
   it('takes each limit itself', () => {

@@ -41,6 +41,19 @@ function stores() {
   };
 }
 
+describe('a write that met another region changing the same item', () => {
+  test('was not carried out, and says so by a name of its own; it is not tried again here', async () => {
+    answer = () => errorAnswer('ReplicatedWriteConflictException');
+    const { rows } = stores();
+    await expect(rows.change(change)).rejects.toMatchObject({
+      name: 'WriteConflictError',
+      retryable: true,
+      message: expect.stringContaining('X was being changed in another region when us-east-1 wrote it'),
+    });
+    expect(fake.asked).toHaveLength(1);
+  });
+});
+
 describe('an outcome that is open', () => {
   test.each(['ThrottlingException', 'ProvisionedThroughputExceededException', 'InternalServerError', 'TransactionConflictException', 'ResourceNotFoundException', 'RequestLimitExceeded'])(
     'is thrown by a change, once asked and never tried again: %s',

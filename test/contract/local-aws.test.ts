@@ -11,6 +11,9 @@ import { DynamoDbWholeTable } from '../../src/drivers/aws/dynamodb-whole-table.t
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { toItem } from '../../src/drivers/aws/item-image.ts';
 import { fenceKey, leaseKey } from '../../src/core/lease/lease-rows.ts';
+import { firstRows } from '../../src/core/rows/first-rows.ts';
+import type { RowStore } from '../../src/ports/row-store.ts';
+import { policy } from '../core/fixtures.ts';
 import { marks, padSequenceNumber } from '../../src/core/log/change-record.ts';
 import { DivergenceList } from '../../src/operations/divergence-list.ts';
 import { findDivergentKey, readDecision, resolveAll, resolveKey, undoDecision, type DivergenceHome } from '../../src/operations/resolve-divergence.ts';
@@ -20,10 +23,13 @@ import { divergenceStoreContract } from './divergence-store.ts';
 import { liveTableContract } from './live-table.ts';
 import { logStoreContract } from './log-store.ts';
 import { rowPagesContract } from './row-pages.ts';
+import { registerContract } from './register.ts';
+import { strongUnderTest, tablesUnderTest } from './registers-under-test.ts';
 import { rowStoreContract } from './row-store.ts';
 import { wholeTableContract } from './whole-table.ts';
 
 const tables = { register: 't-register', region: 't-region', fence: 't-fence', log: 't-log', data: 't-data' };
+const acceptorTables = [tables.register, 't-register-2', 't-register-3'] as const;
 const fenceShards = 2;
 /** Not the first of the alphabet of a table's attributes, and a reserved word: the owner may have called it so. */
 const dataKey = 'key';
@@ -39,6 +45,7 @@ beforeAll(async () => {
   // With more time than the drivers' own client has: here it is answers that matter, on a machine that may be busy.
   client = dynamo(region);
   await createTable(tables.register, { pk: 'S' });
+  for (const name of acceptorTables.slice(1)) await createTable(name, { pk: 'S' });
   await createTable(tables.region, { pk: 'S', sk: 'S' });
   await createTable(tables.fence, { pk: 'S' });
   await createTable(tables.log, { pk: 'S', sk: 'N' });
@@ -75,6 +82,37 @@ wholeTableContract('DynamoDB', () => ({
     await client.send(new PutItemCommand({ TableName: tables.data, Item: toItem(image) }));
   },
 }));
+
+/** A group of its own for each register, so that tables can be shared. */
+let groups = 0;
+async function found(stores: readonly RowStore[], isEmpty: boolean | undefined): Promise<string> {
+  groups += 1;
+  const group = `group-${groups}`;
+  const [register] = firstRows({ ...policy, group }, region.region, region.region);
+  if (register === undefined) throw new Error('there is no first row');
+  if (isEmpty !== true) for (const store of stores) await store.change({ key: register.key, set: register.row, when: [], mayCreate: true });
+  return group;
+}
+
+registerContract(
+  'three tables of DynamoDB',
+  async (isEmpty) => {
+    const stores = policy.voters.map((v, i) => new DynamoDbRowStore(v.region, client, { ...tables, register: acceptorTables[i] ?? '' }));
+    return tablesUnderTest(await found(stores, isEmpty), stores);
+  },
+  { runs: 8, conflicts: false },
+);
+
+// One table of one engine, shared by three regions' clients: what a table with multi-Region strong consistency promises. Unproven on AWS.
+registerContract(
+  'one strongly consistent table of DynamoDB',
+  async (isEmpty) => {
+    const group = await found([rows()], isEmpty);
+    return strongUnderTest(group, (name) => new DynamoDbRowStore(name, dynamo(region), tables));
+  },
+  { runs: 8, conflicts: true },
+);
+
 logStoreContract('DynamoDB', () => new DynamoDbLogStore(region.region, client, tables.log));
 dataStoreContract('DynamoDB', async () => ({
   data: data(),

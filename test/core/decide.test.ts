@@ -150,6 +150,22 @@ describe('a sick holder that still renews (H4)', () => {
     });
   });
 
+  test('is not revoked in favour of who is only just well again, and it says so: what ailed both may be over for both', () => {
+    expect(sick(valueOf(), 600_000, { verdicts: [verdictOf(east, { readiness: judgement('failing') }), verdictOf(west, { steadyAt: [ireland] })] })).toMatchObject({
+      kind: 'nothing',
+      because: expect.stringContaining('us-west-2: it was not well while the other one failed'),
+    });
+    const three = [verdictOf(east, { readiness: judgement('failing') }), verdictOf(sydney, { steadyAt: [ireland] }), verdictOf(west, { health: 0.5 })];
+    const value = valueOf({ regions: { [east]: { reconciled: true }, [west]: { reconciled: true }, [sydney]: { reconciled: true } } });
+    expect(sick(value, 600_000, { verdicts: three })).toMatchObject({ kind: 'revoke', target: west });
+    // The majority that saw the one failing must be the one that saw the other well.
+    const at = (failingAt: string[], steadyAt: string[]) =>
+      sick(valueOf(), 600_000, { verdicts: [verdictOf(east, { readiness: judgement('failing'), failingAt }), verdictOf(west, { steadyAt })] }).kind;
+    expect([at([east, west], [west, ireland]), at([east, west], [east, west]), at([east, west, ireland], [west, ireland])]).toEqual(['nothing', 'revoke', 'revoke']);
+    // Who is dead is followed by whoever is there.
+    expect(decide(viewOf(valueOf(), takeOverMs, { verdicts: [verdictOf(east), verdictOf(west, { steadyAt: [ireland] })] }), policy).kind).toBe('declare-lapse');
+  });
+
   test('that opened and was never validated is not stuck: the state recovery is no shelter from a verdict', () => {
     expect(sick(valueOf({ state: 'recovery' }), 600_000).kind).toBe('revoke');
   });

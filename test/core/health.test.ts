@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { addProbes, emptyVantage, emptyWindow, parseVantage, windowLength, type CandidateWindow, type Outcome, type ProbeResult, type Vantage } from '../../src/core/health/vantage.ts';
-import { freshVantages, healthyAfter, judgeCandidates, judgeWindow, staleAfterTicks } from '../../src/core/health/verdict.ts';
+import { freshVantages, healthyAfter, isSteady, judgeCandidates, judgeWindow, staleAfterTicks } from '../../src/core/health/verdict.ts';
 import { policySchema } from '../../src/config/settings.ts';
 import { east, ireland, policy, sydney, west } from './fixtures.ts';
 import { always, around } from './property.ts';
@@ -102,6 +102,45 @@ describe('freshVantages', () => {
   test('counts the reader itself once, whatever a row says', () => {
     const mine = vantageOf(west, {}, { peers: { [west]: { count: 7, sinceMs: nowMs, serviceUrl: null } } });
     expect(freshVantages(mine, [vantageOf(west, {})], nowMs, 5000)).toHaveLength(1);
+  });
+});
+
+describe('isSteady', () => {
+  const trigger = { failures: 3, of: 4 };
+  test.each<[Outcome[], boolean]>([
+    [['ok', 'ok'], false],
+    [['ok', 'ok', 'ok'], true],
+    [['failed', 'failed', 'ok', 'ok'], false],
+    [['failed', 'ok', 'ok', 'ok'], true],
+    [['ok', 'ok', 'failed', 'ok'], true],
+    [['ok', 'ok', 'ok', 'ok'], true],
+  ])('%j: %j with 3 of 4', (seen, expected) => {
+    expect(isSteady(seen, trigger)).toBe(expected);
+  });
+
+  test('beside a window that condemns, two probes of the same ticks told them apart, whatever the trigger; one alone may be their order', () => {
+    const tick = fc.tuple(fc.constantFrom<Outcome[]>('ok', 'failed'), fc.constantFrom<Outcome[]>('ok', 'failed'));
+    always(
+      fc.property(fc.array(tick, { maxLength: windowLength }), fc.integer({ min: 2, max: 6 }), fc.integer({ min: 0, max: 4 }), (ticks, failures, more) => {
+        const trigger = { failures, of: failures + more };
+        const [holder, target] = [ticks.map(([h]) => h), ticks.map(([, t]) => t)];
+        if (judgeWindow(holder, trigger) !== 'failing' || !isSteady(target, trigger)) return;
+        expect(ticks.slice(-trigger.of).filter(([h, t]) => h === 'failed' && t === 'ok').length).toBeGreaterThanOrEqual(2);
+      }),
+    );
+  });
+
+  test('of a candidate: where it is so at both levels; failing, where it is so at one', () => {
+    const well: Outcome[] = ['ok', 'ok', 'ok', 'ok'];
+    const back: Outcome[] = ['failed', 'failed', 'ok', 'ok'];
+    const bad: Outcome[] = ['failed', 'failed', 'failed', 'ok'];
+    const judge = (...windows: CandidateWindow[]) =>
+      judgeCandidates(
+        windows.map((w, i) => vantageOf(`v${i}`, { [west]: w })),
+        policy,
+      ).find((v) => v.region === west);
+    expect(judge(windowOf(well), windowOf(back), windowOf(well, back), windowOf(back, well))).toMatchObject({ steadyAt: ['v0'], failingAt: [] });
+    expect(judge(windowOf(well), windowOf(well, bad), windowOf(bad, well))).toMatchObject({ steadyAt: ['v0'], failingAt: ['v1', 'v2'] });
   });
 });
 

@@ -50,8 +50,8 @@ describe('PUT /orders/{id}', () => {
     expect(await call('PUT', '/orders/a-1', '{"item":"tea"}')).toMatchObject({ status: 200, body: { id: 'a-1', region: 'us-east-1', epoch: 3 } });
     const write = database.calls.find((each) => each.action === 'TransactWriteItems');
     expect(write?.body['TransactItems']).toMatchObject([
-      { ConditionCheck: { TableName: 'holdfast-orders-fence', ConditionExpression: 'epoch = :epoch AND untilAtMs > closedThroughMs', ExpressionAttributeValues: { ':epoch': { N: '3' } } } },
       { Put: { TableName: 'orders', Item: { id: { S: 'a-1' }, body: { S: '{"item":"tea"}' }, holdfastEpoch: { N: '3' }, holdfastOrigin: { S: 'us-east-1' } } } },
+      { ConditionCheck: { TableName: 'holdfast-orders-fence', ConditionExpression: 'epoch = :epoch AND untilAtMs > closedThroughMs', ExpressionAttributeValues: { ':epoch': { N: '3' } } } },
     ]);
   });
 
@@ -62,7 +62,7 @@ describe('PUT /orders/{id}', () => {
   });
 
   it.each<[string, Reply]>([
-    ['the fence refuses', { error: 'TransactionCanceledException', more: { CancellationReasons: [{ Code: 'ConditionalCheckFailed' }, { Code: 'None' }] } }],
+    ['the fence refuses', { error: 'TransactionCanceledException', more: { CancellationReasons: [{ Code: 'None' }, { Code: 'ConditionalCheckFailed', Item: { epoch: { N: '4' } } }] } }],
     ['the table throttles', { error: 'ProvisionedThroughputExceededException' }],
   ])('says 503, never 200, when %s, and tries once', async (_, reply) => {
     answerTo = { TransactWriteItems: () => reply };
@@ -113,10 +113,21 @@ describe('DELETE /orders/{id}', () => {
     const stored = { id: { S: 'a-1' }, body: { S: '{"item":"tea"}' }, holdfastEpoch: { N: '2' }, holdfastOrigin: { S: 'us-west-2' }, holdfastSequence: { S: '7' } };
     answerTo = { ...answerTo, GetItem: () => ({ ok: { Item: stored } }) };
     expect(await call('DELETE', '/orders/a-1')).toMatchObject({ status: 200, body: { id: 'a-1', region: 'us-east-1', epoch: 3 } });
-    const item = { id: { S: 'a-1' }, body: { S: '{"item":"tea"}' }, holdfastEpoch: { N: '3' }, holdfastOrigin: { S: 'us-east-1' } };
     expect(changes()).toEqual([
-      [expect.objectContaining(fence), { Put: { TableName: 'orders', Item: item } }],
-      [expect.objectContaining(fence), { Delete: { TableName: 'orders', Key: { id: { S: 'a-1' } } } }],
+      [
+        {
+          Update: {
+            TableName: 'orders',
+            Key: { id: { S: 'a-1' } },
+            UpdateExpression: 'SET #holdfastEpoch = :holdfastEpoch, #holdfastOrigin = :holdfastOrigin REMOVE #holdfastSequence, #holdfastRemoving',
+            ConditionExpression: 'attribute_exists(#holdfastKey)',
+            ExpressionAttributeNames: expect.objectContaining({ '#holdfastKey': 'id', '#holdfastOrigin': 'holdfastOrigin' }),
+            ExpressionAttributeValues: { ':holdfastEpoch': { N: '3' }, ':holdfastOrigin': { S: 'us-east-1' } },
+          },
+        },
+        expect.objectContaining(fence),
+      ],
+      [{ Delete: { TableName: 'orders', Key: { id: { S: 'a-1' } } } }, expect.objectContaining(fence)],
     ]);
   });
 

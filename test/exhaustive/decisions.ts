@@ -72,6 +72,8 @@ function* verdicts(): Generator<readonly CandidateVerdict[]> {
         region,
         liveness: judged(liveness),
         readiness: judged(readiness),
+        failingAt: liveness === 'failing' || readiness === 'failing' ? everybody : [],
+        steadyAt: liveness === 'healthy' && readiness === 'healthy' ? everybody : [],
         health: liveness === 'failing' ? 0.01 : 0.9,
         latencyMs: 1,
         dataAgeMs: 0,

@@ -1,4 +1,4 @@
-// Why: the templates are made once for all checks, from functions that were really built; a template made from anything else would prove nothing.
+// Why: the templates are made from functions that were really built; a template made from anything else would prove nothing.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,8 @@ import { z } from 'zod';
 import { config as sample } from '../../holdfast.config.ts';
 import { addStacks, newApp } from '../../infra/main.ts';
 import type { HoldfastConfig } from '../../src/config/holdfast-config.ts';
-import { type BuiltFunction, buildLambdas } from '../../scripts/build-lambdas.ts';
+import type { BuiltFunction } from '../../scripts/build-lambdas.ts';
+import { builtFunctions } from '../built-functions.ts';
 
 const resourceSchema = z.object({
   Type: z.string(),
@@ -24,8 +25,7 @@ export type Synthesised = { readonly templates: ReadonlyMap<string, Template>; r
 /** Builds and synthesises everything. Throws, with the findings, where the CDK's own checks or cdk-nag find something, unless they are left out. */
 export async function synthesise({ isChecked = true, config = sample }: { readonly isChecked?: boolean; readonly config?: HoldfastConfig } = {}): Promise<Synthesised> {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-synth-'));
-  const lambdas = join(directory, 'lambdas');
-  const built = await buildLambdas(lambdas);
+  const { directory: lambdas, built } = await builtFunctions(join(directory, 'lambdas'));
   process.env['CDK_OUTDIR'] = join(directory, 'cdk.out');
   // Where each construct was made is of use to a person who reads a finding, and costs most of the time under a test runner.
   process.env['CDK_DISABLE_STACK_TRACE'] = '1';

@@ -1,5 +1,7 @@
 // The first rows are written when the tables are created, and never over a table that has a history (H3).
 import { describe, expect, test } from 'vitest';
+import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
+import { strongSample, strongTable } from '../config/strong-sample.ts';
 import { errorAnswer, type Answer, type Asked } from '../contract/fake-dynamodb.ts';
 import { coldStart, runtimeConfig } from './function-fixture.ts';
 
@@ -9,7 +11,16 @@ const tables = [runtimeConfig.voters[0]?.registerTable, runtimeConfig.tables.reg
 
 async function run(
   requestType: 'Create' | 'Update' | 'Delete',
-  options: { ageMs?: number; ageOf?: (table: string) => number; put?: (asked: Asked) => Answer; region?: string; respond?: Answer; others?: Answer; event?: object } = {},
+  options: {
+    ageMs?: number;
+    ageOf?: (table: string) => number;
+    put?: (asked: Asked) => Answer;
+    region?: string;
+    respond?: Answer;
+    others?: Answer;
+    event?: object;
+    environment?: Readonly<Record<string, string>>;
+  } = {},
 ) {
   const answer = (asked: Asked): Answer => {
     if (asked.action === 'DescribeTable') return { body: { Table: { CreationDateTime: (Date.now() - (options.ageOf?.(String(asked.body['TableName'])) ?? options.ageMs ?? 1000)) / 1000 } } };
@@ -17,7 +28,7 @@ async function run(
     if (asked.action === 'PutItem') return options.put?.(asked) ?? {};
     return options.respond ?? {};
   };
-  const { module, asked, url } = await coldStart(load, answer, { AWS_REGION: options.region ?? 'us-east-1' });
+  const { module, asked, url } = await coldStart(load, answer, { AWS_REGION: options.region ?? 'us-east-1', ...options.environment });
   await module.handler({ RequestType: requestType, ResponseURL: `${url}/respond`, StackId: 'stack', RequestId: 'request', LogicalResourceId: 'FirstRows', ...options.event });
   return { puts: asked.filter((a) => a.action === 'PutItem').map((a) => a.body), told: asked.find((a) => a.action === 'PUT /respond')?.body, asked };
 }
@@ -105,6 +116,56 @@ describe('create-rows', () => {
     ]);
     expect(registerRow(puts)?.['config']?.S).toMatch(/^joining:[0-9a-f]{32}$/);
     expect(registerRow(puts)?.['acceptedValue']?.S).toBe('');
+  });
+
+  describe('with the register in one strongly consistent table', () => {
+    const config = toRuntimeConfig(strongSample);
+    const strong = strongTable;
+    const environment = { HOLDFAST_CONFIG: JSON.stringify(config) };
+    const registers = (puts: readonly Record<string, unknown>[]) =>
+      puts.map((p) => [p['TableName'], (p['Item'] as { pk: { S: string } }).pk.S]).filter(([, pk]) => /REGISTER|VANTAGE/.test(String(pk)));
+
+    test.each([
+      ['us-east-1', [[strong, 'REGISTER#orders']]],
+      ['us-east-2', []],
+      ['us-west-2', []],
+    ])('its home alone writes the one first row, and every region its own: %s', async (region, first) => {
+      const { puts, told } = await run('Create', { region, environment });
+      expect(told).toMatchObject({ Status: 'SUCCESS' });
+      expect(registers(puts)).toEqual([...first, [tables[0], 'VANTAGE#orders']]);
+      expect(puts.every((p) => p['ConditionExpression'] === 'attribute_not_exists(pk)')).toBe(true);
+    });
+
+    test('never over a table that has a history (H3)', async () => {
+      const { puts, told } = await run('Create', { environment, ageOf: (table) => (table === strong ? 90 * minuteMs : 1000) });
+      expect(puts).toEqual([]);
+      expect(told).toMatchObject({ Status: 'FAILED', Reason: expect.stringContaining(`Table ${strong} in us-east-1 is 90 minutes old`) });
+    });
+
+    test("never beside a register in the regions' own tables", async () => {
+      const { puts, told } = await run('Create', { environment, others: another(config.configId) });
+      expect(puts).toEqual([]);
+      expect(told).toMatchObject({ Status: 'FAILED', Reason: expect.stringMatching(/RefusedError: Group orders was founded with its register in the regions' own tables .*does not move/) });
+    });
+
+    test.each([
+      ['into it', { StrongRegister: strong }, {}],
+      ['out of it', {}, { StrongRegister: strong }],
+    ])('an update that would move the register %s is refused, so that CloudFormation rolls back', async (_, now, before) => {
+      for (const region of ['us-east-1', 'us-west-2']) {
+        const { puts, told } = await run('Update', { region, environment, event: { ResourceProperties: now, OldResourceProperties: before } });
+        expect(puts).toEqual([]);
+        expect(told).toMatchObject({ Status: 'FAILED', Reason: expect.stringContaining('a register does not move') });
+      }
+    });
+
+    test("a region's own register table of the next name gets no row of the register", async () => {
+      const event = { ResourceProperties: { RegisterTable: 'r-2', StrongRegister: strong }, OldResourceProperties: { RegisterTable: 'r-1', StrongRegister: strong } };
+      const { puts, told } = await run('Update', { environment, event });
+      expect(told).toMatchObject({ Status: 'SUCCESS' });
+      expect(puts).toHaveLength(1);
+      expect(registers(puts)).toEqual([[tables[0], 'VANTAGE#orders']]);
+    });
   });
 
   test('throws where CloudFormation does not take the answer', async () => {

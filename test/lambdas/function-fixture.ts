@@ -29,6 +29,8 @@ export async function coldStart<T>(load: () => Promise<T>, answer: (asked: Asked
     HOLDFAST_CONFIG: JSON.stringify(runtimeConfig),
     HOLDFAST_ENDPOINT_US_WEST_2: fake.url,
     HOLDFAST_ENDPOINT_EU_WEST_1: fake.url,
+    HOLDFAST_ENDPOINT_US_EAST_1: fake.url,
+    HOLDFAST_ENDPOINT_US_EAST_2: fake.url,
     HOLDFAST_GATE_TOKEN: gateToken,
     HOLDFAST_TICK_FUNCTION_NAME: 'holdfast-orders-tick',
     HOLDFAST_QUEUE_URL: `${fake.url}/111111111111/ticks`,

@@ -1,6 +1,10 @@
 // What every handler does with what it is handed: malformed events are refused with a sentence before anything is asked or changed.
 import { describe, expect, test, vi } from 'vitest';
 import type { Notice } from '../../src/ports/notifier.ts';
+import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
+import { firstRows } from '../../src/core/rows/first-rows.ts';
+import { strongSample, strongTable } from '../config/strong-sample.ts';
+import type { Answer, Asked } from '../contract/fake-dynamodb.ts';
 import { coldStart, runtimeConfig, setNow } from './function-fixture.ts';
 
 const silent = () => {
@@ -71,6 +75,31 @@ describe('tick', () => {
     const { module, asked } = await coldStart(load, silent);
     await expect(module.handler(event)).rejects.toMatchObject({ name: 'MalformedError' });
     expect(asked).toEqual([]);
+  });
+
+  test('with the register in one table, looks and votes at the own replica alone', async () => {
+    vi.spyOn(console, 'debug').mockImplementation(() => undefined);
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    const config = toRuntimeConfig(strongSample);
+    const item = (row: object) => Object.fromEntries(Object.entries(row).map(([name, v]) => [name, typeof v === 'number' ? { N: String(v) } : { S: String(v) }]));
+    const rows = firstRows(config, 'us-west-2', 'us-west-2');
+    const answer = ({ action, body }: Asked): Answer => {
+      if (action === 'UpdateItem') return { body: { Attributes: {} } };
+      const found = rows.find((r) => r.key.pk === (body['Key'] as { pk: { S: string } } | undefined)?.pk.S);
+      return found === undefined ? { body: {} } : { body: { Item: item(found.row) } };
+    };
+    const environment = { AWS_REGION: 'us-west-2', HOLDFAST_CONFIG: JSON.stringify(config) };
+    const { module, asked } = await coldStart(load, answer, environment);
+    const { tickMs } = config.timing;
+    await module.handler({ Records: [{ body: JSON.stringify({ slot: Math.floor(Date.now() / tickMs) }) }] });
+    const ofRegister = asked.filter((a) => JSON.stringify(a.body['Key'] ?? '').includes('REGISTER#'));
+    // It holds the first epoch, and renews it.
+    expect(ofRegister.map((a) => a.action)).toEqual(['GetItem', 'GetItem', 'UpdateItem']);
+    expect(ofRegister.map((a) => a.body['TableName'])).toEqual([strongTable, strongTable, strongTable]);
+    expect(ofRegister.slice(0, 2).map((a) => a.body['ConsistentRead'])).toEqual([true, true]);
+    expect(ofRegister[2]?.body['ConditionExpression']).toContain('attribute_exists');
+    // What the regions saw of each other stays in tables of their own.
+    expect(asked.filter((a) => a.body['TableName'] === strongTable)).toHaveLength(ofRegister.length);
   });
 
   test('drops a late slot without a call', async () => {

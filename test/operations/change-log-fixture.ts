@@ -95,7 +95,8 @@ export function createApplier(options: { own?: RowStore; fences?: { epoch: numbe
 }
 
 export function createApplierOver(a: ReturnType<typeof createApplier>, change: RowStore['change']): LogApplier {
-  return { ...a.applier, own: { region: west, get: async (key) => a.rows.get(key), change, changeTogether: async () => 'refused' } };
+  const changeOther: RowStore['change'] = async (c) => (c.key.pk !== 'LOG' ? a.rows.change(c) : change(c));
+  return { ...a.applier, own: { region: west, get: async (key) => a.rows.get(key), change: changeOther, changeTogether: async () => 'refused' } };
 }
 
 export function mapped(log: LogStore, map: (s: Segment) => Segment | undefined): LogStore {

@@ -162,6 +162,62 @@ describe('holdfast voters', () => {
   });
 });
 
+describe('an acceptor that was admitted and is still empty', () => {
+  /** `fourth` is admitted, and the others moved along without its having been seeded. */
+  const admitEmpty = async (w: VotersWorld, fourth: string) => {
+    w.deploy(fourth);
+    w.state.fault = (call) => (call.region === fourth && call.changes.length > 0 ? { kind: 'lose-request' } : undefined);
+    await w.ask({ kind: 'add', region: fourth, table: 'register-1' });
+    w.state.fault = () => undefined;
+    const { inForce, voters } = await w.voters();
+    expect({ size: inForce.acceptors.length, state: voters.find((v) => v.region === fourth)?.state }).toEqual({ size: 4, state: 'empty' });
+  };
+
+  test('is brought in by whoever needs it for a majority: of four voters one of the old ones is lost for good', async () => {
+    const w = createVotersWorld();
+    await w.note(west, 'before');
+    await admitEmpty(w, sydney);
+    w.lose(east);
+    expect(await w.note(west, 'after')).toMatchObject({ kind: 'chosen' });
+    expect((await w.voters()).voters.find((v) => v.region === sydney)?.state).toBe('votes');
+    expect(await w.said()).toEqual(['before', 'after']);
+  });
+
+  test('and of three, after a table was replaced', async () => {
+    const w = createVotersWorld();
+    await w.note(west, 'before');
+    w.lose(east);
+    w.deploy(east, 'register-2');
+    w.state.fault = (call, _by, table) => (call.region === east && table === 'register-2' && call.changes.length > 0 ? { kind: 'lose-request' } : undefined);
+    await w.ask({ kind: 'replace', region: east, table: 'register-2' });
+    w.state.fault = () => undefined;
+    w.lose(ireland);
+    expect(await w.noteBlindly(west, 'blindly')).toMatchObject({ kind: 'chosen' });
+    expect(await w.note(west, 'after')).toMatchObject({ kind: 'chosen' });
+    expect(await w.said()).toEqual(['before', 'blindly', 'after']);
+  });
+
+  test('gets the newest that was accepted, also where a minority did and nobody was told', async () => {
+    const w = createVotersWorld();
+    await admitEmpty(w, sydney);
+    w.state.fault = (call) => (call.region !== ireland && call.changes.some((c) => 'acceptedBallot' in c.set) ? { kind: 'lose-request' } : undefined);
+    expect(await w.note(west, 'at one acceptor')).toMatchObject({ kind: 'unknown' });
+    w.state.fault = () => undefined;
+    w.lose(east);
+    expect(await w.note(west, 'after')).toMatchObject({ kind: 'chosen' });
+    expect(await w.said()).toEqual(['at one acceptor', 'after']);
+  });
+
+  test('stays empty where its vote would not make a majority either', async () => {
+    const w = createVotersWorld();
+    await admitEmpty(w, sydney);
+    w.lose(east);
+    w.lose(ireland);
+    expect(await w.note(west, 'one of four')).toMatchObject({ kind: 'unknown' });
+    expect((await w.memory.get(w.nameOf(sydney, 'register-1'))?.get(registerKey('orders')))?.['acceptedValue']).toBe('');
+  });
+});
+
 describe('an operator that dies', () => {
   const dies = (after: number) => {
     let left = after;

@@ -49,6 +49,13 @@ class Table implements DataStore {
     return this.items.get(key) ?? null;
   }
 
+  async stands(origin: string, { key, image, epoch, sequenceNumber }: ChangeRecord): Promise<boolean> {
+    const found = this.items.get(key);
+    if (found === undefined || image === null) return found === undefined && image === null;
+    const isOf = (mark: string, type: 'N' | 'S', value: string) => Object(found[mark])[type] === value;
+    return isOf(marks.epoch, 'N', String(epoch)) && isOf(marks.origin, 'S', origin) && isOf(marks.sequence, 'S', sequenceNumber);
+  }
+
   async apply(origin: string, epoch: number, records: readonly ChangeRecord[], _checks: readonly RowCheck[]): Promise<ApplyAnswer> {
     const served = servedNoneAfter(epoch);
     const lease = await this.#rows.get(served.key);

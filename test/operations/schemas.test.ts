@@ -16,7 +16,7 @@ import { joiningRow } from '../../src/core/rows/first-rows.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
 import { changeVoters } from '../../src/operations/change-voters.ts';
-import { registerOf, type Governor } from '../../src/operations/governor.ts';
+import { votersOf, type Governor } from '../../src/operations/governor.ts';
 import { openGateStep } from '../../src/operations/open-gate.ts';
 import { takeLeaseStep } from '../../src/operations/take-lease.ts';
 import type { RowStore } from '../../src/ports/row-store.ts';
@@ -90,7 +90,7 @@ describe('what schema 1 wrote', () => {
 async function addVoter(group: Group, governor: Governor = group.governor(ireland)): Promise<void> {
   const joining = new MemoryRowStore(sydney, [joiningRow('orders', 'a'.repeat(32))]);
   const reach: NonNullable<Governor['reach']> = (a) => (a.region === sydney ? joining : governor.voters.find((s) => s.region === a.region));
-  const voters = registerOf({ ...governor, reach });
+  const voters = votersOf({ ...governor, reach });
   await changeVoters({ voters, candidates: [east, west], digest: sha256, wait: async () => undefined, because: 'test' }, { kind: 'add', region: sydney, table: 'register-1' });
 }
 

@@ -1,6 +1,7 @@
 // The protected data in all regions, and the real operations that carry it from one to the others: the stream wakes the shipping,
 // a new segment wakes the applying, each tick ships what was missed, and Synchronise applies to the end.
 import type { RunbookInput } from '../../src/core/failover/runbook.ts';
+import type { Sighting } from '../../src/core/register/sighting.ts';
 import type { LogApplier } from '../../src/operations/apply-log.ts';
 import type { Governor } from '../../src/operations/governor.ts';
 import type { LogStore } from '../../src/ports/log-store.ts';
@@ -22,8 +23,8 @@ export class DataPlane {
   readonly #product: Product;
   readonly #replicas: readonly Replica[];
   readonly #acknowledged: Acknowledged[] = [];
-  /** Writes that stand in the holder's table and in another region's divergence report: docs/decisions/0014. */
-  divergentAndThere = 0;
+  /** By region: what stood in its table when a person signed it off, for better or worse. */
+  readonly #signedOff = new Map<Region, Set<string>>();
   /** Regions in which applying has been woken and has not begun. */
   readonly #woken = new Set<Region>();
 
@@ -109,6 +110,10 @@ export class DataPlane {
     return this.#product.synchronise.synchroniseStep(governor, input, this.#applier(governor, invocation), this.#others(invocation));
   }
 
+  compare(governor: Governor, invocation: Invocation, sighting: Sighting): Promise<void> {
+    return this.#product.compareBegun.compareBegun(governor, this.#applier(governor, invocation), sighting);
+  }
+
   #wake(region: Region, laterMs: number): void {
     const { world } = this.#ports;
     if (!region.isCandidate || this.#woken.has(region)) return;
@@ -121,12 +126,17 @@ export class DataPlane {
       const origins = world.regions.filter((r) => r.isCandidate && r !== region);
       // It is woken again whether it ended or died; a second one beside it must change nothing.
       if (world.random.chance(world.weather.stepTwice)) this.#wake(region, world.random.next() * 3000);
+      // One whose function died or never ends comes again after the function's time limit, as from any stream.
+      let isEnded = false;
+      world.queue.after(20_000, () => (isEnded ? undefined : this.#wake(region, 0)));
       return void Promise.all(origins.map((origin) => this.#product.applyLog.applyLog(applier, origin.name, applyPagesMax, []))).then(
         (results) => {
+          isEnded = true;
           const divergent = results.reduce((sum, r) => sum + r.divergent, 0);
           if (divergent > 0) world.note(region, () => `apply: ${divergent} writes are divergent`);
         },
         (error: unknown) => {
+          isEnded = true;
           world.note(region, () => `apply: ${String(error).replace(/ \(.*/, '').slice(0, 100)}`);
           this.#wake(region, 1000 + world.random.next() * 2000);
         },
@@ -143,6 +153,7 @@ export class DataPlane {
       data: {
         batchMax: replica.data.batchMax,
         apply: (origin, epoch, records, checks) => call('apply data', () => replica.apply(origin, epoch, records, checks)),
+        stands: (origin, record) => call('get data', () => replica.data.stands(origin, record)),
         get: (key) => call('get data', () => replica.data.get(key)),
       },
       divergence: {
@@ -183,6 +194,11 @@ export class DataPlane {
     return this.#replicas;
   }
 
+  /** A person says that what stands in this region's table may stay there: they have looked at it, or chosen to go on with it. */
+  signedOff(region: Region): void {
+    this.#signedOff.set(region, new Set([...(this.#signedOff.get(region) ?? []), ...[...this.replicaOf(region).standing.values()].map(nameOf)]));
+  }
+
   async positionOf(of: Region, origin: Region): Promise<number> {
     const row = await of.store.get({ table: 'region', pk: 'LOG', sk: origin.name });
     return Number(row?.['sequence'] ?? 0);
@@ -208,10 +224,11 @@ export class DataPlane {
       const found = table.standing.get(`k${k}`);
       // In the holder's own report it may be as well: applied, and listed when the batch came again because its position was not saved yet.
       if (found === undefined || found.origin === holder.name || !listedElsewhere.has(nameOf(found))) continue;
-      const what = `${nameOf(found)} (k${k}) stands in ${holder.name}, which holds epoch ${this.#ports.invariants.register.newest.value.epoch}, and is listed as divergent elsewhere`;
-      // Among three candidates this is an open hole of the design, counted and not hidden: docs/decisions/0014.
-      if (world.regions.filter((r) => r.isCandidate).length > 2) this.divergentAndThere += 1;
-      else world.violate('no write of an old epoch', what);
+      if (this.#signedOff.get(holder)?.has(nameOf(found)) === true) continue;
+      world.violate(
+        'no write of an old epoch',
+        `${nameOf(found)} (k${k}) stands in ${holder.name}, which holds epoch ${this.#ports.invariants.register.newest.value.epoch}, and is listed as divergent elsewhere`,
+      );
     }
   }
 

@@ -4,7 +4,7 @@ import type { Edit } from '../planted-source.ts';
 
 const store = 'drivers/memory/memory-row-store.ts';
 
-export function firstRowsAgain(table: 'register' | 'region'): readonly Edit[] {
+export function firstRowsAgain(...tables: readonly ('register' | 'region' | 'fence')[]): readonly Edit[] {
   return [
     { file: store, from: '  readonly #rows = new Map<string, Row>();', to: '  readonly #rows = new Map<string, Row>();\n  #first: ReadonlyMap<string, Row> = new Map();' },
     {
@@ -15,7 +15,7 @@ export function firstRowsAgain(table: 'register' | 'region'): readonly Edit[] {
     {
       file: store,
       from: '    for (const [name, row] of snapshot) if (isOfTable(name)) this.#rows.set(name, row);',
-      to: `    for (const [name, row] of snapshot) if (isOfTable(name)) this.#rows.set(name, row);\n    if (table === '${table}' && snapshot.size === 0) for (const [name, row] of this.#first) if (isOfTable(name)) this.#rows.set(name, row);`,
+      to: `    for (const [name, row] of snapshot) if (isOfTable(name)) this.#rows.set(name, row);\n    if ('${tables.join(' ')}'.includes(table) && snapshot.size === 0) for (const [name, row] of this.#first) if (isOfTable(name)) this.#rows.set(name, row);`,
     },
   ];
 }

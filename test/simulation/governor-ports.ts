@@ -10,6 +10,7 @@ import type { ChangeAnswer, RowStore } from '../../src/ports/row-store.ts';
 import type { Invariants } from './invariants.ts';
 import { asWrittenBy } from './newer-version.ts';
 import type { Invocation, Region } from './region.ts';
+import type { StrongTable } from './strong-table.ts';
 import { callLimitMs, type World } from './world.ts';
 
 const probeLimitMs = 1500;
@@ -21,8 +22,14 @@ export type Ports = {
   readonly invariants: Invariants;
   /** Voters join and leave in this history. */
   readonly isChangingVoters?: boolean;
+  /** The register is in one global table in this history. */
+  readonly strong?: StrongTable | undefined;
   readonly startRunbook: (region: Region, name: string, input: RunbookInput) => 'started' | 'exists';
 };
+
+/** Not put together call by call: what lies in wait compares them with each. */
+const reads = { register: 'get register', region: 'get region', fence: 'get fence' } as const;
+const changes = { region: 'change region', fence: 'change fence' } as const;
 
 class NetworkStore implements RowStore {
   readonly region: string;
@@ -42,7 +49,7 @@ class NetworkStore implements RowStore {
   }
 
   get(key: RowKey): Promise<Row | undefined> {
-    return this.#call(key.pk.startsWith('VANTAGE') ? 'get vantage' : `get ${key.table}`, async () => this.#rows(key).get(key));
+    return this.#call(key.pk.startsWith('VANTAGE') ? 'get vantage' : reads[key.table], () => this.#rows(key).rowOf(key));
   }
 
   /** Throws as the SDK does where there is no such table. */
@@ -54,12 +61,12 @@ class NetworkStore implements RowStore {
 
   change(proposed: RowChange): Promise<ChangeAnswer> {
     const change = this.#from.region.newerUntilMs > this.#ports.world.nowMs ? this.#asWritten(proposed) : proposed;
-    const act = async () => {
-      const answer = await this.#rows(change.key).change(change);
+    const act = () => {
+      const answer = this.#rows(change.key).changeRow(change);
       if (answer.kind === 'done') this.#ports.invariants.rowChanged(this.#to, change, answer.row, this.#from, this.registerTable);
       return answer;
     };
-    const what = change.key.table !== 'register' ? `change ${change.key.table}` : 'acceptedBallot' in change.set ? 'accept register' : 'promised' in change.set ? 'prepare register' : 'change vantage';
+    const what = change.key.table !== 'register' ? changes[change.key.table] : 'acceptedBallot' in change.set ? 'accept register' : 'promised' in change.set ? 'prepare register' : 'change vantage';
     return this.#call(what, act, (answer) => this.#ports.invariants.answered(change, answer));
   }
 
@@ -74,17 +81,17 @@ class NetworkStore implements RowStore {
     return name === undefined ? change : { ...change, set: { ...change.set, [name]: asWrittenBy(this.#from.region, this.#ports.world.nowMs, String(change.set[name])) } };
   }
 
-  changeTogether(changes: readonly RowChange[], checks: readonly RowCheck[]): Promise<'done' | 'refused'> {
-    return this.#call(`change ${changes[0]?.key.table}`, async () => {
-      const outcome = await this.#to.store.changeTogether(changes, checks);
+  changeTogether(together: readonly RowChange[], checks: readonly RowCheck[]): Promise<'done' | 'refused'> {
+    return this.#call(`change ${together[0]?.key.table}`, async () => {
+      const outcome = await this.#to.store.changeTogether(together, checks);
       if (outcome === 'refused') return outcome;
-      const rows = await Promise.all(changes.map((c) => this.#to.store.get(c.key)));
-      changes.forEach((change, i) => this.#ports.invariants.rowChanged(this.#to, change, rows[i] ?? {}, this.#from));
+      const rows = await Promise.all(together.map((c) => this.#to.store.get(c.key)));
+      together.forEach((change, i) => this.#ports.invariants.rowChanged(this.#to, change, rows[i] ?? {}, this.#from));
       return outcome;
     });
   }
 
-  #call<T>(what: string, act: () => Promise<T>, onAnswer?: (answer: T) => void): Promise<T> {
+  #call<T>(what: string, act: () => T | Promise<T>, onAnswer?: (answer: T) => void): Promise<T> {
     const { world } = this.#ports;
     const isOwn = this.#from.region === this.#to;
     return world.call({
@@ -118,6 +125,7 @@ export function governorOf(ports: Ports, invocation: Invocation): Governor {
     policy,
     own,
     voters,
+    register: ports.strong?.registerFor(ports, invocation),
     // Half of the regions run a deployment that knows one table a region only.
     ...(region.index % 2 === 0
       ? {}

@@ -14,6 +14,7 @@ import { Random } from './random.ts';
 import { Reconciliation } from './reconciliation.ts';
 import { Region } from './region.ts';
 import { Service, soundGate, soundWrite, type GateRule, type WriteRule } from './service.ts';
+import { StrongTable } from './strong-table.ts';
 import { Ticks } from './ticks.ts';
 import { deployedRegions, VoterFaults } from './voter-faults.ts';
 import { World, type Note, type Violation } from './world.ts';
@@ -27,6 +28,8 @@ export type HistoryOptions = {
   readonly driftFactor?: number;
   readonly isRecording?: boolean;
   readonly product?: Product;
+  /** `strong`: in one strongly consistent table. No voters change then. */
+  readonly register?: 'tables' | 'strong';
   readonly gate?: GateRule;
   readonly write?: WriteRule;
 };
@@ -47,12 +50,12 @@ export type HistoryResult = {
   readonly writesAccepted: number;
   /** Changes that were applied in another region than their own. */
   readonly changesApplied: number;
-  /** Writes that one region lists as divergent and the holder has: an open hole where there are three candidates (decision 14). */
-  readonly divergentAndThere: number;
   /** Divergent keys that a person decided. */
   readonly keysDecided: number;
   readonly gateAnswers: number;
   readonly clockAlarms: number;
+  /** Writes of the register that met another region's; only in one table. */
+  readonly writeConflicts: number;
   readonly notes: readonly Note[];
   readonly names: readonly string[];
   /** What each region went by at the end, where the history is told. */
@@ -98,7 +101,10 @@ const steadyMs = 12_000;
 
 export async function runHistory(options: HistoryOptions): Promise<HistoryResult> {
   const { seed, product = realProduct } = options;
-  const plan = options.plan ?? drawPlan(new Random(seed), options.regions ?? 3, options.skewFactor, options.driftFactor);
+  const drawn = options.plan ?? drawPlan(new Random(seed), options.regions ?? 3, options.skewFactor, options.driftFactor);
+  const { voters: changes, ...unchanged } = drawn;
+  // One table's replicas neither join nor leave.
+  const plan: Plan = options.register === 'strong' || changes === undefined ? unchanged : drawn;
   const founders = policyOf(plan);
   const policy = plan.voters === undefined ? founders : policyOf(plan, deployedRegions);
   const world = new World(new Random(seed ^ 0x5bd1e995), options.isRecording === true, policy.timing.clockSkewMs * plan.skewFactor);
@@ -117,14 +123,15 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   }
   const genesisRow = product.firstRows.firstRows(founders, names[0] ?? '', names[0] ?? '')[0]?.row;
   const invariants = new Invariants(world, product, policy, String(genesisRow?.['acceptedValue']));
-  const executions = new Executions({ world, policy, invariants, isChangingVoters: plan.voters !== undefined }, product);
+  const strong = options.register === 'strong' ? new StrongTable(product, policy.group, genesisRow ?? {}) : undefined;
+  const executions = new Executions({ world, policy, invariants, isChangingVoters: plan.voters !== undefined, strong }, product);
   if (plan.synchroniseMsMax !== undefined) executions.synchroniseMsMax = plan.synchroniseMsMax;
   const { ports } = executions;
   const ticks = new Ticks(ports, product);
   const operator = new Operator(ports, product);
   const service = new Service(ports, product, options.gate ?? soundGate, options.write ?? soundWrite);
   const data = plan.hasData === true ? new DataPlane(ports, product) : undefined;
-  for (const user of [executions, ticks, service]) user.data = data;
+  for (const user of [executions, ticks, service, operator]) user.data = data;
   const reconciliation = data === undefined ? undefined : new Reconciliation(ports, data);
   operator.reconciliation = reconciliation;
   data?.begin();
@@ -176,10 +183,10 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
     voterChanges: invariants.register.newest.value.config.number ?? 0,
     writesAccepted: invariants.writesAccepted,
     changesApplied: data?.applied ?? 0,
-    divergentAndThere: data?.divergentAndThere ?? 0,
     keysDecided: reconciliation?.decided ?? 0,
     gateAnswers: invariants.gateAnswers,
     clockAlarms: invariants.clockAlarms,
+    writeConflicts: strong?.conflicts ?? 0,
     notes: world.notes,
     names: world.regions.map((r) => r.name),
     beliefs: world.isRecording ? world.regions.map((r) => [...(r.isUp ? [] : ['dead']), ...(r.hostsFrozenUntilMs > world.nowMs ? ['hosts frozen'] : []), ...invariants.beliefs(r)]) : [],

@@ -12,8 +12,8 @@ export const historiesMax = 400;
 
 export async function hunt(mutant: Mutant, fromSeed: number): Promise<Hunt> {
   const { product, remove } = await plant(mutant);
-  const { plan, gate, write } = mutant;
-  const planned = plan === undefined ? {} : { plan };
+  const { plan, gate, write, register } = mutant;
+  const planned = { ...(plan === undefined ? {} : { plan }), ...(register === undefined ? {} : { register }) };
   try {
     for (let i = 0; i < historiesMax; i += 1) {
       const seed = fromSeed + i;

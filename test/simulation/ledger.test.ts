@@ -13,7 +13,6 @@ const stretch = (first: number): Stretch => ({
   beyond: 2,
   beyondBroken: 1,
   beyondAlarmed: 1,
-  openHole: 0,
   virtualMinutes: 400,
   events: 700_000,
   cpuSeconds: 3.5,

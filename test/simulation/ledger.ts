@@ -12,15 +12,13 @@ export type Stretch = {
   readonly beyond: number;
   readonly beyondBroken: number;
   readonly beyondAlarmed: number;
-  /** Histories with a write that is divergent in one region and stands in the holder: docs/decisions/0014. */
-  readonly openHole: number;
   readonly virtualMinutes: number;
   readonly events: number;
   readonly cpuSeconds: number;
 };
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
-const counts = ['first', 'histories', 'beyond', 'beyondBroken', 'beyondAlarmed', 'openHole', 'virtualMinutes', 'events', 'cpuSeconds'] as const;
+const counts = ['first', 'histories', 'beyond', 'beyondBroken', 'beyondAlarmed', 'virtualMinutes', 'events', 'cpuSeconds'] as const;
 
 function isStretch(value: unknown): value is Stretch {
   return isObject(value) && counts.every((name) => typeof value[name] === 'number') && (value['regions'] === 3 || value['regions'] === 5) && Array.isArray(value['violations']);

@@ -18,6 +18,8 @@ export type Mutant = {
   readonly write?: WriteRule;
   /** The faults that it takes, where drawn ones meet them too rarely: the seeds then vary all the rest. */
   readonly plan?: Plan;
+  /** Where it is a bug of the register in one table. */
+  readonly register?: 'strong';
 };
 
 /** Modules of the mutant, and how to remove its folder when done with it. */
@@ -34,6 +36,7 @@ export async function plant(mutant: Mutant): Promise<{ product: Product; remove:
 async function load(folder: string): Promise<Product> {
   const at = (file: string) => pathToFileURL(join(folder, file)).href;
   const product: Product = {
+    errors: await import(/* @vite-ignore */ at('core/errors.ts')),
     slot: await import(/* @vite-ignore */ at('core/clock/slot.ts')),
     registerChanges: await import(/* @vite-ignore */ at('core/failover/register-changes.ts')),
     runbook: await import(/* @vite-ignore */ at('core/failover/runbook.ts')),
@@ -43,9 +46,11 @@ async function load(folder: string): Promise<Product> {
     rows: await import(/* @vite-ignore */ at('drivers/memory/memory-row-store.ts')),
     abandonAttempt: await import(/* @vite-ignore */ at('operations/abandon-attempt.ts')),
     changeVoters: await import(/* @vite-ignore */ at('operations/change-voters.ts')),
+    compareBegun: await import(/* @vite-ignore */ at('operations/compare-begun.ts')),
     currentLease: await import(/* @vite-ignore */ at('operations/current-lease.ts')),
     openGate: await import(/* @vite-ignore */ at('operations/open-gate.ts')),
     register: await import(/* @vite-ignore */ at('operations/register.ts')),
+    strongRegister: await import(/* @vite-ignore */ at('operations/strong-register.ts')),
     report: await import(/* @vite-ignore */ at('operations/report.ts')),
     takeLease: await import(/* @vite-ignore */ at('operations/take-lease.ts')),
     tick: await import(/* @vite-ignore */ at('operations/tick.ts')),

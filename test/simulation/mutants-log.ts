@@ -1,5 +1,6 @@
 // Planted bugs in the change log: what is shipped, what is applied, and what is listed as divergent.
 import type { Mutant } from './mutant.ts';
+import { leftBehindPlan } from './plans.ts';
 
 const oldWrite = 'no write of an old epoch';
 
@@ -35,5 +36,19 @@ export const logMutants: readonly Mutant[] = [
         to: 'const fresh = records.filter((r) => this.#isFresh(r, epoch) || epoch > 0);',
       },
     ],
+  },
+  {
+    name: 'a third region is not compared with where the newest epoch began',
+    hole: 'no write of an old epoch enters the surviving history',
+    foundBy: [oldWrite],
+    plan: leftBehindPlan,
+    edits: [{ file: 'operations/compare-begun.ts', from: 'begun.by === governor.me ? [] :', to: "begun.by !== '' ? [] :" }],
+  },
+  {
+    name: 'the register is not told where an epoch begins',
+    hole: 'no write of an old epoch enters the surviving history',
+    foundBy: [oldWrite],
+    plan: leftBehindPlan,
+    edits: [{ file: 'core/failover/register-changes.ts', from: "return { kind: 'set', value: { ...current, begun } };", to: "void begun;\n  return { kind: 'set', value: current };" }],
   },
 ];

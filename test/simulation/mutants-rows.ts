@@ -142,11 +142,11 @@ export const rowsMutants: readonly Mutant[] = [
       {
         file: keep,
         from: '  await own.change(closeLeaseForGood(epoch));\n',
-        to: '  const early = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => release(current, me, epoch));\n  await own.change(closeLeaseForGood(epoch));\n',
+        to: '  const early = await registerOf(governor).change(sighting, (current) => release(current, me, epoch));\n  await own.change(closeLeaseForGood(epoch));\n',
       },
       {
         file: keep,
-        from: '  const outcome = await changeRegister(registerOf(governor, sighting), seenBallotOf(sighting), (current) => release(current, me, epoch));\n',
+        from: '  const outcome = await registerOf(governor).change(sighting, (current) => release(current, me, epoch));\n',
         to: '  const outcome = early;\n',
       },
     ],
@@ -168,7 +168,7 @@ export const rowsMutants: readonly Mutant[] = [
     hole: 'epochs only rise, also over a restart (H3)',
     plan: forgottenRegionPlan,
     foundBy: ['row epochs only rise'],
-    edits: firstRowsAgain('region'),
+    edits: firstRowsAgain('region', 'fence'),
   },
   {
     name: 'rows of an older epoch are written again at a late take-over',

@@ -1,6 +1,6 @@
 // Planted bugs in the failover: attempts, steps, and what goes on when somebody dies in the middle.
 import type { Mutant } from './mutant.ts';
-import { calmPlan, decidedAndDiedPlan, executionLostPlan, givenUpPlan, halfOpenPlan, sharedDependencyPlan, takenAndDiedPlan } from './plans.ts';
+import { calmPlan, decidedAndDiedPlan, executionLostPlan, givenUpPlan, halfOpenPlan, sharedDependencyIsBackPlan, sharedDependencyPlan, takenAndDiedPlan } from './plans.ts';
 
 const keep = 'operations/keep-lease.ts';
 const take = 'operations/take-lease.ts';
@@ -62,7 +62,17 @@ export const runbookMutants: readonly Mutant[] = [
     hole: 'H9',
     plan: sharedDependencyPlan,
     foundBy: ['a calm day stays calm'],
-    edits: [{ file: 'core/failover/decide.ts', from: "if (verdict.readiness.kind === 'failing') return verdict.readiness.because;", to: '' }],
+    edits: [
+      { file: 'core/failover/decide.ts', from: "if (verdict.readiness.kind === 'failing') return verdict.readiness.because;", to: '' },
+      { file: 'core/failover/decide.ts', from: 'isBetterOff(verdict, holder, policy) ? undefined', to: 'holder !== verdict ? undefined' },
+    ],
+  },
+  {
+    name: 'a region that is well again first takes over',
+    hole: 'H9',
+    plan: sharedDependencyIsBackPlan,
+    foundBy: ['a calm day stays calm'],
+    edits: [{ file: 'core/failover/decide.ts', from: 'isBetterOff(verdict, holder, policy) ? undefined', to: 'holder !== verdict ? undefined' }],
   },
   {
     name: 'an epoch that was taken is reserved again',

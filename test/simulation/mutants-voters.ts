@@ -1,6 +1,6 @@
 // Planted bugs in the change of voters; voter-schedules.ts must find each.
 import { plant, type Mutant } from './mutant.ts';
-import { oldRowForNew, twoChangesAtOnce } from './voter-scenarios.ts';
+import { playedByHand } from './voter-scenarios.ts';
 import { runSchedule } from './voter-schedules.ts';
 
 const register = 'operations/register.ts';
@@ -71,7 +71,7 @@ export const voterMutants: readonly VoterMutant[] = [
     name: 'rows move before their set is chosen',
     hole: 'a row moves only to a set that was chosen',
     foundBy,
-    fromSeed: 1385,
+    fromSeed: 400,
     edits: [
       {
         file: register,
@@ -109,6 +109,33 @@ export const voterMutants: readonly VoterMutant[] = [
     ],
   },
   {
+    name: 'a new set of voters is in force before a majority of it has answered',
+    hole: 'the next set begins where a majority of it stands',
+    foundBy,
+    edits: [
+      { file: moving, from: '  if (able.length < need) return;\n', to: '' },
+      { file: moving, from: '  if (ready.filter((s) => s !== undefined).length < need) return;\n', to: '  void need;\n' },
+    ],
+  },
+  {
+    name: 'a new set of voters is in force although its new one was not seeded',
+    hole: 'the next set begins where a majority of it stands',
+    foundBy,
+    edits: [{ file: moving, from: '  if (ready.filter((s) => s !== undefined).length < need) return;\n', to: '' }],
+  },
+  {
+    name: 'an admitted acceptor stays empty until something is chosen',
+    hole: 'whoever is needed for a majority is brought in',
+    foundBy,
+    edits: [{ file: register, from: 'newer === undefined && (await seedMissing(voters, set, promises, answers))', to: 'false' }],
+  },
+  {
+    name: 'an empty acceptor is given what nobody proposed',
+    hole: 'one value a ballot',
+    foundBy,
+    edits: [{ file: register, from: 'waiting, newest.acceptedBallot, newest.value)', to: "waiting, newest.acceptedBallot, { ...newest.value, auditHead: '' })" }],
+  },
+  {
     name: 'five voters, and two are a majority',
     hole: 'floor(n / 2) + 1',
     foundBy,
@@ -121,8 +148,10 @@ export async function huntBySchedules(mutant: VoterMutant, schedulesMax: number)
   const { product, remove } = await plant(mutant);
   const { fromSeed = 1 } = mutant;
   try {
-    const played = (await twoChangesAtOnce(product)) ?? (await oldRowForNew(product));
-    if (played !== undefined) return { schedules: 0, violation: played };
+    for (const play of playedByHand) {
+      const played = await play(product);
+      if (played !== undefined) return { schedules: 0, violation: played };
+    }
     for (let i = 0; i < schedulesMax; i += 1) {
       const { violation } = await runSchedule(product, fromSeed + i);
       if (violation !== undefined) return { schedules: i + 1, violation: `seed ${fromSeed + i}: ${violation}` };

@@ -3,6 +3,7 @@
 import { leaseKey } from '../../src/core/lease/lease-rows.ts';
 import type { RegisterValue } from '../../src/core/register/value.ts';
 import type { ChangeOutcome, Proposal } from '../../src/operations/register.ts';
+import type { DataPlane } from './data-plane.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
 import { asWrittenBy } from './newer-version.ts';
 import type { Product } from './product.ts';
@@ -15,7 +16,8 @@ const undoShare = 0.3;
 export class Operator {
   readonly #ports: Ports;
   readonly #product: Product;
-  /** Where histories have protected data. */
+  /** Both where histories have protected data. */
+  data: DataPlane | undefined;
   reconciliation: Reconciliation | undefined;
   #asked = 0;
   #pausedUntilMs = 0;
@@ -94,7 +96,10 @@ export class Operator {
     await this.#change((current) => {
       const proposed = this.#product.registerChanges.signOff(current, found, maker);
       // From when it is proposed: it may be chosen at any time from then on.
-      if (proposed.kind === 'set') this.reconciliation?.uncompared[compared === undefined ? 'add' : 'delete'](ready.name);
+      if (proposed.kind === 'set') {
+        this.reconciliation?.uncompared[compared === undefined ? 'add' : 'delete'](ready.name);
+        this.data?.signedOff(ready);
+      }
       return proposed;
     });
   }
@@ -137,8 +142,8 @@ export class Operator {
     if (region === undefined) return;
     const governor = governorOf(this.#ports, world.invoke(region, 'operator'));
     const voters = { group: policy.group, configId: policy.configId, region: governor.me, acceptors: governor.voters, chance: governor.chance, reach: governor.reach };
-    const sighting = await this.#product.register.lookAtRegister(voters);
-    const outcome = await this.#product.register.changeRegister(voters, this.#product.register.seenBallotOf(sighting), propose);
+    const sighting = await (governor.register?.look() ?? this.#product.register.lookAtRegister(voters));
+    const outcome = await (governor.register?.change(sighting, propose) ?? this.#product.register.changeRegister(voters, this.#product.register.seenBallotOf(sighting), propose));
     world.queue.mixText(outcome.kind);
     this.#judge(region, outcome);
     world.note(null, () => `operator: ${outcome.kind}${outcome.kind === 'chosen' ? '' : `: ${outcome.because}`}`);

@@ -22,6 +22,17 @@ export const sharedDependencyPlan: Plan = {
   ],
 };
 
+/** The same to the end and beyond. It is back in the other region first, by almost a tick: as the holder is well again too, nobody may be told to follow it. */
+export const sharedDependencyIsBackPlan: Plan = {
+  ...base,
+  calmFromMs: 150_000,
+  isCalm: true,
+  faults: [
+    { kind: 'sick', atMs: 60_000, forMs: 60_000, region: 0 },
+    { kind: 'sick', atMs: 60_000, forMs: 55_500, region: 1 },
+  ],
+};
+
 /** The holder dies, and so does whoever decides that, between its CAS and the start of the runbook. */
 export const decidedAndDiedPlan: Plan = {
   ...base,
@@ -56,7 +67,7 @@ export const halfOpenPlan: Plan = {
 /** The challenger's hosts freeze in the middle of a look, which is answered late; as they thaw, the holder is cut off. */
 export const challengerAwayPlan: Plan = {
   ...base,
-  calmFromMs: 106_000,
+  calmFromMs: 94_000,
   faults: [{ kind: 'pause', atMs: 60_000, forMs: 17_000, region: 1, withStore: false, when: { what: 'get register', phase: 'sent' } }, isolated(0, 75_500, 30_000)],
 };
 
@@ -177,3 +188,42 @@ export const backSoonPlan: Plan = { ...base, hasData: true, calmFromMs: 117_000,
 
 /** The same, and its stream stands still meanwhile and for long after: its log has an end, and not all that it wrote. */
 export const streamBehindPlan: Plan = { ...base, hasData: true, calmFromMs: 117_000, faults: [isolated(0, 60_000, 48_000), { kind: 'stream', atMs: 58_000, forMs: 100_000, region: 0 }] };
+
+/** A fourth voter is cut off in the middle of its being added, until one of the other three is lost for good. */
+export const oneLostOneEmptyPlan: Plan = {
+  ...base,
+  calmFromMs: 120_000,
+  lostForGood: 0,
+  voters: [{ atMs: 60_000, kind: 'add', region: 3, isLost: false, people: 1 }],
+  faults: [
+    {
+      kind: 'cut',
+      atMs: 60_450,
+      forMs: 59_550,
+      region: 3,
+      when: null,
+      shape: 'isolated',
+      flapMs: 0,
+      links: [0, 1, 2, 4].flatMap((other) => [[3, other] as const, [other, 3] as const]),
+    },
+  ],
+};
+
+const bothWays = (...links: (readonly [number, number])[]) => links.flatMap(([a, b]) => [[a, b] as const, [b, a] as const]);
+
+/**
+ * The third candidate alone hears the first, and has more of its log than anybody else. The second, which hears neither, takes over and
+ * dies as soon as it has opened; so does the first, and the third is the one to take over.
+ */
+export const leftBehindPlan: Plan = {
+  ...base,
+  regions: 5,
+  hasData: true,
+  calmFromMs: 94_000,
+  faults: [
+    { kind: 'cut', atMs: 42_000, forMs: 33_000, region: 0, when: null, shape: 'heard by one', flapMs: 0, links: bothWays([0, 1], [0, 2], [0, 4], [1, 3]) },
+    { kind: 'step', atMs: 54_000, forMs: 38_000, step: 'OpenGate', moment: 'after', strike: 'crash', executions: 'lost' },
+    { kind: 'operator', atMs: 55_000, forMs: 1000, action: 'failover' },
+    { kind: 'crash', atMs: 66_000, forMs: 26_000, region: 0, when: null, executions: 'lost' },
+  ],
+};

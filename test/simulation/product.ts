@@ -1,4 +1,5 @@
 // The code under test, as one value: the real modules of src, or the same modules with a planted bug (mutants.ts).
+import * as errors from '../../src/core/errors.ts';
 import * as slot from '../../src/core/clock/slot.ts';
 import * as registerChanges from '../../src/core/failover/register-changes.ts';
 import * as runbook from '../../src/core/failover/runbook.ts';
@@ -14,12 +15,14 @@ import * as rows from '../../src/drivers/memory/memory-row-store.ts';
 import * as abandonAttempt from '../../src/operations/abandon-attempt.ts';
 import * as applyLog from '../../src/operations/apply-log.ts';
 import * as changeVoters from '../../src/operations/change-voters.ts';
-import * as divergenceList from '../../src/operations/divergence-list.ts';
+import * as compareBegun from '../../src/operations/compare-begun.ts';
 import * as currentLease from '../../src/operations/current-lease.ts';
+import * as divergenceList from '../../src/operations/divergence-list.ts';
 import * as openGate from '../../src/operations/open-gate.ts';
 import * as register from '../../src/operations/register.ts';
 import * as resolveDivergence from '../../src/operations/resolve-divergence.ts';
 import * as report from '../../src/operations/report.ts';
+import * as strongRegister from '../../src/operations/strong-register.ts';
 import * as shipLog from '../../src/operations/ship-log.ts';
 import * as signOff from '../../src/operations/sign-off.ts';
 import * as synchronise from '../../src/operations/synchronise.ts';
@@ -28,6 +31,7 @@ import * as tick from '../../src/operations/tick.ts';
 import * as validateService from '../../src/operations/validate-service.ts';
 
 export type Product = {
+  readonly errors: typeof errors;
   readonly slot: typeof slot;
   readonly registerChanges: typeof registerChanges;
   readonly runbook: typeof runbook;
@@ -37,9 +41,11 @@ export type Product = {
   readonly rows: typeof rows;
   readonly abandonAttempt: typeof abandonAttempt;
   readonly changeVoters: typeof changeVoters;
+  readonly compareBegun: typeof compareBegun;
   readonly currentLease: typeof currentLease;
   readonly openGate: typeof openGate;
   readonly register: typeof register;
+  readonly strongRegister: typeof strongRegister;
   readonly report: typeof report;
   readonly takeLease: typeof takeLease;
   readonly tick: typeof tick;
@@ -58,6 +64,7 @@ export type Product = {
 };
 
 export const realProduct: Product = {
+  errors,
   slot,
   registerChanges,
   runbook,
@@ -67,9 +74,11 @@ export const realProduct: Product = {
   rows,
   abandonAttempt,
   changeVoters,
+  compareBegun,
   currentLease,
   openGate,
   register,
+  strongRegister,
   report,
   takeLease,
   tick,

@@ -1,4 +1,7 @@
 // The scheduler's part: a slot each T in each region, sometimes missed, sometimes delivered twice or late.
+import type { Sighting } from '../../src/core/register/sighting.ts';
+import type { LogApplier } from '../../src/operations/apply-log.ts';
+import type { Governor } from '../../src/operations/governor.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { Invariants } from './invariants.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
@@ -65,7 +68,7 @@ export class Ticks {
     const { world, policy } = this.#ports;
     const minute = Math.floor(world.nowMs / minuteMs);
     const firedAtMs = [minute, minute - 1].map((m) => m * minuteMs + (m % 2 === 0 ? 500 : minuteMs - 500)).find((atMs) => atMs <= world.nowMs);
-    return firedAtMs === undefined || slot <= Math.max(...this.#product.slot.slotsAhead(region.wallAt(firedAtMs), policy.timing.tickMs));
+    return firedAtMs === undefined || slot <= (this.#product.slot.slotsAhead(region.wallAt(firedAtMs), policy.timing.tickMs).at(-1) ?? 0);
   }
 
   #deliver(region: Region, slot: number): void {
@@ -87,12 +90,31 @@ export class Ticks {
     return this.data.dataAgeMs(governorOf(this.#ports, invocation), invocation).catch(() => null);
   }
 
+  /** The same: how much there is to compare depends on what came late. */
+  async #compare(region: Region, sighting: Sighting): Promise<void> {
+    if (!region.isCandidate) return;
+    const invocation = this.#ports.world.invoke(region, 'compare');
+    const governor = governorOf(this.#ports, invocation);
+    return this.data === undefined ? this.#product.compareBegun.compareBegun(governor, this.#noData(governor, region), sighting) : this.data.compare(governor, invocation, sighting);
+  }
+
+  #noData({ own, clock, digest }: Governor, region: Region): LogApplier {
+    const { logStore, dataStore, divergenceStore } = this.#product;
+    const data = new dataStore.MemoryDataStore(region.store, this.#ports.policy.fenceShards);
+    return { own, clock, digest, data, log: new logStore.MemoryLogStore(region.name), divergence: new divergenceStore.MemoryDivergenceStore() };
+  }
+
   #tick(region: Region, slot: number): void {
     const { world } = this.#ports;
     const invocation = world.invoke(region, 'tick');
     const governor = governorOf(this.#ports, invocation);
     this.#product.tick
-      .tick(governor, slot, async () => this.#dataAgeMs(region))
+      .tick(
+        governor,
+        slot,
+        async () => this.#dataAgeMs(region),
+        async (sighting) => this.#compare(region, sighting),
+      )
       .then(
         (report) => {
           this.#invariants.tickEnded(region, invocation.calls, this.#callsMax);

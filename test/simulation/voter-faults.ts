@@ -16,6 +16,8 @@ export const deployedRegions = 5;
 const fromMs = 40_000;
 /** A person who is not told that it is done asks again, this often at most. */
 const askedMost = 8;
+/** Whoever brings a region back waits until its removal is in force, so long at most. */
+const [waitMs, waitsMost] = [2000, 60] as const;
 
 export function withVoterFaults(random: Random, plan: Plan): Plan {
   const faults = drawChanges(random, plan.regions);
@@ -74,10 +76,15 @@ export class VoterFaults {
     for (const fault of faults) this.#ports.world.queue.at(fault.atMs, () => this.#begin(fault));
   }
 
-  #begin(fault: VoterFault): void {
+  #begin(fault: VoterFault, waits = 0): void {
     const { world } = this.#ports;
     const region = world.regions[fault.region];
     if (region === undefined) throw new RangeError(`There is no region ${fault.region}.`);
+    // The table by which it votes is not taken away from those who know one table a region only (docs/runbooks/voters.md).
+    if (fault.kind === 'add' && this.#votes(region)) {
+      if (waits < waitsMost) world.queue.after(waitMs, () => this.#begin(fault, waits + 1));
+      return;
+    }
     world.note(region, () => `### voters ${fault.kind}`);
     if (fault.isLost) this.#lose(region);
     // Whoever notices deploys a new table first.
@@ -91,6 +98,10 @@ export class VoterFaults {
   #lose(region: Region): void {
     region.registers.set(region.registerTable, null);
     this.#ports.world.note(region, () => `### ${region.registerTable} is gone`);
+  }
+
+  #votes(region: Region): boolean {
+    return this.#ports.invariants.register.newest.value.config.acceptors.some((a) => a.region === region.name && a.table === region.registerTable);
   }
 
   #hasVoted(region: Region): boolean {

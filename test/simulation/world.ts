@@ -15,6 +15,12 @@ export const callLimitMs = 1000;
 /** Within this, all that waited for a frozen invocation reaches it. */
 const thawMs = 20;
 
+const regionsMax = 16;
+
+function linkOf(from: number, to: number): number {
+  return from * regionsMax + to;
+}
+
 class CallError extends Error {
   constructor(name: string, message: string) {
     super(message);
@@ -26,7 +32,7 @@ export type Call<T> = {
   readonly from: Invocation;
   readonly to: Region;
   readonly what: string;
-  readonly act: () => Promise<T>;
+  readonly act: () => T | Promise<T>;
   readonly onDelivered?: (answer: T, sentAtMs: number, actedAtMs: number) => void;
 };
 
@@ -35,7 +41,8 @@ export class World {
   readonly random: Random;
   readonly regions: Region[] = [];
   weather: Weather = calm;
-  readonly #cuts = new Map<string, number>();
+  /** By link: how many faults cut it. */
+  readonly #cuts = new Map<number, number>();
   violation: Violation | undefined;
   /** Faults that wait for a call to come into the middle of. */
   readonly armed: { readonly region: Region; readonly what: CallKind; readonly phase: Phase; readonly by?: string; readonly fire: (invocation: Invocation | undefined) => void }[] = [];
@@ -65,12 +72,14 @@ export class World {
   }
 
   cut(from: number, to: number, isCut: boolean): void {
-    const link = `${from}>${to}`;
-    this.#cuts.set(link, (this.#cuts.get(link) ?? 0) + (isCut ? 1 : -1));
+    const link = linkOf(from, to);
+    const cuts = (this.#cuts.get(link) ?? 0) + (isCut ? 1 : -1);
+    if (cuts === 0) this.#cuts.delete(link);
+    else this.#cuts.set(link, cuts);
   }
 
   isCut(from: Region, to: Region): boolean {
-    return this.#cuts.size > 0 && (this.#cuts.get(`${from.index}>${to.index}`) ?? 0) > 0;
+    return this.#cuts.size > 0 && (this.#cuts.get(linkOf(from.index, to.index)) ?? 0) > 0;
   }
 
   invoke(region: Region, kind: string): Invocation {
@@ -176,22 +185,27 @@ export class World {
         }
         const actedAtMs = this.nowMs;
         this.#passes(from, call.what, 'acted');
-        return void call.act().then(
-          (result) => {
-            if (!isAnswered) return;
-            const backMs = this.delay(to, from.region);
-            if (this.isCut(to, from.region) || (from.region !== to && this.random.chance(this.weather.lost))) return timeOut();
-            if (this.nowMs + backMs - sentAtMs > callLimitMs) timeOut();
-            this.queue.after(backMs, () => {
-              this.#passes(from, call.what, 'answered');
-              answer(() => {
-                call.onDelivered?.(result, sentAtMs, actedAtMs);
-                resolve(result);
-              });
+        const acted = (result: T): void => {
+          if (!isAnswered) return;
+          const backMs = this.delay(to, from.region);
+          if (this.isCut(to, from.region) || (from.region !== to && this.random.chance(this.weather.lost))) return timeOut();
+          if (this.nowMs + backMs - sentAtMs > callLimitMs) timeOut();
+          this.queue.after(backMs, () => {
+            this.#passes(from, call.what, 'answered');
+            answer(() => {
+              call.onDelivered?.(result, sentAtMs, actedAtMs);
+              resolve(result);
             });
-          },
-          (error: unknown) => answer(() => reject(error instanceof Error ? error : new Error(String(error)))),
-        );
+          });
+        };
+        const failed = (error: unknown): void => answer(() => reject(error instanceof Error ? error : new Error(String(error))));
+        let result: T | Promise<T>;
+        try {
+          result = call.act();
+        } catch (error) {
+          return failed(error);
+        }
+        return result instanceof Promise ? void result.then(acted, failed) : acted(result);
       };
       this.#passes(from, call.what, 'sent');
       this.#send(call, arrive, timeOut);

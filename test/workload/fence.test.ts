@@ -43,6 +43,13 @@ test('fenced: a row that cannot be read permits nothing', async () => {
   await expect(fence(true).read()).rejects.toThrow('InternalServerError');
 });
 
+test('fenced: a table that never answers permits nothing, within about a second', async () => {
+  lease = 'silence';
+  const startedAtMs = performance.now();
+  await expect(fence(true).read()).rejects.toMatchObject({ name: 'AbortError' });
+  expect(performance.now() - startedAtMs).toBeLessThan(4000);
+});
+
 test.each([
   ['the lease is over', row(Date.now() - 1), '3'],
   ['the lease row cannot be read', { error: 'InternalServerError' } as const, '0'],

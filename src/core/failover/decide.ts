@@ -1,7 +1,7 @@
 // What this region's governor should do about the group, from what it sees now. Pure: the same code runs in Lambda and in
 // the simulator. Lease keeping (renewing, closing, releasing) is decided in core/lease/keep.ts.
 import type { ClockVerdict } from '../clock/clock-check.ts';
-import type { CandidateVerdict } from '../health/verdict.ts';
+import { isBetterOff, type CandidateVerdict } from '../health/verdict.ts';
 import { attemptSeenForMs, renewalSeenForMs, type Look } from '../lease/look.ts';
 import { attemptLimitMs, takeOverAfterMs, type Policy } from '../policy.ts';
 import type { Sighting } from '../register/sighting.ts';
@@ -67,13 +67,15 @@ function onSickHolder(view: View, value: RegisterValue, policy: Policy): Decisio
   if (!value.renewable || nextState(value.state, 'region-sick') === undefined) return undefined;
   const holder = view.verdicts.find((v) => v.region === value.holder);
   const failing = [holder?.liveness, holder?.readiness].find((j) => j?.kind === 'failing');
-  if (failing === undefined) return undefined;
+  if (holder === undefined || failing === undefined) return undefined;
   const coolForMs = attemptSeenForMs(view.look, value, view.nowMs) ?? 0;
   const isFirstHolder = value.epoch === 1 && value.state !== 'recovery';
   if (!isFirstHolder && coolForMs < policy.policy.cooldownMs)
     return nothing(`${failing.because}, but the last failover was ${Math.round(coolForMs)} ms ago (cool-down ${policy.policy.cooldownMs} ms)`);
-  const target = bestTarget(view, value);
-  return target === undefined ? nothing(`${failing.because}, but no candidate may take over: ${whyNone(view, value)}`) : { kind: 'revoke', target, because: failing.because };
+  // It must be better off, and not only be well again first (H9).
+  const whyNot: WhyNot = (verdict) => whyIneligible(verdict, value) ?? (isBetterOff(verdict, holder, policy) ? undefined : 'it was not well while the other one failed');
+  const target = bestTarget(view, value, whyNot);
+  return target === undefined ? nothing(`${failing.because}, but no candidate may take over: ${whyNone(view, value, whyNot)}`) : { kind: 'revoke', target, because: failing.because };
 }
 
 function onHealth(view: View, value: RegisterValue, policy: Policy): Decision {
@@ -94,10 +96,12 @@ export function whyIneligible(verdict: CandidateVerdict, value: RegisterValue): 
   return undefined;
 }
 
-export function bestTarget(view: Pick<View, 'verdicts'>, value: RegisterValue): string | undefined {
-  return rankTargets(view.verdicts.filter((v) => whyIneligible(v, value) === undefined))[0]?.region;
+type WhyNot = typeof whyIneligible;
+
+export function bestTarget(view: Pick<View, 'verdicts'>, value: RegisterValue, whyNot: WhyNot = whyIneligible): string | undefined {
+  return rankTargets(view.verdicts.filter((v) => whyNot(v, value) === undefined))[0]?.region;
 }
 
-function whyNone(view: View, value: RegisterValue): string {
-  return view.verdicts.map((v) => `${v.region}: ${whyIneligible(v, value)}`).join('; ');
+function whyNone(view: View, value: RegisterValue, whyNot: WhyNot = whyIneligible): string {
+  return view.verdicts.map((v) => `${v.region}: ${whyNot(v, value)}`).join('; ');
 }

@@ -1,5 +1,6 @@
 // Every change that Holdfast makes to the register's value, each a pure function that says yes with the new value or no
 // with the reason. What a change expects of the current value is its fencing condition.
+import { beginAt } from './begun.ts';
 import type { Policy } from '../policy.ts';
 import { reservedEpoch, isSameValue, transitionsKept, type RegisterValue, type Transition } from '../register/value.ts';
 import { nextState, type TransitionEvent } from './transitions.ts';
@@ -77,6 +78,7 @@ function attemptEvent(current: RegisterValue, attemptsMax: number): TransitionEv
 export function takeLease(current: RegisterValue, seen: RegisterValue, me: string, renewal: string): Proposed {
   if (!isSameValue(current, seen)) return refuse('the register changed meanwhile');
   if (current.successor !== me) return refuse(`the successor is ${current.successor ?? 'nobody'}, not ${me}`);
+  if (current.holder !== me && current.regions[me]?.reconciled !== true) return refuse(`${me} is not reconciled`);
   const lost = current.holder === me ? {} : { [current.holder]: { ...current.regions[current.holder], reconciled: false } };
   return {
     kind: 'set',
@@ -94,6 +96,25 @@ export function release(current: RegisterValue, me: string, epoch: number): Prop
 
 function isHeld(current: RegisterValue, me: string, epoch: number, attempt: number): boolean {
   return current.holder === me && current.epoch === epoch && current.attempt === attempt && current.renewable;
+}
+
+/** Before the holder opens: how much of the others' logs it has. Whoever takes a later epoch goes by this. */
+export function epochBegins(current: RegisterValue, me: string, epoch: number, attempt: number, positions: Readonly<Record<string, number>>): Proposed {
+  if (!isHeld(current, me, epoch, attempt)) return refuse(`${current.holder} holds epoch ${current.epoch}, attempt ${current.attempt}`);
+  const begun = beginAt(current.begun, me, epoch, positions);
+  return { kind: 'set', value: { ...current, begun } };
+}
+
+/** Not while the one that is about to open may still say more: a region that went by less would drop what the new epoch has. */
+export function isBeginningFinal(value: RegisterValue): boolean {
+  const isOpening = value.renewable && (value.state === 'failing-over' || value.state === 'failed');
+  return value.begun !== undefined && !(isOpening && value.epoch === value.begun.epoch);
+}
+
+/** A region holds writes that the newest epoch began without: as a region that was lost, it waits for a person. */
+export function foundLeftBehind(current: RegisterValue, me: string): Proposed {
+  if (current.regions[me]?.reconciled !== true) return refuse(`${me} is not reconciled already`);
+  return { kind: 'set', value: { ...current, regions: { ...current.regions, [me]: { ...current.regions[me], reconciled: false } } } };
 }
 
 export function gateOpened(current: RegisterValue, me: string, epoch: number, attempt: number, maker: Maker): Proposed {

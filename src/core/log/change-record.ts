@@ -56,6 +56,13 @@ function attribute(image: Image | null, name: string, type: 'S' | 'N'): string |
   return typeof found === 'string' ? found : undefined;
 }
 
+/** Whether an item that was applied from a log is what this record of `origin` left; null is what a removal leaves. */
+export function isLeftBy(image: Image | null, origin: string, record: ChangeRecord): boolean {
+  if (record.image === null || image === null) return record.image === image;
+  const isSameWrite = textMark(image, marks.origin) === origin && textMark(image, marks.sequence) === record.sequenceNumber;
+  return isSameWrite && attribute(image, marks.epoch, 'N') === String(record.epoch);
+}
+
 /**
  * What is shipped from `origin`: its own writes. An item that was applied here from another region's log carries that
  * region's name and is an echo; so is a removal that was applied here (it is marked first, then removed).

@@ -38,6 +38,11 @@ export function headAfter(segment: Segment): LogHead {
   return { sequence: segment.sequence, hash: segment.hash };
 }
 
+/** Each record with its number in the chain. */
+export function sequencesOf(segments: readonly Segment[]): Map<ChangeRecord, number> {
+  return new Map(segments.flatMap((s) => s.records.map((record, index) => [record, s.sequence - s.records.length + 1 + index] as const)));
+}
+
 /** The records that none of these segments holds: a stream delivers a batch again, perhaps cut differently. */
 export function unseenRecords(recent: readonly Segment[], records: readonly ChangeRecord[]): ChangeRecord[] {
   const seen = new Set(recent.flatMap((s) => s.records.map((r) => r.sequenceNumber)));

@@ -1,6 +1,7 @@
 // The value of the register: who may act, by which epoch, and what is under way. It is the only truth about the group,
 // so reading it is strict, and fields that this version does not know are kept.
 import { MalformedError } from '../errors.ts';
+import { isBegun, type Begun } from '../failover/begun.ts';
 import { isConfiguration, type Configuration } from './configuration.ts';
 
 export type GroupState = 'normal' | 'degraded' | 'failing-over' | 'recovery' | 'failed';
@@ -44,6 +45,8 @@ export type RegisterValue = {
   readonly evidence: string;
   readonly paused: Paused | null;
   readonly regions: Readonly<Record<string, { readonly reconciled: boolean }>>;
+  /** Where the newest epoch began; missing until one was opened in a group of more than two candidates. */
+  readonly begun?: Begun;
   /** The newest last. */
   readonly transitions: readonly Transition[];
   readonly auditHead: string;
@@ -99,6 +102,7 @@ const fields: Readonly<Record<keyof RegisterValue, Check>> = {
   evidence: isString,
   paused: (v) => v === null || (isObject(v) && isString(v['by']) && isString(v['reason']) && isCount(v['atMs'])),
   regions: (v) => isObject(v) && Object.values(v).every((r) => isObject(r) && isBoolean(r['reconciled'])),
+  begun: (v) => v === undefined || isBegun(v),
   transitions: (v) =>
     Array.isArray(v) &&
     v.every(
@@ -116,9 +120,13 @@ const fields: Readonly<Record<keyof RegisterValue, Check>> = {
   auditHead: isString,
 };
 
+/** Made once: every look reads a value of each acceptor. */
+const checks = Object.entries(fields);
+
 function firstWrong(raw: unknown): string {
   if (!isObject(raw)) return '(the whole)';
-  return Object.entries(fields).find(([name, check]) => !check(raw[name]))?.[0] ?? '';
+  for (const [name, check] of checks) if (!check(raw[name])) return name;
+  return '';
 }
 
 function isRegisterValue(raw: unknown): raw is RegisterValue {

@@ -1,7 +1,7 @@
 // The protected table of this region, written by the log's apply: one transaction a batch, under the fence rows' condition.
 import { GetItemCommand, TransactionCanceledException, TransactWriteItemsCommand, type CancellationReason, type DynamoDBClient, type TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import { RowMissingError } from '../../core/errors.ts';
-import { marks, type ChangeRecord, type Image } from '../../core/log/change-record.ts';
+import { isLeftBy, marks, type ChangeRecord, type Image } from '../../core/log/change-record.ts';
 import { servedNoneAfter } from '../../core/lease/lease-rows.ts';
 import { shardOf } from '../../core/lease/fence-shard.ts';
 import type { RowCheck } from '../../core/rows/row.ts';
@@ -13,8 +13,8 @@ export type DataTables = { readonly data: string; readonly dataKey: string; read
 
 /** Actions a transaction may have (DynamoDB). */
 const actionsMax = 100;
-/** The lease row's, and one of the caller's. */
-const checksReserved = 2;
+/** The lease row's, and of the caller's: the runbook's step, and where the newest epoch began. */
+const checksReserved = 3;
 
 export class DynamoDbDataStore implements DataStore {
   readonly batchMax: number;
@@ -30,6 +30,10 @@ export class DynamoDbDataStore implements DataStore {
   async get(key: string): Promise<Image | null> {
     const { Item } = await this.#client.send(new GetItemCommand({ TableName: this.#tables.data, Key: { [this.#tables.dataKey]: { S: key } }, ConsistentRead: true }));
     return Item === undefined ? null : toImage(Item);
+  }
+
+  async stands(origin: string, record: ChangeRecord): Promise<boolean> {
+    return isLeftBy(await this.get(record.key), origin, record);
   }
 
   async apply(origin: string, epoch: number, records: readonly ChangeRecord[], checks: readonly RowCheck[]): Promise<ApplyAnswer> {

@@ -2,12 +2,14 @@
 import {
   ConditionalCheckFailedException,
   GetItemCommand,
+  ReplicatedWriteConflictException,
   TransactionCanceledException,
   TransactWriteItemsCommand,
   UpdateItemCommand,
   type AttributeValue,
   type DynamoDBClient,
 } from '@aws-sdk/client-dynamodb';
+import { WriteConflictError } from '../../core/errors.ts';
 import type { Row, RowChange, RowCheck, RowKey, TableName } from '../../core/rows/row.ts';
 import type { ChangeAnswer, RowStore } from '../../ports/row-store.ts';
 import { checkExpression, toRow, updateExpression } from './expressions.ts';
@@ -42,6 +44,8 @@ export class DynamoDbRowStore implements RowStore {
       return { kind: 'done', row: toRow(answer.Attributes) ?? {} };
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return { kind: 'refused', row: toRow(error.Item) };
+      if (error instanceof ReplicatedWriteConflictException)
+        throw new WriteConflictError(`${change.key.pk} was being changed in another region when ${this.region} wrote it: nothing was written. It is read and tried again.`);
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 // Wraps any row store and does to its calls what a network does: loses a request, loses an answer, holds either back, or
 // delivers a request once more later. What happens is the caller's to say, call by call, so that a test needs no chance and no clock.
+import { WriteConflictError } from '../../core/errors.ts';
 import type { Row, RowChange, RowCheck, RowKey } from '../../core/rows/row.ts';
 import type { ChangeAnswer, RowStore } from '../../ports/row-store.ts';
 
@@ -8,6 +9,8 @@ export type RowCall = { readonly region: string; readonly method: 'get' | 'chang
 export type RowFault =
   /** The call throws; it never arrives. */
   | { readonly kind: 'lose-request' }
+  /** It arrives while another region changes the same item, and is rejected. */
+  | { readonly kind: 'conflict' }
   /** It is carried out; the call throws. */
   | { readonly kind: 'lose-answer' }
   /** It arrives only when `until` is resolved; never, where that never is. */
@@ -60,6 +63,8 @@ export class FaultyRowStore implements RowStore {
         return act();
       case 'lose-request':
         throw this.#lost(call);
+      case 'conflict':
+        throw new WriteConflictError(`${call.keys[0]?.pk ?? 'nothing'} was being changed in another region when ${this.region} wrote it: nothing was written`);
       case 'lose-answer':
         await act();
         throw this.#lost(call);

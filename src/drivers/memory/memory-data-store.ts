@@ -9,7 +9,7 @@ import type { RowStore } from '../../ports/row-store.ts';
 type Stored = { readonly image: Image; readonly epoch: number; readonly sequence: string | undefined };
 
 export class MemoryDataStore implements DataStore {
-  readonly batchMax = 97;
+  readonly batchMax = 96;
   readonly #rows: RowStore;
   readonly #fenceShards: number;
   readonly #items = new Map<string, Stored>();
@@ -36,6 +36,11 @@ export class MemoryDataStore implements DataStore {
 
   async get(key: string): Promise<Image | null> {
     return this.#items.get(key)?.image ?? null;
+  }
+
+  async stands(_origin: string, record: ChangeRecord): Promise<boolean> {
+    const found = this.#items.get(record.key);
+    return record.image === null ? found === undefined : found?.epoch === record.epoch && found.sequence === record.sequenceNumber;
   }
 
   async apply(_origin: string, epoch: number, records: readonly ChangeRecord[], checks: readonly RowCheck[]): Promise<ApplyAnswer> {

@@ -234,6 +234,7 @@ describe('CloudFormation', () => {
       Outputs: { Answer: { Value: getAtt('Rows', 'Answer') } },
     });
     expect(outputs['Answer']).toBe('Create:orders');
-    expect(Date.now() - began).toBeLessThan(3_000);
+    // Without the answer it would take ServiceTimeout, 30 s; how fast the machine is, is no matter here.
+    expect(Date.now() - began).toBeLessThan(15_000);
   }, 40_000);
 });

@@ -38,10 +38,10 @@ export async function startSample(directory: string, deploy: (endpoints: Readonl
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const stop = new Error('not deployed: this harness is there to be killed');
   await startSample(process.argv[2] ?? '', () => {
-    // Ready to be ended before it says so: whoever reads the line may be faster than the next one here.
-    const ended = new Promise<Deployed>((_, reject) => process.once('SIGTERM', () => reject(stop)));
+    // Whoever reads the line may send the signal at once.
+    const stopped = new Promise<Deployed>((_, reject) => process.once('SIGTERM', () => reject(stop)));
     process.stdout.write('up\n');
-    return ended;
+    return stopped;
   }).catch((error: unknown) => {
     if (error !== stop) throw error;
     process.stdout.write('ended\n');

@@ -15,6 +15,7 @@ import type { RegionsFile } from '../../../local/regions-file.ts';
 import { localFunctionUrl } from '../../../local/aws-names.ts';
 import { installEngine, runningProcess } from '../../../local/engine/ministack.ts';
 import { startHarness, type Harness } from '../../../local/harness.ts';
+import { stopRegion } from '../../observer/processes.ts';
 import { ENGINE_DIRECTORY, PLAN, seeded, silent, startSample } from './harness-fixture.ts';
 import { deploySample } from './sample-stacks.ts';
 
@@ -212,7 +213,8 @@ describe('a harness that ends badly', () => {
     const leaders = await up();
     expect(leaders).toHaveLength(3);
     const [stopped = 0, ...others] = leaders;
-    process.kill(-stopped, 'SIGSTOP');
+    // A signal sent is not a signal taken: until then the region may see its parent's death and end.
+    await stopRegion(() => [stopped]);
     child?.kill('SIGKILL');
     await until(
       () => others.flatMap(groupPids),

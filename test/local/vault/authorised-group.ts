@@ -7,8 +7,8 @@ import { BucketLocationConstraint, CreateBucketCommand, S3Client } from '@aws-sd
 import { z } from 'zod';
 import { config } from '../../../holdfast.config.ts';
 import { localAccountId, startRegion } from '../../../local/engine/ministack.ts';
-import { buildLambdas, LAMBDAS } from '../../../scripts/build-lambdas.ts';
 import { endpointVariable } from '../../../src/config/environment.ts';
+import { builtFunctions } from '../../built-functions.ts';
 import { startFront } from './as-by-tls.ts';
 import { checkout, credentials, discard, install, newRegion } from '../engine/engine-fixture.ts';
 
@@ -41,8 +41,8 @@ export async function startAuthorisedGroup(): Promise<AuthorisedGroup> {
     await front.close();
   };
   try {
-    await buildLambdas();
-    await deployOneByOne(endpoint, regions, region.directory);
+    const { directory: lambdas } = await builtFunctions(join(region.directory, 'lambdas'));
+    await deployOneByOne(endpoint, regions, region.directory, lambdas);
   } catch (error) {
     await close();
     throw error;
@@ -58,12 +58,12 @@ export async function startAuthorisedGroup(): Promise<AuthorisedGroup> {
 }
 
 /** One after the other: while the engine creates a function, it ends the workers of every function of that name, in whatever region. */
-async function deployOneByOne(endpoint: string, regions: readonly string[], directory: string): Promise<void> {
+async function deployOneByOne(endpoint: string, regions: readonly string[], directory: string, lambdas: string): Promise<void> {
   const assembly = join(directory, 'cdk.out');
   const home = join(directory, 'deployment');
   mkdirSync(home, { recursive: true });
   const environment = { PATH: process.env['PATH'] ?? '', HOME: home, TMPDIR: home, CDK_DISABLE_CLI_TELEMETRY: 'true', CDK_DISABLE_VERSION_CHECK: 'true', CDK_VALIDATION: 'false' };
-  await run('infra/main.ts', [join(checkout, 'infra/main.ts')], { ...environment, CDK_OUTDIR: assembly, CDK_CONTEXT_JSON: JSON.stringify({ 'holdfast:lambdas': LAMBDAS }) });
+  await run('infra/main.ts', [join(checkout, 'infra/main.ts')], { ...environment, CDK_OUTDIR: assembly, CDK_CONTEXT_JSON: JSON.stringify({ 'holdfast:lambdas': lambdas }) });
   spellOutAliases(assembly);
   for (const region of regions) {
     await createAssetBucket(endpoint, region);

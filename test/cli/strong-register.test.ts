@@ -1,0 +1,74 @@
+// A person's program over a group whose register is one strongly consistent table: any one region that answers is enough, and
+// nobody asks who votes.
+import { describe, expect, it } from 'vitest';
+import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
+import { registerKey } from '../../src/core/register/acceptor-rows.ts';
+import { parseRegisterValue } from '../../src/core/register/value.ts';
+import { firstRows } from '../../src/core/rows/first-rows.ts';
+import { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
+import type { RowStore } from '../../src/ports/row-store.ts';
+import { strongSample } from '../config/strong-sample.ts';
+import { holdfast } from './command-line.ts';
+import { memoryGroup, type Group } from './group-fixture.ts';
+
+const config = toRuntimeConfig(strongSample);
+
+/** The regions' own tables have no row of the register; a region that is unplugged does not reach its replica either. */
+function strongGroup() {
+  const group = memoryGroup(undefined, config);
+  const table = new MemoryRowStore('everywhere', firstRows(config, 'us-east-1', config.initialRegion));
+  for (const { region } of config.voters) group.of(region).rows.memory.restore('register', new Map());
+  const replicaOf = (region: string): RowStore => {
+    const reach = () => group.of(region).rows.get({ table: 'region', pk: 'TICK', sk: '#' });
+    return {
+      region,
+      get: async (key) => reach().then(() => table.get(key)),
+      change: async (change) => reach().then(() => table.change(change)),
+      changeTogether: async () => Promise.reject(new Error('a strongly consistent table has no transactions')),
+    };
+  };
+  const connection: Group['connection'] = { ...group.connection, regions: group.connection.regions.map((r) => ({ ...r, replica: replicaOf(r.region) })) };
+  const value = async () => parseRegisterValue(String((await table.get(registerKey(config.group)))?.['acceptedValue']));
+  return { ...group, connection, value };
+}
+
+describe('a group with a strongly consistent register', () => {
+  it('is shown, resumed, paused and failed over through whichever region answers', async () => {
+    const group = strongGroup();
+    expect(JSON.parse((await holdfast(group, ['status', '--json'])).out)).toMatchObject({ register: { certainty: 'chosen', silent: [], behind: [], notMoved: [], nextVoters: null } });
+    for (const region of ['us-west-2', 'us-east-1']) group.of(region).rows.isAnswering = false;
+    expect((await holdfast(group, ['resume'])).exit).toBe(0);
+    expect(await group.value()).toMatchObject({ paused: null });
+    expect((await holdfast(group, ['pause', '--reason', 'works'])).exit).toBe(0);
+    expect(await group.value()).toMatchObject({ paused: { by: 'ada', reason: 'works' } });
+    expect(JSON.parse((await holdfast(group, ['status', '--json'])).out)).toMatchObject({
+      register: { certainty: 'chosen', answered: ['us-east-2'], silent: ['us-west-2', 'us-east-1'] },
+      value: { holder: 'us-west-2' },
+    });
+  });
+
+  it('says so where no region answers, and changes nothing', async () => {
+    const group = strongGroup();
+    for (const { region } of config.voters) group.of(region).rows.isAnswering = false;
+    expect(await holdfast(group, ['resume'])).toMatchObject({ exit: 1, err: expect.stringMatching(/the register's table cannot be read .*Nothing was changed/) });
+    expect(await group.value()).toMatchObject({ paused: { by: 'deployment' } });
+  });
+
+  it.each([
+    ['voters'],
+    ['voters', 'add', '--region', 'us-east-1', '--reason', 'x'],
+    ['voters', 'remove', '--region', 'us-east-2', '--reason', 'x'],
+    ['voters', 'replace', '--region', 'us-east-2', '--reason', 'x'],
+  ])('has no voters to list or change, and says why: %j %j', async (...args) => {
+    const group = strongGroup();
+    const said = await holdfast(group, args);
+    expect(said).toMatchObject({
+      exit: 1,
+      out: '',
+      err: expect.stringMatching(
+        /register of orders is one strongly consistent table \(holdfast-orders-register-mrsc-1\) in us-west-2, us-east-2, us-east-1: .*neither joins nor leaves.*Nothing was changed/,
+      ),
+    });
+    expect(group.writes()).toBe(0);
+  });
+});
