@@ -196,6 +196,7 @@ export class DivergenceClient {
       others,
       fenceShards: this.#connection.config.fenceShards,
       epoch: value.epoch,
+      begunEpoch: value.begun?.epoch,
       wait: this.#wait,
     };
   }

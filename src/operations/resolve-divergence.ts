@@ -82,7 +82,7 @@ export async function viewDivergentKey(home: DivergenceHome, key: DivergentKey):
   if (row === undefined) throw new MalformedError(`Row ${key.row} of the divergence report is missing: the region table was emptied or restored. Nothing was changed; never create it by hand.`);
   const write = parseDivergenceRow({ ...row, sk: key.row });
   const ours = isTombstone(standing) ? null : standing;
-  const shown = { ours, theirsEpoch: write.epoch, oursWhenFound: row['oursLeftOut'] === undefined ? write.ours : undefined };
+  const shown = { ours, theirs: write.theirs, theirsEpoch: write.epoch, oursWhenFound: row['oursLeftOut'] === undefined ? write.ours : undefined };
   return { ...key, write, ours, isWrittenSince: isWrittenSince(shown), isDecided: isDecided(key), seen: home.digest(JSON.stringify([key.newest, contentLine(ours)])).slice(0, seenLength) };
 }
 

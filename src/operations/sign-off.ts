@@ -21,6 +21,8 @@ export type SignOffPorts = {
   readonly fenceShards: number;
   /** The register's. */
   readonly epoch: number;
+  /** The newest epoch of which the register says where it began; among two candidates it says so of none. */
+  readonly begunEpoch?: number | undefined;
   readonly wait: (ms: number) => Promise<void>;
 };
 
@@ -140,15 +142,24 @@ async function notDecidedElsewhere({ home, returned, others }: SignOffPorts): Pr
         return here === undefined || !isDecided(here) || here.newest < key.newest;
       }).length;
     }
-    if (open > 0) missing.push(`${other.region} lists ${open} divergent keys of ${returned.region} that are not decided in ${home.region}: nothing decides them there yet; see docs/decisions/0014`);
+    if (open > 0)
+      missing.push(
+        `${other.region} lists ${open} divergent keys of ${returned.region} that are not decided in ${home.region}: wait until ${returned.region}'s log is dealt with there; see docs/reconciliation.md`,
+      );
   }
   return missing;
 }
 
+/** A region that lost no epoch of its own may hold any older one's writes that the newest began without. */
+function lostEpochOf({ begunEpoch = 0 }: SignOffPorts, lease: LeaseRow): number {
+  return Math.max(lease.epoch, begunEpoch - 1);
+}
+
 async function compare(ports: SignOffPorts, lease: LeaseRow) {
   const { home, returned, wait } = ports;
+  const lostEpoch = lostEpochOf(ports, lease);
   const list = new DivergenceList(home.own, home.digest);
-  const tables = { home: home.table, returned: returned.table, holder: home.region, lostEpoch: lease.epoch, wait, untilApplied: async () => untilApplied(ports) };
+  const tables = { home: home.table, returned: returned.table, holder: home.region, lostEpoch, wait, untilApplied: async () => untilApplied(ports) };
   let found = 0;
   const compared = await compareTables(tables, async (differences) => {
     const foundAtMs = Math.round(home.nowMs());
@@ -158,7 +169,7 @@ async function compare(ports: SignOffPorts, lease: LeaseRow) {
     await list.add(
       unknown.map(({ key, ours, theirs }) => ({
         origin: returned.region,
-        record: { key, image: theirs, epoch: lease.epoch, atMs: 0, sequenceNumber: comparedSequence(key, home.digest) },
+        record: { key, image: theirs, epoch: lostEpoch, atMs: 0, sequenceNumber: comparedSequence(key, home.digest) },
         ours,
         foundAtMs,
       })),

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { fenceKey, leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { findDivergentKey, resolveAll, resolveKey, viewDivergentKey } from '../../src/operations/resolve-divergence.ts';
 import { examineReturned, listDifferences } from '../../src/operations/sign-off.ts';
-import { createDivergence, east, item } from './divergence-world.ts';
+import { toChangeRecord, padSequenceNumber } from '../../src/core/log/change-record.ts';
+import { createDivergence, east, item, Side } from './divergence-world.ts';
 
 const ours = { by: 'grace', reason: 'looked', rule: 'ours', merge: undefined } as const;
 const missing = async (t: Awaited<ReturnType<typeof createDivergence>>) => (await examineReturned(t.signOff)).missing;
@@ -127,4 +128,62 @@ test('a third candidate that lists what nobody decided is named', async () => {
   third.a.write('more', 1, item(1));
   await third.exchange();
   expect((await examineReturned({ ...t.signOff, others })).missing).toEqual([expect.stringMatching(/eu-central-1 lists 1 divergent keys of us-east-1/)]);
+});
+
+/**
+ * East held epoch 3, west holds 4. Central never held one. Of east's log west dealt with three records, and central with all but the third;
+ * the fourth and fifth the newest epoch began without (docs/decisions/0020).
+ */
+async function thirdRegion() {
+  const t = await createDivergence();
+  const third = new Side(central, t.clock);
+  for (const key of ['wests', 'removed']) t.b.write(key, 2, item(0));
+  for (const [key, n] of [
+    ['both', 0],
+    ['lag', 0],
+    ['lag', 1],
+  ] as const)
+    t.a.write(key, 3, item(n));
+  t.a.write('wests', 3, item(1));
+  t.a.write('both', 3, item(1));
+  const records = t.a.table.stream.flatMap((entry) => toChangeRecord(entry, east) ?? []).map((r) => ({ ...r, sequenceNumber: padSequenceNumber(r.sequenceNumber) }));
+  await t.b.setLease(2, 'closed');
+  await third.setLease(0, 'none');
+  await t.b.ship(third);
+  await third.apply(t.b);
+  await t.b.table.apply(east, 3, records.slice(0, 3), []);
+  for (const record of records) if (record !== records[2]) await third.table.apply(east, 3, [record], []);
+  await third.table.apply(east, 3, [{ key: 'removed', image: null, epoch: 3, atMs: 0, sequenceNumber: padSequenceNumber('9') }], []);
+  await t.b.setLease(4, 'open');
+  await third.setLease(0, 'closed');
+  const signOff = {
+    ...t.signOff,
+    returned: { region: central, own: third.rows, log: third.log, table: third.whole },
+    epoch: 4,
+    begunEpoch: 4,
+    wait: async (ms: number) => {
+      t.clock.advance(ms);
+      await t.b.ship(third);
+      await third.apply(t.b);
+    },
+  };
+  return { ...t, third, signOff };
+}
+
+const central = 'eu-central-1';
+
+describe('a third candidate that holds what the newest epoch began without', () => {
+  test('is compared, and nothing of it passes for on its way', async () => {
+    const t = await thirdRegion();
+    expect((await examineReturned(t.signOff)).missing).toEqual([expect.stringMatching(/^4 items differ that no log told of/)]);
+  });
+
+  test('the last writer of a key is told by its own epoch and number, whoever wrote it', async () => {
+    const t = await thirdRegion();
+    await examineReturned(t.signOff);
+    expect(await resolveAll(t.home, central, { ...ours, rule: 'last-writer' })).toMatchObject({ decided: 4 });
+    expect(await missing(t)).toEqual([]);
+    expect(t.b.contents()).toEqual({ both: expect.stringContaining('"1"'), lag: expect.stringContaining('"1"'), wests: expect.stringContaining('"1"') });
+    expect(t.third.contents()).toEqual(t.b.contents());
+  });
 });

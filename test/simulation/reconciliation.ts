@@ -31,6 +31,7 @@ export class Reconciliation {
   /** What the commands of a person are given: both regions, through the network, from where that person's call is made. */
   ports(governor: Governor, invocation: Invocation, ready: Region, holder: Region): SignOffPorts {
     const { world, policy } = this.#ports;
+    const { value } = this.#ports.invariants.register.newest;
     const [own, returned] = [governor.voters[holder.index], governor.voters[ready.index]];
     if (own === undefined || returned === undefined) throw new RangeError('There is no such region.');
     const call = <T>(to: Region, what: string, act: () => Promise<T>) => world.call({ from: invocation, to, what, act });
@@ -54,7 +55,8 @@ export class Reconciliation {
       returned: { region: ready.name, own: returned, log: this.#data.logOf(invocation, ready), table: wholeTable(call, there) },
       others: world.regions.filter((r) => r.isCandidate && r !== ready && r !== holder).map((r) => ({ region: r.name, pages: this.#pages(call, r) })),
       fenceShards: policy.fenceShards,
-      epoch: this.#ports.invariants.register.newest.value.epoch,
+      epoch: value.epoch,
+      begunEpoch: value.begun?.epoch,
       wait: (ms) => world.wait(invocation, ms),
     };
   }
@@ -107,7 +109,7 @@ export class Reconciliation {
   async judgeReconciled(holder: Region): Promise<void> {
     const { world, invariants } = this.#ports;
     const { regions } = invariants.register.newest.value;
-    // Among three candidates one may apply what another lists: docs/decisions/0014.
+    // Among three candidates the logs of two others are on their way to each.
     if (world.regions.filter((r) => r.isCandidate).length > 2) return;
     const here = this.#data.replicaOf(holder).data.contents();
     for (const region of world.regions) {

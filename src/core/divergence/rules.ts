@@ -1,6 +1,6 @@
 // What a rule makes of one divergent key. Pure: it says what is to stand, or why a person must say it.
 import { hasTooManyAttributes, withoutMarks, contentLine, attributesMax } from '../backup/in-place.ts';
-import { epochOf, type Image } from '../log/change-record.ts';
+import { epochOf, isLaterWrite, type Image } from '../log/change-record.ts';
 import type { MergeFunction } from './merges.ts';
 
 export const divergenceRules = ['ask', 'ours', 'theirs', 'last-writer', 'merge'] as const;
@@ -23,11 +23,11 @@ export type ShownKey = {
 export type Choice = { readonly kind: 'write'; readonly wanted: Image | null; readonly because: string } | { readonly kind: 'ask'; readonly because: string };
 
 /**
- * Whether the service wrote the key here after the epoch in which the late write was made: then something depends on it. Null: there is no
+ * Whether what stands here was written later, by another epoch or the same log, than the late write: then something depends on it. Null: there is no
  * item here, and so nothing that says when it was removed.
  */
-export function isWrittenSince({ ours, theirsEpoch, oursWhenFound }: Pick<ShownKey, 'ours' | 'theirsEpoch' | 'oursWhenFound'>): boolean | null {
-  if (ours !== null) return epochOf(ours) > theirsEpoch;
+export function isWrittenSince({ ours, theirs, theirsEpoch, oursWhenFound }: Pick<ShownKey, 'ours' | 'theirs' | 'theirsEpoch' | 'oursWhenFound'>): boolean | null {
+  if (ours !== null) return epochOf(ours) > theirsEpoch || isLaterWrite(ours, theirs);
   return oursWhenFound === null || oursWhenFound === undefined ? null : true;
 }
 

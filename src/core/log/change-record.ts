@@ -45,6 +45,14 @@ export function originOf(image: Image | null): string | undefined {
   return textMark(image, marks.origin);
 }
 
+/** By what both say of themselves: false where they do not say it, as of an item that its own region wrote, which has no number. */
+export function isLaterWrite(one: Image | null, other: Image | null): boolean {
+  const [epoch, before] = [epochOf(one), epochOf(other)];
+  if (before === 0 || epoch !== before) return before > 0 && epoch > before;
+  const [sequence, sequenceBefore] = [textMark(one, marks.sequence), textMark(other, marks.sequence)];
+  return originOf(one) === originOf(other) && sequence !== undefined && sequenceBefore !== undefined && sequence > sequenceBefore;
+}
+
 function textMark(image: Image | null, name: string): string | undefined {
   return attribute(image, name, 'S');
 }
