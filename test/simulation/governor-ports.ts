@@ -6,11 +6,11 @@ import type { RunbookInput } from '../../src/core/failover/runbook.ts';
 import type { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
 import type { Governor } from '../../src/operations/governor.ts';
 import type { ClockSample } from '../../src/ports/environment.ts';
+import type { Register } from '../../src/ports/register.ts';
 import type { ChangeAnswer, RowStore } from '../../src/ports/row-store.ts';
 import type { Invariants } from './invariants.ts';
 import { asWrittenBy } from './newer-version.ts';
 import type { Invocation, Region } from './region.ts';
-import type { StrongTable } from './strong-table.ts';
 import { callLimitMs, type World } from './world.ts';
 
 const probeLimitMs = 1500;
@@ -23,7 +23,7 @@ export type Ports = {
   /** Voters join and leave in this history. */
   readonly isChangingVoters?: boolean;
   /** The register is in one global table in this history. */
-  readonly strong?: StrongTable | undefined;
+  readonly strong?: { readonly registerFor: (ports: Ports, invocation: Invocation) => Register } | undefined;
   readonly startRunbook: (region: Region, name: string, input: RunbookInput) => 'started' | 'exists';
 };
 
