@@ -55,16 +55,23 @@ function compilerFlags({ search }: Configuration): string[] {
   return search === 'depth' ? [...flags, '-DSAFETY'] : [...flags, '-DNFAIR=3'];
 }
 
+/** Half a minute on a free machine; it only ends a build that hangs. */
+const buildSecondsMax = 900;
+
+function whyNotBuilt(tool: string, { code, output }: Ran): string {
+  return code === null ? `${tool} was not through after ${buildSecondsMax} s and was ended` : `${tool}: ${output.slice(0, 400)}`;
+}
+
 const panFlags = { depth: ['-c1'], breadth: [], fair: ['-a', '-f'] } as const;
 
 export async function search(configuration: Configuration): Promise<Found> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-model-'));
   try {
     const defines = configuration.defines.map((d) => `-D${d}`);
-    const generated = await run('spin', [...defines, '-a', join(spec, configuration.file)], folder, 60);
-    if (generated.code !== 0) return { kind: 'failed', because: `spin: ${generated.output.slice(0, 400)}` };
-    const compiled = await run('gcc', [...compilerFlags(configuration), '-o', 'pan', 'pan.c'], folder, 120);
-    if (compiled.code !== 0) return { kind: 'failed', because: `gcc: ${compiled.output.slice(0, 400)}` };
+    const generated = await run('spin', [...defines, '-a', join(spec, configuration.file)], folder, buildSecondsMax);
+    if (generated.code !== 0) return { kind: 'failed', because: whyNotBuilt('spin', generated) };
+    const compiled = await run('gcc', [...compilerFlags(configuration), '-o', 'pan', 'pan.c'], folder, buildSecondsMax);
+    if (compiled.code !== 0) return { kind: 'failed', because: whyNotBuilt('gcc', compiled) };
     const pan = ['-n', String(niceness), './pan', `-m${depthMax}`, '-n', ...panFlags[configuration.search]];
     const startedAtMs = Date.now();
     const { output } = await run('nice', pan, folder, configuration.secondsMax);
