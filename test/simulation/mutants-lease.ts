@@ -1,6 +1,6 @@
 // Planted bugs in the lease: who counts which time from when, and for which renewal.
 import type { Mutant } from './mutant.ts';
-import { challengerAwayPlan, cutAfterRenewalPlan, renewedTwicePlan } from './plans.ts';
+import { challengerAwayPlan, cutAfterRenewalPlan, frozenRenewalPlan, renewedTwicePlan } from './plans.ts';
 
 const keep = 'operations/keep-lease.ts';
 const take = 'operations/take-lease.ts';
@@ -12,12 +12,14 @@ export const leaseMutants: readonly Mutant[] = [
     name: 'lease counted from the answer',
     hole: 'lease dated when its question leaves',
     foundBy: ['one region acts'],
+    plan: frozenRenewalPlan,
     edits: [{ file: keep, from: 'deadlineFrom(governor, clock.nowMs() - elapsedMs)', to: 'deadlineFrom(governor, clock.nowMs())' }],
   },
   {
     name: 'renewal trusts the monotonic clock alone',
     hole: 'H5',
     foundBy: ['one region acts'],
+    plan: frozenRenewalPlan,
     edits: [{ file: keep, from: 'Math.max(clock.nowMs() - wallMs, clock.monotonicMs() - monotonicMs)', to: '(clock.monotonicMs() - monotonicMs + 0 * wallMs)' }],
   },
   {

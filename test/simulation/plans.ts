@@ -82,6 +82,21 @@ export const cutAfterRenewalPlan: Plan = {
   ],
 };
 
+/**
+ * The holder's hosts freeze as its renewal is accepted, and thaw with all answers there; it is cut off as soon as it has gone by them, and was
+ * revoked meanwhile. Its deadline counts from the question, whichever of its clocks went on.
+ */
+export const frozenRenewalPlan: Plan = {
+  ...base,
+  calmFromMs: 105_000,
+  synchroniseMsMax: 0,
+  faults: [
+    { kind: 'pause', atMs: 60_000, forMs: 16_000, region: 0, withStore: false, when: { by: 'tick', what: 'accept register', phase: 'acted' } },
+    isolated(0, 60_000, 45_000, { by: 'tick', what: 'change fence', phase: 'acted' }),
+    { kind: 'operator', atMs: 60_000, forMs: 10_000, action: 'failover', when: { by: 'tick', what: 'accept register', phase: 'acted' } },
+  ],
+};
+
 /** An OpenGate freezes as it sends its write, and its region is cut off at that moment: it thaws long after another region was asked to take over. */
 export const lateOpenerPlan: Plan = {
   ...base,
