@@ -2,14 +2,15 @@
 // nobody asks who votes.
 import { describe, expect, it } from 'vitest';
 import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
+import { closedForGood, fenceKey, leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { registerKey } from '../../src/core/register/acceptor-rows.ts';
-import { parseRegisterValue } from '../../src/core/register/value.ts';
+import { parseRegisterValue, serializeRegisterValue, type RegisterValue } from '../../src/core/register/value.ts';
 import { firstRows } from '../../src/core/rows/first-rows.ts';
 import { MemoryRowStore } from '../../src/drivers/memory/memory-row-store.ts';
 import type { RowStore } from '../../src/ports/row-store.ts';
 import { strongSample } from '../config/strong-sample.ts';
 import { holdfast } from './command-line.ts';
-import { memoryGroup, type Group } from './group-fixture.ts';
+import { memoryGroup, nowMs, type Group } from './group-fixture.ts';
 
 const config = toRuntimeConfig(strongSample);
 
@@ -29,7 +30,11 @@ function strongGroup() {
   };
   const connection: Group['connection'] = { ...group.connection, regions: group.connection.regions.map((r) => ({ ...r, replica: replicaOf(r.region) })) };
   const value = async () => parseRegisterValue(String((await table.get(registerKey(config.group)))?.['acceptedValue']));
-  return { ...group, connection, value };
+  const write = async (make: (v: RegisterValue) => RegisterValue) => {
+    const acceptedValue = serializeRegisterValue(make(await value()));
+    await table.change({ key: registerKey(config.group), set: { acceptedValue }, when: [], mayCreate: false });
+  };
+  return { ...group, connection, value, write };
 }
 
 describe('a group with a strongly consistent register', () => {
@@ -52,6 +57,19 @@ describe('a group with a strongly consistent register', () => {
     for (const { region } of config.voters) group.of(region).rows.isAnswering = false;
     expect(await holdfast(group, ['resume'])).toMatchObject({ exit: 1, err: expect.stringMatching(/the register's table cannot be read .*Nothing was changed/) });
     expect(await group.value()).toMatchObject({ paused: { by: 'deployment' } });
+  });
+
+  it('signs a region that returned off', async () => {
+    const group = strongGroup();
+    const [holder, returned] = ['us-west-2', 'us-east-1'];
+    await group.write((v) => ({ ...v, epoch: 2, holder, state: 'normal', paused: null, regions: { [holder]: { reconciled: true }, [returned]: { reconciled: false } } }));
+    await group.put(holder, leaseKey, { epoch: 2, untilAtMs: nowMs + 60_000, openEpoch: 2, closedEpoch: 0 });
+    await group.put(returned, leaseKey, { epoch: 1, untilAtMs: 5, openEpoch: 1, closedEpoch: 1 });
+    for (let k = 0; k < config.fenceShards; k += 1) await group.put(returned, fenceKey(k), { epoch: 1, untilAtMs: 5, closedThroughMs: closedForGood });
+    const asked = ['divergence', 'sign-off', '--reason', 'looked', '--by', 'grace'];
+    expect(await holdfast(group, asked)).toMatchObject({ exit: 0, out: expect.stringMatching(/us-east-1 is signed off/) });
+    expect(await group.value()).toMatchObject({ regions: { [returned]: { reconciled: true } } });
+    expect(await holdfast(group, asked)).toMatchObject({ exit: 1, err: expect.stringMatching(/Every region is reconciled/) });
   });
 
   it.each([
