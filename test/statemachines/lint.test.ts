@@ -9,7 +9,9 @@ import { BACKUP_STEPS, FAILOVER_STEPS, FUNCTIONS, type FunctionName, RESTORE_STE
 import { constructIdOf } from '../../infra/constructs/holdfast-function.ts';
 import { callsOf, catchersOf, expressionsIn, invokedBy, type Machine, MACHINES, readMachine, type State } from './machine.ts';
 
-const failoverErrors = errorsOf(Object.values(errors));
+/** Thrown by the service's own client, in the service: no step has one. */
+const OF_THE_WORKLOAD: readonly unknown[] = [errors.StaleEpochError, errors.WriteUnknownError];
+const failoverErrors = errorsOf(Object.values(errors).filter((error) => !OF_THE_WORKLOAD.includes(error)));
 const allErrors = [...failoverErrors, ...errorsOf(Object.values(vaultErrors))];
 
 type Expected = {
