@@ -7,6 +7,8 @@ import { NoQuorumError, RefusedError } from '../core/errors.ts';
 import { signOff, type Maker } from '../core/failover/register-changes.ts';
 import { fenceKey, leaseKey, parseFenceRow, parseLeaseRow } from '../core/lease/lease-rows.ts';
 import type { RegisterValue } from '../core/register/value.ts';
+import { mapAtOnce } from '../operations/at-once.ts';
+import { callsAtOnce } from '../operations/divergence-list.ts';
 import {
   findDivergentKey,
   readDecision,
@@ -65,7 +67,7 @@ export class DivergenceClient {
     let next = after;
     do {
       const page = await place.home.pages.page(divergentKeyPk, originPrefix(place.origin), next, Math.min(pageRows, keysMax - keys.length));
-      const views = await Promise.all(page.rows.map(async (row) => viewDivergentKey(place.home, parseDivergentKey(row))));
+      const views = await mapAtOnce(page.rows, callsAtOnce, async (row) => viewDivergentKey(place.home, parseDivergentKey(row)));
       keys.push(...views.filter((view) => everything || !view.isDecided));
       next = page.next;
     } while (next !== null && keys.length < keysMax);

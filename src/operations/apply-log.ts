@@ -10,6 +10,8 @@ import type { DivergenceStore } from '../ports/divergence-store.ts';
 import type { Clock, Digest } from '../ports/environment.ts';
 import type { LogStore } from '../ports/log-store.ts';
 import type { RowStore } from '../ports/row-store.ts';
+import { mapAtOnce } from './at-once.ts';
+import { callsAtOnce } from './divergence-list.ts';
 
 export type LogApplier = {
   readonly own: RowStore;
@@ -137,10 +139,18 @@ async function applyBatch(applier: LogApplier, origin: string, { inTime, late }:
   }
   const divergent = answer.kind === 'fenced' ? [...inTime, ...late] : late;
   if (divergent.length > 0) {
-    const foundAtMs = Math.round(applier.clock.nowMs());
-    await applier.divergence.add(await Promise.all(divergent.map(async (record) => ({ origin, record, ours: await applier.data.get(record.key), foundAtMs }))));
+    await listDivergent(
+      applier,
+      divergent.map((record) => ({ origin, record })),
+    );
   }
   return answer.kind === 'fenced' ? { applied: 0, stale: 0, divergent: divergent.length } : { applied: answer.applied, stale: answer.stale, divergent: divergent.length };
+}
+
+/** With what stands here in their place. */
+export async function listDivergent({ data, divergence, clock }: LogApplier, writes: readonly { readonly origin: string; readonly record: ChangeRecord }[]): Promise<void> {
+  const foundAtMs = Math.round(clock.nowMs());
+  await divergence.add(await mapAtOnce(writes, callsAtOnce, async ({ origin, record }) => ({ origin, record, ours: await data.get(record.key), foundAtMs })));
 }
 
 async function advance(applier: LogApplier, origin: string, position: Position): Promise<void> {

@@ -6,8 +6,7 @@ import { NoQuorumError } from '../core/errors.ts';
 import type { ChangeRecord } from '../core/log/change-record.ts';
 import { sequencesOf } from '../core/log/segment.ts';
 import type { Sighting } from '../core/register/sighting.ts';
-import type { LogApplier } from './apply-log.ts';
-import { readPosition } from './apply-log.ts';
+import { listDivergent, readPosition, type LogApplier } from './apply-log.ts';
 import { registerOf, tell, type Governor } from './governor.ts';
 
 const segmentsPerPage = 20;
@@ -53,8 +52,7 @@ async function findLeftBehind(me: string, applier: LogApplier, begun: BegunRow):
 }
 
 async function sayUnreconciled(governor: Governor, applier: LogApplier, sighting: Exclude<Sighting, { kind: 'nothing' }>, found: readonly Found[] | undefined): Promise<void> {
-  const foundAtMs = Math.round(applier.clock.nowMs());
-  if (found !== undefined) await applier.divergence.add(await Promise.all(found.map(async ({ origin, record }) => ({ origin, record, ours: await applier.data.get(record.key), foundAtMs }))));
+  if (found !== undefined) await listDivergent(applier, found);
   const outcome = await registerOf(governor).change(sighting, (current) => foundLeftBehind(current, governor.me));
   if (outcome.kind === 'unknown')
     throw new NoQuorumError(`${governor.me} holds writes that the newest epoch began without, and the register does not say so yet: ${outcome.because}. The next tick tries again.`);

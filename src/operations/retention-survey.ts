@@ -5,6 +5,7 @@ import { evidencePrefix, manifestName, packsPrefix, parseEvidenceName, parsePack
 import type { ObjectState, StoredObject, VaultSite } from '../ports/vault-site.ts';
 import { describe, SiteSet } from '../vault/site-set.ts';
 import { Vault } from '../vault/vault.ts';
+import { mapAtOnce } from './at-once.ts';
 
 /** Requests under way at once: a region far away answers in a tenth of a second, and a week of minutes is ten thousand manifests. */
 const callsAtOnce = 32;
@@ -123,10 +124,5 @@ async function readPoint(vault: Vault, name: ParsedPoint, copies: Copies, silent
 
 /** All of them, so many at once; the first that throws ends it. */
 export async function eachAtOnce<T>(all: readonly T[], act: (each: T) => Promise<void>): Promise<void> {
-  const rest = all.values();
-  await Promise.all(
-    Array.from({ length: callsAtOnce }, async () => {
-      for (const each of rest) await act(each);
-    }),
-  );
+  await mapAtOnce(all, callsAtOnce, act);
 }

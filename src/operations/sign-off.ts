@@ -8,7 +8,8 @@ import type { RowPages } from '../ports/row-pages.ts';
 import type { RowStore } from '../ports/row-store.ts';
 import type { WholeTable } from '../ports/whole-table.ts';
 import { compareTables, type Difference } from './compare-tables.ts';
-import { DivergenceList } from './divergence-list.ts';
+import { mapAtOnce } from './at-once.ts';
+import { callsAtOnce, DivergenceList } from './divergence-list.ts';
 import { divergentKeys, type DivergenceHome } from './resolve-divergence.ts';
 
 export type ReturnedSide = { readonly region: string; readonly own: RowStore; readonly log: Pick<LogStore, 'head'>; readonly table: WholeTable };
@@ -119,7 +120,7 @@ async function indexOld(home: DivergenceHome, origin: string): Promise<void> {
   for (let after: string | null = null; ; ) {
     const page: Awaited<ReturnType<RowPages['page']>> = await home.pages.page(divergencePk, originPrefix(origin), after, pageRows);
     const writes = page.rows.map(parseDivergenceRow);
-    const known = await Promise.all(writes.map(async (write) => home.own.get(divergentKeyKey(origin, write.key, home.digest))));
+    const known = await mapAtOnce(writes, callsAtOnce, async (write) => home.own.get(divergentKeyKey(origin, write.key, home.digest)));
     await list.add(writes.filter((_, i) => known[i] === undefined).map(foundOf));
     if (page.next === null) return;
     after = page.next;
@@ -136,7 +137,7 @@ async function notDecidedElsewhere({ home, returned, others }: SignOffPorts): Pr
   for (const other of others) {
     let open = 0;
     for await (const keys of divergentKeys(other.pages, returned.region)) {
-      const rows = await Promise.all(keys.map(async (key) => ({ key, row: await home.own.get(divergentKeyKey(returned.region, key.key, home.digest)) })));
+      const rows = await mapAtOnce(keys, callsAtOnce, async (key) => ({ key, row: await home.own.get(divergentKeyKey(returned.region, key.key, home.digest)) }));
       open += rows.filter(({ key, row }) => {
         const here = row === undefined ? undefined : parseDivergentKey({ ...row, sk: originPrefix(returned.region) });
         return here === undefined || !isDecided(here) || here.newest < key.newest;
@@ -163,7 +164,7 @@ async function compare(ports: SignOffPorts, lease: LeaseRow) {
   let found = 0;
   const compared = await compareTables(tables, async (differences) => {
     const foundAtMs = Math.round(home.nowMs());
-    const known = await Promise.all(differences.map(async (difference) => isListed(home, returned.region, difference)));
+    const known = await mapAtOnce(differences, callsAtOnce, async (difference) => isListed(home, returned.region, difference));
     const unknown = differences.filter((_, i) => known[i] !== true);
     found += unknown.length;
     await list.add(

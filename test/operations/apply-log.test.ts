@@ -4,9 +4,13 @@ import { describe, expect, test } from 'vitest';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { emptyHead, headAfter, nextSegment, type Segment } from '../../src/core/log/segment.ts';
 import { applyLog, batchesOf, measureLag } from '../../src/operations/apply-log.ts';
+import { padSequenceNumber } from '../../src/core/log/change-record.ts';
+import { DivergenceList } from '../../src/operations/divergence-list.ts';
+import type { DataStore } from '../../src/ports/data-store.ts';
+import type { RowStore } from '../../src/ports/row-store.ts';
 import { alwaysAsync } from '../core/property.ts';
 import { createApplier, createApplierOver, firstOnly, mapped, recordOf, upTo } from './change-log-fixture.ts';
-import { east } from './group.ts';
+import { east, west } from './group.ts';
 
 describe('applyLog', () => {
   test('writes records in order, to the end, and notes how far it came and how new that was', async () => {
@@ -126,6 +130,30 @@ describe('what comes after this region has opened in a newer epoch', () => {
     ).rejects.toThrow('died');
     await a.apply();
     expect(a.divergence.listed()).toHaveLength(2);
+  });
+
+  test('is listed also where a table serves so few calls at once that a hundred of them would outlast their time limit', async () => {
+    const a = createApplier();
+    await a.openIn(2);
+    await a.receive(upTo(95));
+    let underWay = 0;
+    const slowly = async <T>(call: () => Promise<T>): Promise<T> => {
+      underWay += 1;
+      if (underWay > 40) throw new Error('TimeoutError');
+      await Promise.resolve();
+      const answer = await call();
+      underWay -= 1;
+      return answer;
+    };
+    const rows: RowStore = { region: west, get: async (key) => slowly(async () => a.rows.get(key)), change: async (c) => slowly(async () => a.rows.change(c)), changeTogether: async () => 'refused' };
+    const data: DataStore = {
+      batchMax: a.data.batchMax,
+      apply: async (...args) => a.data.apply(...args),
+      stands: async (...args) => a.data.stands(...args),
+      get: async (key) => slowly(async () => a.data.get(key)),
+    };
+    expect(await applyLog({ ...a.applier, own: rows, data, divergence: new DivergenceList(rows, sha256) }, east, 10, [])).toMatchObject({ divergent: 95, isComplete: true });
+    expect(await a.rows.get({ table: 'region', pk: 'DIVERGENCE', sk: `${east}#1#${padSequenceNumber('95')}` })).toMatchObject({ itemKey: 'k95' });
   });
 
   test('is not noted as dealt with where it could not be listed', async () => {
