@@ -8,7 +8,8 @@ import { changeVoter, decidedConfiguration } from '../core/register/voter-change
 import type { RegisterValue } from '../core/register/value.ts';
 import { NoQuorumError, RefusedError } from '../core/errors.ts';
 import type { Digest } from '../ports/environment.ts';
-import { changeRegister, lookAtRegister, seenBallotOf, type Proposal } from './register.ts';
+import { changeRegister, lookAtRegister, seenBallotOf } from './register.ts';
+import type { Proposal } from '../ports/register.ts';
 import { present, storeOf, type RegisterVoters } from './voting-set.ts';
 
 export type VotersAsked = { readonly kind: 'add' | 'replace'; readonly region: string; readonly table: string } | { readonly kind: 'remove'; readonly region: string };

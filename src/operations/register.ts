@@ -13,8 +13,6 @@ import type { RowStore } from '../ports/row-store.ts';
 import { untilEnough } from './until-enough.ts';
 import { admittedTo, bringIntoForce, deployedSet, present, seedLate, votingSetOf, type RegisterVoters, type VotingSet } from './voting-set.ts';
 
-export type { ChangeOutcome, Proposal };
-
 /** How often one invocation tries the first phase; nothing has been proposed yet then, so a new ballot is safe. */
 const preparesMax = 4;
 

@@ -1,7 +1,7 @@
 // What may go on at once in a scenario: invocations of the real operations.
 import type { Step } from '../../src/core/failover/runbook.ts';
 import type { RegisterValue } from '../../src/core/register/value.ts';
-import type { Proposal } from '../../src/operations/register.ts';
+import type { Proposal } from '../../src/ports/register.ts';
 import type { Product } from '../simulation/product.ts';
 import type { Actor } from './process-tree.ts';
 

@@ -8,7 +8,8 @@ import { joiningMark, type Acceptor } from '../../src/core/register/configuratio
 import type { RegisterValue } from '../../src/core/register/value.ts';
 import { firstRows, joiningRow } from '../../src/core/rows/first-rows.ts';
 import { changeVoters, readVoters, type VotersAsked } from '../../src/operations/change-voters.ts';
-import { changeRegister, lookAtRegister, seenBallotOf, type Proposal } from '../../src/operations/register.ts';
+import { changeRegister, lookAtRegister, seenBallotOf } from '../../src/operations/register.ts';
+import type { Proposal } from '../../src/ports/register.ts';
 import type { RegisterVoters } from '../../src/operations/voting-set.ts';
 import type { RowStore } from '../../src/ports/row-store.ts';
 import { east, policy, sydney } from '../core/fixtures.ts';

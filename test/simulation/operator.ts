@@ -2,7 +2,7 @@
 // that the register gives them is held against what was really chosen.
 import { leaseKey } from '../../src/core/lease/lease-rows.ts';
 import type { RegisterValue } from '../../src/core/register/value.ts';
-import type { ChangeOutcome, Proposal } from '../../src/operations/register.ts';
+import type { ChangeOutcome, Proposal } from '../../src/ports/register.ts';
 import type { DataPlane } from './data-plane.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
 import { asWrittenBy } from './newer-version.ts';
