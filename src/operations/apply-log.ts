@@ -65,19 +65,23 @@ export async function applyLog(applier: LogApplier, origin: string, pagesMax: nu
     requireNext(origin, position.sequence, segments);
     const sequences = sequencesOf(segments);
     await applier.own.change(reachingTo(origin, segments.at(-1)?.sequence ?? position.sequence));
+    await createPosition(applier, origin);
     for (const batch of batchesOf(segments, position.sequence, applier.data.batchMax)) {
-      let done = await applyBatch(applier, origin, sorted(batch, sequences, begun, origin), begun, checks);
-      while (done === undefined) {
+      let done = await applyBatch(applier, origin, position, sorted(batch, sequences, begun, origin), begun, checks);
+      while (done === undefined && (await readPosition(applier.own, origin)).sequence === position.sequence) {
         begun = await readBegun(applier.own);
-        done = await applyBatch(applier, origin, sorted(batch, sequences, begun, origin), begun, checks);
+        done = await applyBatch(applier, origin, position, sorted(batch, sequences, begun, origin), begun, checks);
       }
+      if (done === undefined) break;
       total.applied += done.applied;
       total.stale += done.stale;
       total.divergent += done.divergent;
+      const last = batch.at(-1);
+      position = { sequence: (last && sequences.get(last)) ?? position.sequence, lastAtMs: last?.atMs ?? position.lastAtMs };
+      await advance(applier, origin, position);
     }
-    const last = segments.at(-1);
-    position = { sequence: last?.sequence ?? position.sequence, lastAtMs: last?.records.at(-1)?.atMs ?? position.lastAtMs };
-    await advance(applier, origin, position);
+    // Somebody else may have gone on with it meanwhile, further than this one.
+    position = await readPosition(applier.own, origin);
   }
   return { origin, ...total, ...position, isComplete: false };
 }
@@ -129,12 +133,14 @@ function sorted(batch: readonly ChangeRecord[], sequences: ReadonlyMap<ChangeRec
   return { inTime: batch.filter((r) => !isLate(r)), late: batch.filter(isLate) };
 }
 
-/** @returns undefined where another epoch's beginning is gone by since: it is sorted and tried again */
-async function applyBatch(applier: LogApplier, origin: string, { inTime, late }: Sorted, begun: BegunRow, checks: readonly RowCheck[]) {
+/** @returns undefined where somebody else went on with this log, or another epoch's beginning is gone by since: it is sorted and tried again */
+async function applyBatch(applier: LogApplier, origin: string, position: Position, { inTime, late }: Sorted, begun: BegunRow, checks: readonly RowCheck[]) {
   const [first] = inTime;
-  const answer = first === undefined ? ({ kind: 'done', applied: 0, stale: 0 } as const) : await applier.data.apply(origin, first.epoch, inTime, [...checks, stillGoesBy(begun)]);
+  const answer =
+    first === undefined ? ({ kind: 'done', applied: 0, stale: 0 } as const) : await applier.data.apply(origin, first.epoch, inTime, [...checks, stillGoesBy(begun), stillAtPosition(origin, position)]);
   if (answer.kind === 'superseded') {
-    if ((await readBegun(applier.own)).epoch !== begun.epoch) return undefined;
+    const [now, { sequence }] = await Promise.all([readBegun(applier.own), readPosition(applier.own, origin)]);
+    if (now.epoch !== begun.epoch || sequence !== position.sequence) return undefined;
     throw new SupersededError(`Applying ${origin}'s log at record ${first?.sequenceNumber} is over: the runbook's step is no longer current. Nothing of it was written.`);
   }
   const divergent = answer.kind === 'fenced' ? [...inTime, ...late] : late;
@@ -151,6 +157,20 @@ async function applyBatch(applier: LogApplier, origin: string, { inTime, late }:
 export async function listDivergent({ data, divergence, clock }: LogApplier, writes: readonly { readonly origin: string; readonly record: ChangeRecord }[]): Promise<void> {
   const foundAtMs = Math.round(clock.nowMs());
   await divergence.add(await mapAtOnce(writes, callsAtOnce, async ({ origin, record }) => ({ origin, record, ours: await data.get(record.key), foundAtMs })));
+}
+
+/**
+ * Goes with each batch: the log was dealt with up to where it begins, and no further. A removal leaves nothing that could tell a write of before it
+ * from a new one, so whoever thaws with an old batch must be refused.
+ */
+function stillAtPosition(origin: string, { sequence }: Position): RowCheck {
+  return { key: positionKey(origin), when: [{ attribute: 'sequence', is: '=', value: sequence }] };
+}
+
+/** So that a check has a row to look at; changes nothing where there is one. */
+async function createPosition(applier: LogApplier, origin: string): Promise<void> {
+  if ((await applier.own.get(positionKey(origin))) !== undefined) return;
+  await applier.own.change({ key: positionKey(origin), set: { sequence: 0, atMs: Math.round(applier.clock.nowMs()) }, when: [{ attribute: 'sequence', is: '<', value: 0 }], mayCreate: true });
 }
 
 async function advance(applier: LogApplier, origin: string, position: Position): Promise<void> {

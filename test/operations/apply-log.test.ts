@@ -1,6 +1,6 @@
 // Applying: in order, once, and what comes too late is listed, never applied.
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { emptyHead, headAfter, nextSegment, type Segment } from '../../src/core/log/segment.ts';
 import { applyLog, batchesOf, measureLag } from '../../src/operations/apply-log.ts';
@@ -44,12 +44,32 @@ describe('applyLog', () => {
 
   test('repeated after dying before its position was noted changes nothing a second time', async () => {
     const a = createApplier();
-    await a.receive([recordOf(1), recordOf(2, { key: 'k1' })]);
+    await a.receive([recordOf(1), recordOf(2)]);
     const dying = createApplierOver(a, async () => Promise.reject(new Error('died')));
     await expect(applyLog(dying, east, 10, [])).rejects.toThrow('died');
-    expect(await a.data.get('k1')).toMatchObject({ n: { N: '2' } });
+    expect(await a.data.get('k2')).toMatchObject({ n: { N: '2' } });
     expect(await a.apply()).toMatchObject({ applied: 0, stale: 2, sequence: 2 });
-    expect(await a.data.get('k1')).toMatchObject({ n: { N: '2' } });
+    expect(await a.data.get('k2')).toMatchObject({ n: { N: '2' } });
+  });
+
+  test('a write that thaws after its removal was applied brings nothing back, and whoever froze goes on where the others are', async () => {
+    const a = createApplier();
+    await a.receive([recordOf(1), recordOf(2, { key: 'k1', image: null })]);
+    let thaw = (): void => {};
+    const frozen = new Promise<void>((resolve) => (thaw = resolve));
+    const { batchMax } = a.data;
+    const data: DataStore = {
+      batchMax,
+      get: async (key) => a.data.get(key),
+      stands: async (...args) => a.data.stands(...args),
+      apply: async (...args) => frozen.then(async () => a.data.apply(...args)),
+    };
+    const late = applyLog({ ...a.applier, data }, east, 10, []);
+    await vi.waitFor(async () => expect(await a.position()).toBeDefined());
+    await a.apply();
+    thaw();
+    expect(await late).toMatchObject({ applied: 0, sequence: 2, isComplete: true });
+    expect(await a.data.get('k1')).toBeNull();
   });
 
   test('never moves the position back, whoever is slower', async () => {
@@ -161,7 +181,7 @@ describe('what comes after this region has opened in a newer epoch', () => {
     await a.openIn(2);
     await a.receive(upTo(2));
     await expect(applyLog({ ...a.applier, divergence: { add: async () => Promise.reject(new Error('full')) } }, east, 10, [])).rejects.toThrow('full');
-    expect(await a.position()).toBeUndefined();
+    expect(await a.position()).toMatchObject({ sequence: 0 });
     expect(await a.apply()).toMatchObject({ divergent: 2 });
   });
 

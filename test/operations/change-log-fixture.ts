@@ -95,7 +95,8 @@ export function createApplier(options: { own?: RowStore; fences?: { epoch: numbe
 }
 
 export function createApplierOver(a: ReturnType<typeof createApplier>, change: RowStore['change']): LogApplier {
-  const changeOther: RowStore['change'] = async (c) => (c.key.pk !== 'LOG' ? a.rows.change(c) : change(c));
+  // The position's row is made before the first batch; what moves it is what counts.
+  const changeOther: RowStore['change'] = async (c) => (c.key.pk !== 'LOG' || c.set['sequence'] === 0 ? a.rows.change(c) : change(c));
   return { ...a.applier, own: { region: west, get: async (key) => a.rows.get(key), change: changeOther, changeTogether: async () => 'refused' } };
 }
 

@@ -13,8 +13,8 @@ export type DataTables = { readonly data: string; readonly dataKey: string; read
 
 /** Actions a transaction may have (DynamoDB). */
 const actionsMax = 100;
-/** The lease row's, and of the caller's: the runbook's step, and where the newest epoch began. */
-const checksReserved = 3;
+/** The lease row's, and of the caller's: the runbook's step, where the newest epoch began, and how far the log was dealt with. */
+const checksReserved = 4;
 
 export class DynamoDbDataStore implements DataStore {
   readonly batchMax: number;

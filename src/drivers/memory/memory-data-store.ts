@@ -9,7 +9,7 @@ import type { RowStore } from '../../ports/row-store.ts';
 type Stored = { readonly image: Image; readonly epoch: number; readonly sequence: string | undefined };
 
 export class MemoryDataStore implements DataStore {
-  readonly batchMax = 96;
+  readonly batchMax = 95;
   readonly #rows: RowStore;
   readonly #fenceShards: number;
   readonly #items = new Map<string, Stored>();
