@@ -114,7 +114,10 @@ export const anyValue: fc.Arbitrary<RegisterValue> = fc
     attemptsSpent: fc.integer({ min: 0, max: 5 }),
     successor: fc.option(anyRegion, { nil: null }),
     paused: anyPaused,
+    isPlanned: fc.boolean(),
     eastReconciled: fc.boolean(),
     westReconciled: fc.boolean(),
   })
-  .map(({ eastReconciled, westReconciled, ...change }) => valueOf({ ...change, regions: { [east]: { reconciled: eastReconciled }, [west]: { reconciled: westReconciled } } }));
+  .map(({ eastReconciled, westReconciled, isPlanned, ...change }) =>
+    valueOf({ ...change, ...(isPlanned ? { planned: true } : {}), regions: { [east]: { reconciled: eastReconciled }, [west]: { reconciled: westReconciled } } }),
+  );

@@ -4,9 +4,11 @@ import { describe, expect, test } from 'vitest';
 import {
   declareLapse,
   gateOpened,
+  handBack,
   healthChanged,
   nextAttempt,
   operatorFailover,
+  operatorSwitch,
   pause,
   release,
   renew,
@@ -134,6 +136,45 @@ describe('nextAttempt', () => {
   });
 });
 
+describe('operatorSwitch', () => {
+  test('revokes for a successor that waits', () => {
+    expect(made(operatorSwitch(valueOf(), west, policy, maker()))).toMatchObject({ state: 'failing-over', renewable: false, successor: west, attempt: 1, planned: true, released: false });
+  });
+  test.each([
+    ['an unreconciled target', valueOf({ regions: { [east]: { reconciled: true }, [west]: { reconciled: false } } }), west, /not reconciled/],
+    ['the holder itself', valueOf(), east, /holds the lease already/],
+    ['a failover under way', reservedValue(), west, /under way already/],
+    ['a region that was never validated', valueOf({ state: 'recovery' }), west, /'operator-switch' does not apply in state 'recovery'/],
+    ['a pause', valueOf({ paused }), west, /paused/],
+  ])('is refused by %s', (_, current, target, because) => {
+    expect(refusal(operatorSwitch(current, target, policy, maker()))).toMatch(because);
+  });
+  test('the mark goes with its attempt', () => {
+    const asked = reservedValue({ planned: true });
+    expect(made(nextAttempt(asked, asked, east, 3, maker()))).not.toHaveProperty('planned');
+    expect(made(rollBack(asked, west, 5, 1, east, 3, maker()))).not.toHaveProperty('planned');
+    expect(made(declareLapse(valueOf({ planned: true }), valueOf(), west, maker()))).not.toHaveProperty('planned');
+  });
+});
+
+describe('handBack', () => {
+  const asked = reservedValue({ planned: true });
+  test('goes on in the same region, in an epoch and an attempt of its own', () => {
+    const back = made(handBack(asked, asked, east, renewalId(9), maker()));
+    expect(back).toMatchObject({ state: 'failing-over', holder: east, epoch: 5, attempt: 2, renewal: renewalId(9), renewable: true, released: false, successor: null, regions: asked.regions });
+    expect(back).not.toHaveProperty('planned');
+  });
+  test.each([
+    ['a change since it was read', { ...asked, released: true }, asked, east, /changed meanwhile/],
+    ['what was released', { ...asked, released: true }, { ...asked, released: true }, east, /released already/],
+    ['what nobody planned', reservedValue(), reservedValue(), east, /no planned switch-over/],
+    ['what is not revoked', valueOf({ planned: true }), valueOf({ planned: true }), east, /no planned switch-over/],
+    ['another region', asked, asked, west, /us-east-1 holds epoch 4/],
+  ])('is refused by %s', (_, current, seen, me, because) => {
+    expect(refusal(handBack(current, seen, me, renewalId(9), maker()))).toMatch(because);
+  });
+});
+
 describe('takeLease', () => {
   test('takes the next epoch, renewable, unreleased; the old holder is unreconciled until it says otherwise', () => {
     expect(made(takeLease(reservedValue({ released: true }), reservedValue({ released: true }), west, renewalId(9)))).toEqual({
@@ -150,6 +191,19 @@ describe('takeLease', () => {
   test('of a region from itself leaves it as reconciled as it was', () => {
     const own = reservedValue({ successor: east });
     expect(made(takeLease(own, own, east, renewalId(9))).regions).toEqual(own.regions);
+  });
+  test('of what was handed over leaves the old holder reconciled, and says so until the service is validated', () => {
+    const handedOver = reservedValue({ planned: true, released: true });
+    const taken = made(takeLease(handedOver, handedOver, west, renewalId(9)));
+    expect(taken).toMatchObject({ holder: west, planned: true, regions: handedOver.regions });
+    const opened = made(gateOpened(taken, west, 5, 1, maker()));
+    expect(opened.planned).toBe(true);
+    expect(made(serviceValidated(opened, west, 5, 1, maker()))).not.toHaveProperty('planned');
+  });
+  test('by the clock of what was to be handed over is a failover like any other', () => {
+    const taken = made(takeLease(reservedValue({ planned: true }), reservedValue({ planned: true }), west, renewalId(9)));
+    expect(taken).not.toHaveProperty('planned');
+    expect(taken.regions).toEqual({ [east]: { reconciled: false }, [west]: { reconciled: true } });
   });
   test('is refused for anybody but the successor', () => {
     expect(refusal(takeLease(reservedValue(), reservedValue(), east, renewalId(9)))).toMatch(/the successor is us-west-2, not us-east-1/);
@@ -319,6 +373,8 @@ describe('over every value that the type allows', () => {
     operatorRevoke: (v, s, _, other) => revoke(v, s, 'operator-failover', other, maker()),
     nextAttempt: (v, s, me) => nextAttempt(v, { ...s, successor: v.successor }, me, 3, maker()),
     takeLease: (v, _, me) => takeLease(v, v, me, renewalId(50)),
+    handBack: (v, _, me) => handBack(v, v, me, renewalId(50), maker()),
+    operatorSwitch: (v, _, __, other) => operatorSwitch(v, other, policy, maker()),
     release: (v, s, me) => release(v, me, s.epoch),
     gateOpened: (v, s, me) => gateOpened(v, me, s.epoch, s.attempt, maker()),
     serviceValidated: (v, s, me) => serviceValidated(v, me, s.epoch, s.attempt, maker()),
@@ -341,22 +397,25 @@ describe('over every value that the type allows', () => {
         }
         const next = proposed.value;
         expect(parseRegisterValue(serializeRegisterValue(next))).toEqual(next);
-        // Only a take-over changes who may act, by one epoch; only a take-over makes a revoked or released lease good again.
-        expect(next.epoch).toBe(value.epoch + (name === 'takeLease' ? 1 : 0));
-        if (name !== 'takeLease') {
-          expect(next.holder).toBe(value.holder);
+        // Only a take-over and a hand-back change who may act, by one epoch; only they make a revoked or released lease good again.
+        const takes = name === 'takeLease' || name === 'handBack';
+        expect(next.epoch).toBe(value.epoch + (takes ? 1 : 0));
+        if (name !== 'takeLease') expect(next.holder).toBe(value.holder);
+        if (name === 'handBack') expect(value.released).toBe(false);
+        if (!takes) {
           expect(next.renewable && !value.renewable).toBe(false);
           expect(value.released && !next.released).toBe(false);
         }
         // Only a renewal and a take-over change the renewal: anything else would restart the challenger's clock.
-        if (name !== 'takeLease' && name !== 'renew') expect(next.renewal).toBe(value.renewal);
+        if (!takes && name !== 'renew') expect(next.renewal).toBe(value.renewal);
         // A successor is named exactly while renewal is forbidden; and what is reserved never goes back: (reserved epoch, attempt) only rises.
         if (isReachable(value)) {
           expect(isReachable(next)).toBe(true);
           expect(reservedEpoch(next) * 1000 + next.attempt).toBeGreaterThanOrEqual(reservedEpoch(value) * 1000 + value.attempt);
         }
         // A paused group makes no transition by itself.
-        if (value.paused !== null && ['declareLapse', 'revoke', 'operatorRevoke', 'nextAttempt', 'healthDropped', 'healthRestored'].includes(name)) throw new Error('acted while paused');
+        if (value.paused !== null && ['declareLapse', 'revoke', 'operatorRevoke', 'operatorSwitch', 'nextAttempt', 'healthDropped', 'healthRestored'].includes(name))
+          throw new Error('acted while paused');
       }),
       400,
     );

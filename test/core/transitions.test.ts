@@ -8,6 +8,8 @@ const events: readonly TransitionEvent[] = [
   'lease-lapsed',
   'region-sick',
   'operator-failover',
+  'operator-switch',
+  'handed-back',
   'attempt-dead',
   'attempts-spent',
   'rolled-back',

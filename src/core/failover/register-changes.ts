@@ -15,7 +15,8 @@ const refuse = (because: string): Proposed => ({ kind: 'refuse', because });
 function step(current: RegisterValue, on: TransitionEvent, maker: Maker, change: Partial<RegisterValue>): Proposed {
   const to = nextState(current.state, on);
   if (to === undefined) return refuse(`'${on}' does not apply in state '${current.state}'`);
-  const next: RegisterValue = { ...current, ...change, state: to, because: maker.because, evidence: maker.evidence };
+  const keepsPlan = on === 'gate-opened' || on === 'operator-switch';
+  const next: RegisterValue = { ...(keepsPlan ? current : unplanned(current)), ...change, state: to, because: maker.because, evidence: maker.evidence };
   const transition: Transition = {
     from: current.state,
     to,
@@ -47,7 +48,7 @@ export function declareLapse(current: RegisterValue, seen: { epoch: number; rene
 }
 
 /** Revocation (H4): forbids further renewal, whichever renewal is current; the challenger's clock runs on. */
-export function revoke(current: RegisterValue, seen: { epoch: number }, on: 'region-sick' | 'operator-failover', target: string, maker: Maker): Proposed {
+export function revoke(current: RegisterValue, seen: { epoch: number }, on: 'region-sick' | 'operator-failover' | 'operator-switch', target: string, maker: Maker): Proposed {
   if (current.paused !== null) return refuse(`paused by ${current.paused.by}: ${current.paused.reason}; 'holdfast resume' first`);
   if (current.epoch !== seen.epoch) return refuse(`epoch is ${current.epoch} now, not ${seen.epoch}`);
   if (!current.renewable) return refuse(`a failover to ${current.successor ?? current.holder} is under way already (epoch ${reservedEpoch(current)}, attempt ${current.attempt})`);
@@ -56,6 +57,11 @@ export function revoke(current: RegisterValue, seen: { epoch: number }, on: 'reg
 
 function reserve(current: RegisterValue, target: string, attempt: number): Partial<RegisterValue> {
   return { renewable: false, successor: target, attempt, attemptsSpent: current.attemptsSpent + 1 };
+}
+
+/** A planned switch-over is one attempt's: whatever reserves another one, or ends it, leaves the mark out. */
+function unplanned({ planned: _, ...value }: RegisterValue): RegisterValue {
+  return value;
 }
 
 /**
@@ -74,16 +80,42 @@ function attemptEvent(current: RegisterValue, attemptsMax: number): TransitionEv
   return current.state === 'failing-over' && current.attemptsSpent >= attemptsMax ? 'attempts-spent' : 'attempt-dead';
 }
 
-/** Take the lease: exactly the value that was read when the clock had run out, or that says released. */
+/**
+ * Take the lease: exactly the value that was read when the clock had run out, or that says released. A planned switch-over that was released
+ * left nothing behind, so that the old holder stays reconciled; taken by the clock, it is a failover like any other.
+ */
 export function takeLease(current: RegisterValue, seen: RegisterValue, me: string, renewal: string): Proposed {
   if (!isSameValue(current, seen)) return refuse('the register changed meanwhile');
   if (current.successor !== me) return refuse(`the successor is ${current.successor ?? 'nobody'}, not ${me}`);
   if (current.holder !== me && current.regions[me]?.reconciled !== true) return refuse(`${me} is not reconciled`);
-  const lost = current.holder === me ? {} : { [current.holder]: { ...current.regions[current.holder], reconciled: false } };
+  const isHandedOver = current.planned === true && current.released;
+  const lost = current.holder === me || isHandedOver ? {} : { [current.holder]: { ...current.regions[current.holder], reconciled: false } };
   return {
     kind: 'set',
-    value: { ...current, holder: me, epoch: current.epoch + 1, renewal, renewable: true, released: false, successor: null, regions: { ...current.regions, ...lost } },
+    value: {
+      ...(isHandedOver ? current : unplanned(current)),
+      holder: me,
+      epoch: current.epoch + 1,
+      renewal,
+      renewable: true,
+      released: false,
+      successor: null,
+      regions: { ...current.regions, ...lost },
+    },
   };
+}
+
+/**
+ * The holder gives a planned hand-over up and goes on itself: exactly the revoked value, epoch + 1, at once, no clock. Only once all its rows
+ * of the old epoch are closed for good: nothing that was begun in it can open or write any more. An attempt of its own: the successor's steps
+ * carry the one before.
+ */
+export function handBack(current: RegisterValue, seen: RegisterValue, me: string, renewal: string, maker: Maker): Proposed {
+  if (!isSameValue(current, seen)) return refuse('the register changed meanwhile');
+  if (current.holder !== me) return refuse(`${current.holder} holds epoch ${current.epoch}`);
+  if (current.planned !== true || current.renewable) return refuse('no planned switch-over is under way');
+  if (current.released) return refuse(`epoch ${current.epoch} is released already`);
+  return step(current, 'handed-back', maker, { epoch: current.epoch + 1, renewal, renewable: true, released: false, successor: null, attempt: current.attempt + 1 });
 }
 
 /** Release, after every row of the region is closed for good. */
@@ -190,11 +222,21 @@ export function signOff(current: RegisterValue, found: Reconciled, maker: Maker)
 
 /** What a person may ask for is checked against the value that stands, so that nothing changes on a refusal. */
 export function operatorFailover(current: RegisterValue, target: string, policy: Pick<Policy, 'voters'>, maker: Maker): Proposed {
+  return refusalOfTarget(current, target, policy) ?? revoke(current, { epoch: current.epoch }, 'operator-failover', target, maker);
+}
+
+/** As a failover that a person asks for, but the successor waits until the holder has handed everything over (docs/switch-over.md). */
+export function operatorSwitch(current: RegisterValue, target: string, policy: Pick<Policy, 'voters'>, maker: Maker): Proposed {
+  const proposed = refusalOfTarget(current, target, policy) ?? revoke(current, { epoch: current.epoch }, 'operator-switch', target, maker);
+  return proposed.kind === 'refuse' ? proposed : { kind: 'set', value: { ...proposed.value, planned: true } };
+}
+
+function refusalOfTarget(current: RegisterValue, target: string, policy: Pick<Policy, 'voters'>): Proposed | undefined {
   const voter = policy.voters.find((v) => v.region === target);
   const candidates = policy.voters.filter((v) => v.role === 'candidate').map((v) => v.region);
   if (voter === undefined) return refuse(`'${target}' is not a region of this group: it may be ${candidates.join(' or ')}`);
   if (voter.role === 'witness') return refuse(`${target} is a witness: it votes only; the target may be ${candidates.join(' or ')}`);
   if (current.holder === target && current.renewable) return refuse(`${target} holds the lease already (epoch ${current.epoch})`);
   if (current.regions[target]?.reconciled !== true) return refuse(`${target} is not reconciled: it has writes that no other region has; see its divergence report in 'holdfast status'`);
-  return revoke(current, { epoch: current.epoch }, 'operator-failover', target, maker);
+  return undefined;
 }

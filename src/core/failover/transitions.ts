@@ -5,6 +5,8 @@ export type TransitionEvent =
   | 'lease-lapsed'
   | 'region-sick'
   | 'operator-failover'
+  | 'operator-switch'
+  | 'handed-back'
   | 'attempt-dead'
   | 'attempts-spent'
   | 'rolled-back'
@@ -34,6 +36,10 @@ export const transitionRules: readonly TransitionRule[] = [
   { from: 'degraded', on: 'operator-failover', to: 'failing-over', why: 'a person asked for it' },
   { from: 'recovery', on: 'operator-failover', to: 'failing-over', why: 'a person moves on from a region that opened and could not be validated' },
   { from: 'failed', on: 'operator-failover', to: 'failing-over', why: 'a person tries again' },
+
+  { from: 'normal', on: 'operator-switch', to: 'failing-over', why: 'a person asked for it, and both regions are well' },
+  { from: 'degraded', on: 'operator-switch', to: 'failing-over', why: 'a person asked for it, and both regions are well' },
+  { from: 'failing-over', on: 'handed-back', to: 'failing-over', why: 'the holder could not hand over, and goes on itself in the next epoch' },
 
   { from: 'failing-over', on: 'attempt-dead', to: 'failing-over', why: 'the same attempt was seen for 2(D + ε): its target is dead or stuck (C5)' },
   { from: 'failed', on: 'attempt-dead', to: 'failed', why: 'an eligible candidate may take even after a person was called' },

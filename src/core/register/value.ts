@@ -40,6 +40,8 @@ export type RegisterValue = {
   /** Attempts made since the group was last well; an epoch starts its attempts at 1, this goes on. */
   readonly attemptsSpent: number;
   readonly successor: string | null;
+  /** This attempt is a planned switch-over (docs/switch-over.md): the successor waits for `released`, and after it nothing was left behind. */
+  readonly planned?: true;
   readonly because: string;
   /** SHA-256 of what the last transition was decided from. */
   readonly evidence: string;
@@ -98,6 +100,7 @@ const fields: Readonly<Record<keyof RegisterValue, Check>> = {
   attempt: isCount,
   attemptsSpent: isCount,
   successor: (v) => v === null || isString(v),
+  planned: (v) => v === undefined || v === true,
   because: isString,
   evidence: isString,
   paused: (v) => v === null || (isObject(v) && isString(v['by']) && isString(v['reason']) && isCount(v['atMs'])),
