@@ -8,6 +8,7 @@ import { backUp, restore, showPoints } from './backups.ts';
 import { divergence } from './divergence.ts';
 import { erase } from './erase.ts';
 import { renderLoss, renderStatus } from './render-status.ts';
+import { switchOver } from './switch.ts';
 import { commands, optionsOf, usage, type Command } from './usage.ts';
 import { voters } from './voters.ts';
 import { parseArguments, UsageError, type ExitStatus, type Values, type World } from './world.ts';
@@ -62,6 +63,8 @@ async function execute(command: Command, word: string | undefined, values: Value
       const asked = await client.failover(to, { by, reason });
       return say(asked, `The lease of ${asked.from} is revoked in favour of ${asked.to}: ${asked.execution} runs there next. 'holdfast status --watch' shows how it goes.`);
     }
+    case 'switch':
+      return switchOver(values, by, connection, world);
     case 'approve':
       return approve(values, by, client, world);
     case 'pause': {

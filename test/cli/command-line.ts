@@ -6,7 +6,7 @@ import { nowMs, type Group } from './group-fixture.ts';
 export type Said = { readonly exit: ExitStatus; readonly out: string; readonly err: string };
 
 /** @param pictures how many `status --watch` shows. */
-export async function holdfast(group: Group, args: readonly string[], pictures = 1, between: () => void = () => undefined): Promise<Said> {
+export async function holdfast(group: Group, args: readonly string[], pictures = 1, between: () => void | Promise<void> = () => undefined): Promise<Said> {
   let [out, err, shown] = ['', '', 1];
   const exit = await run(args, {
     connect: async () => group.connection,
@@ -15,7 +15,7 @@ export async function holdfast(group: Group, args: readonly string[], pictures =
     userName: () => 'ada',
     nowMs: () => nowMs,
     waitForNext: async () => {
-      between();
+      await between();
       return (shown += 1) <= pictures;
     },
     isTerminal: false,
