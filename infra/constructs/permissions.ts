@@ -98,6 +98,8 @@ export const FUNCTIONS = {
       OWN_FENCE,
       grant('log', 'own', 'GetItem', 'Query'),
       grant('log', 'others', 'GetItem', 'PutItem'),
+      // How far the successor has applied the log of a region that hands over.
+      grant('region', 'others', 'GetItem'),
       // Whether it holds writes that the newest epoch began without; those are put into DIVERGENCE rows. Beside this, in a candidate, a hand-over's
       // right to the own data table's stream and to markers in the table (`drainStatements`).
       grant('data', 'own', 'GetItem'),
