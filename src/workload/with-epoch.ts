@@ -64,6 +64,9 @@ function letPass(command: Markable): void {
 export function withEpoch<C extends DynamoDBClient>(client: C, settings: EpochSettings, options: EpochOptions): C {
   // A cached handler would carry one command's mark over to all others of its kind.
   if (client.config.cacheMiddleware === true) throw new RefusedError('withEpoch cannot fence a client with cacheMiddleware: true. Leave that setting out.');
+  // A document client that does not find it there takes another client's middleware in silence, and writes past the fence.
+  if (!client.middlewareStack.identify().some((name) => name.includes('serializerMiddleware')))
+    throw new RefusedError('withEpoch cannot fence this version of DynamoDBClient: its middleware is not its own. Use the version that package.json names.');
   const clock = options.clock ?? systemClock;
   const epoch: Epoch = {
     client,
