@@ -102,9 +102,14 @@ export async function resolveKey(home: DivergenceHome, listed: DivergentKey, rul
   if (ruling.seen !== undefined && ruling.seen !== view.seen) return { kind: 'overtaken', key: key.key, because: 'it is no longer what was shown' };
   const choice = choose(ruling.rule, shownOf(view), ruling.merge);
   if (choice.kind === 'ask') return { kind: 'ask', key: key.key, because: choice.because };
+  if (choice.wanted !== null && !isOfKey(home, key.key, choice.wanted)) return { kind: 'ask', key: key.key, because: `the merge function changed its key '${home.keyName}'` };
   const rule = ruling.rule === 'merge' && ruling.merge !== undefined ? `merge ${ruling.merge.name}` : ruling.rule;
   const outcome = await decide(home, key, { rule, by: ruling.by, reason: ruling.reason, before: view.ours, wrote: choice.wanted });
   return outcome === 'done' ? { kind: 'decided', key: key.key, because: choice.because, isRemoval: choice.wanted === null } : { kind: 'overtaken', key: key.key, because: outcome };
+}
+
+function isOfKey({ keyName }: DivergenceHome, key: string, image: Image): boolean {
+  return contentLine({ [keyName]: image[keyName] }) === contentLine({ [keyName]: { S: key } });
 }
 
 type Wanted = DecidedBy & { readonly rule: string; readonly before: Image | null; readonly wrote: Image | null };

@@ -81,7 +81,7 @@ describe('lists of three regions as one', () => {
   });
 
   test('in any number and any pages are each key by its last write, in order, and go on after any of them', async () => {
-    const lists = fc.array(fc.array(fc.record({ key: fc.constantFrom(...'abcdefgh'), n: fc.integer({ min: 1, max: 4 }) }), { maxLength: 8 }), { minLength: 1, maxLength: 4 });
+    const lists = fc.array(fc.array(fc.record({ key: fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'), n: fc.integer({ min: 1, max: 4 }) }), { maxLength: 8 }), { minLength: 1, maxLength: 4 });
     await alwaysAsync(
       fc.asyncProperty(lists, fc.integer({ min: 1, max: 3 }), async (written, pageRows) => {
         const [home, ...others] = await Promise.all(written.map(async (one, i) => listOf(`r${i}`, one, pageRows)));
@@ -90,7 +90,7 @@ describe('lists of three regions as one', () => {
         const newest = new Map<string, number>();
         for (const { key, n } of written.flat()) newest.set(key, Math.max(n, newest.get(key) ?? 0));
         expect(Object.fromEntries(found.map(({ key }) => [key.key, Number(key.newest.split('#')[1])]))).toEqual(Object.fromEntries(newest));
-        expect(found.map(({ sk }) => sk)).toEqual([...newest.keys()].map((key) => divergentKeyKey(east, key, sha256).sk).toSorted());
+        expect(found.map(({ sk }) => sk)).toEqual([...newest.keys()].map((key) => String(divergentKeyKey(east, key, sha256).sk)).toSorted((x, y) => (x < y ? -1 : 1)));
         const [first] = found;
         if (first !== undefined) expect((await merge(home, others, first.sk)).found.map(({ sk }) => sk)).toEqual(found.slice(1).map(({ sk }) => sk));
       }),
