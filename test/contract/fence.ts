@@ -29,7 +29,8 @@ const soon = () => AbortSignal.timeout(longMs);
 
 /** @param make a thing that is running, by itself: no other test touches it */
 export function fenceContract(driver: string, faults: readonly PeerFault[], make: () => Promise<FenceUnderTest>): void {
-  describe(`Fence: ${driver}`, () => {
+  // Each has a thing of its own, and most of the time is waiting for it.
+  describe.concurrent(`Fence: ${driver}`, () => {
     test('remember changes nothing; fence stops it, twice is as once; undo brings back what stood, twice as well', async () => {
       const { fence, isStopped, state } = await make();
       const before = await state();
