@@ -6,6 +6,7 @@ import { divergenceRules } from '../core/divergence/rules.ts';
 import { type TimeBudget, refusals, timeBudget } from '../core/budget/time-budget.ts';
 import { partitionOf, regionSchema, residencyOf } from './aws-regions.ts';
 import { configError } from './config-error.ts';
+import { fencesSchema, refuseFences } from './fences.ts';
 import { refusalOfRegionSet } from './region-sets.ts';
 import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema, vaultSchema } from './settings.ts';
 
@@ -67,6 +68,8 @@ const configSchema = z
     dns: dnsSchema,
     policy: policySchema,
     divergence: divergenceSchema,
+    /** What stops a region that lost the lease, beside the failover: docs/fences.md. */
+    fences: fencesSchema,
     /** Backups into locked buckets in every region of the group; absent: none. */
     vault: vaultSchema.optional(),
   })
@@ -75,6 +78,7 @@ const configSchema = z
     refuseMembers(config, refuse);
     refuseAccounts(config, refuse);
     refuseResidency(config, refuse);
+    refuseFences(config, refuse);
     const unfit = config.register === 'mrsc' ? refusalOfRegionSet(config.regions.map((member) => member.region)) : undefined;
     if (unfit !== undefined) refuse(['register'], `'mrsc' ${unfit}`);
     if (config.vault?.subject?.attribute === config.table.partitionKey)
