@@ -5,10 +5,11 @@ import type { FunctionName } from './constructs/permissions.ts';
 
 /**
  * `failover`: from a lapsed lease to a served request, and what runs all the time for that; it has no exceptions.
+ * `switch-over`: a person moves the group while both regions are well; what it sets going is on the failover path.
  * `vault`: backup, restore, the checks of the vault.
  * `deployment`: runs while CloudFormation does, and never else.
  */
-export type RecoveryPath = 'failover' | 'vault' | 'deployment';
+export type RecoveryPath = 'failover' | 'switch-over' | 'vault' | 'deployment';
 
 /** A function of the sample service is on the path too: it is what must answer in the new region. */
 export type JudgedFunction = FunctionName | 'orders';
@@ -30,6 +31,11 @@ export const PATH_OF: Readonly<Record<JudgedFunction, RecoveryPath>> = {
   'apply-log': 'failover',
   maintenance: 'failover',
   orders: 'failover',
+  'check-switch': 'switch-over',
+  revoke: 'switch-over',
+  'start-runbook': 'switch-over',
+  'await-outcome': 'switch-over',
+  'report-switch': 'switch-over',
   'plan-backup': 'vault',
   'write-backup-part': 'vault',
   'commit-point': 'vault',
@@ -52,7 +58,7 @@ export const PATH_OF: Readonly<Record<JudgedFunction, RecoveryPath>> = {
 };
 
 /** Which path a state machine of statemachines/ is on. */
-export const PATH_OF_MACHINE: Readonly<Record<string, RecoveryPath>> = { failover: 'failover', backup: 'vault', restore: 'vault' };
+export const PATH_OF_MACHINE: Readonly<Record<string, RecoveryPath>> = { failover: 'failover', 'switch-over': 'switch-over', backup: 'vault', restore: 'vault' };
 
 export type Source = { readonly title: string; readonly url: string };
 
@@ -90,45 +96,47 @@ export type AllowedActions = {
 export const ALLOWED: readonly AllowedActions[] = [
   {
     actions: ['GetItem', 'UpdateItem', 'TransactWriteItems'].map((name) => `dynamodb:${name}`),
-    paths: ['failover', 'vault', 'deployment'],
+    paths: ['failover', 'switch-over', 'vault', 'deployment'],
     by: 'aws',
     because: 'Reads and writes of items in tables that exist',
     source: DYNAMODB,
   },
   {
-    actions: ['DeleteItem', 'Query', 'ConditionCheckItem'].map((name) => `dynamodb:${name}`),
+    actions: ['DeleteItem', 'ConditionCheckItem'].map((name) => `dynamodb:${name}`),
     paths: ['failover', 'vault'],
     by: 'aws',
     because: 'Reads and writes of items in tables that exist',
     source: DYNAMODB,
   },
+  { actions: ['dynamodb:Query'], paths: ['failover', 'switch-over', 'vault'], by: 'aws', because: 'Reads of items in tables that exist', source: DYNAMODB },
   { actions: ['dynamodb:PutItem'], paths: ['failover', 'deployment'], by: 'aws', because: 'Writes of items in tables that exist', source: DYNAMODB },
   { actions: ['dynamodb:Scan', 'dynamodb:BatchWriteItem'], paths: ['vault'], by: 'aws', because: 'Reads and writes of items in tables that exist', source: DYNAMODB },
   {
-    actions: ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListStreams'].map((name) => `dynamodb:${name}`),
+    actions: ['DescribeStream', 'GetRecords', 'GetShardIterator'].map((name) => `dynamodb:${name}`),
     paths: ['failover'],
-    by: 'poller',
-    because: "Lambda's event source mapping reads the streams with them",
-    source: STREAM_POLLER,
+    by: 'definition',
+    because: "Reads a stream that exists: Lambda's event source mapping for the change log, the tick of a region that hands over",
+    source: DYNAMODB,
   },
-  { actions: ['lambda:InvokeFunction'], paths: ['failover', 'vault'], by: 'aws', because: 'Runs a function that exists', source: DATA_EVENTS },
+  { actions: ['dynamodb:ListStreams'], paths: ['failover'], by: 'poller', because: "Lambda's event source mapping wants the right", source: STREAM_POLLER },
+  { actions: ['lambda:InvokeFunction'], paths: ['failover', 'switch-over', 'vault'], by: 'aws', because: 'Runs a function that exists', source: DATA_EVENTS },
   { actions: ['lambda:Invoke', 'lambda:InvokeFunctionUrl'], paths: ['failover'], by: 'aws', because: 'The same: as the API calls it, and by a URL', source: DATA_EVENTS },
   { actions: ['execute-api:Invoke'], paths: ['failover'], by: 'definition', because: 'Uses an API that exists, as every client does', source: PLANES },
-  { actions: ['states:StartExecution'], paths: ['failover', 'vault'], by: 'definition', because: 'Runs a state machine that exists', source: PLANES },
+  { actions: ['states:StartExecution'], paths: ['failover', 'switch-over', 'vault'], by: 'definition', because: 'Runs a state machine that exists', source: PLANES },
   { actions: ['sqs:SendMessage', 'sqs:SendMessageBatch'], paths: ['failover'], by: 'aws', because: 'Puts messages on a queue that exists', source: SQS },
   { actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], paths: ['failover'], by: 'aws', because: "Lambda's event source mapping takes the messages with them", source: SQS },
   { actions: ['sqs:GetQueueAttributes'], paths: ['failover'], by: 'poller', because: "Lambda's event source mapping wants the right", source: SQS_POLLER },
-  { actions: ['sns:Publish'], paths: ['failover', 'vault'], by: 'aws', because: 'Publishes to a topic that exists', source: SNS },
+  { actions: ['sns:Publish'], paths: ['failover', 'switch-over', 'vault'], by: 'aws', because: 'Publishes to a topic that exists', source: SNS },
   {
     actions: ['sts:AssumeRole'],
-    paths: ['failover', 'vault', 'deployment'],
+    paths: ['failover', 'switch-over', 'vault', 'deployment'],
     by: 'aws',
     because: 'STS has a data plane only; Lambda, Step Functions and Scheduler take on roles that exist',
     source: GLOBAL_SERVICES,
   },
   {
     actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-    paths: ['failover', 'vault', 'deployment'],
+    paths: ['failover', 'switch-over', 'vault', 'deployment'],
     by: 'poller',
     because: 'Lambda delivers logs with them; a function runs without',
     source: FUNCTION_LOGS,
@@ -183,4 +191,4 @@ export const CARRIED_BY_THE_SDK: readonly { readonly action: string; readonly be
 ];
 
 /** The SDK's names of services where IAM has others. */
-export const IAM_SERVICE: Readonly<Record<string, string>> = { sfn: 'states', 'route-53': 'route53' };
+export const IAM_SERVICE: Readonly<Record<string, string>> = { sfn: 'states', 'route-53': 'route53', 'dynamodb-streams': 'dynamodb' };

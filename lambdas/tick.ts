@@ -1,5 +1,6 @@
 // The governor's tick: from the queue of slots, and from the gate when the last tick is too long ago.
 import { connectApplier, connectGovernor, otherLogsOf } from '../src/client/connect.ts';
+import { connectHandOver } from '../src/client/connect-hand-over.ts';
 import { readEnvironment } from '../src/config/environment.ts';
 import { parseSlots } from '../src/core/clock/slot.ts';
 import { candidatesOf } from '../src/core/policy.ts';
@@ -25,7 +26,8 @@ export async function handler(event: unknown): Promise<void> {
 }
 
 const environment = readEnvironment();
-const governor = connectGovernor(environment);
+const handOver = connectHandOver(environment);
+const governor = { ...connectGovernor(environment), ...(handOver === undefined ? {} : { handOver }) };
 const applier = isCandidate(governor) ? connectApplier(environment) : undefined;
 const others = otherLogsOf(environment);
 

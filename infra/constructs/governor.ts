@@ -10,6 +10,7 @@ import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
 import { HoldfastFunction } from './holdfast-function.ts';
 import { acknowledge } from './nag-exceptions.ts';
 import { FUNCTIONS } from './permissions.ts';
+import { drainStatements } from './table-access.ts';
 
 /** Slots lie up to two minutes ahead; a little later they are worthless. */
 const SLOT_LIFE = Duration.minutes(3);
@@ -21,6 +22,8 @@ export type GovernorProps = {
   readonly serviceUrl: string | undefined;
   /** The failover machine; absent in a witness. */
   readonly stateMachineArn: string | undefined;
+  /** The stream of the protected table, which a hand-over reads to its end; absent in a witness. */
+  readonly dataStreamArn: string | undefined;
 };
 
 export class Governor extends Construct {
@@ -50,7 +53,7 @@ export class Governor extends Construct {
   }
 
   private tick(props: GovernorProps, queue: Queue): HoldfastFunction {
-    const { config, region, topic, stateMachineArn, serviceUrl } = props;
+    const { config, region, topic, stateMachineArn, dataStreamArn, serviceUrl } = props;
     const tick = new HoldfastFunction(this, {
       config,
       region,
@@ -58,12 +61,14 @@ export class Governor extends Construct {
       environment: {
         HOLDFAST_TOPIC_ARN: topic.topicArn,
         ...(stateMachineArn === undefined ? {} : { HOLDFAST_STATE_MACHINE_ARN: stateMachineArn }),
+        ...(dataStreamArn === undefined ? {} : { HOLDFAST_DATA_STREAM_ARN: dataStreamArn }),
         ...(serviceUrl === undefined ? {} : { HOLDFAST_SERVICE_URL: serviceUrl }),
       },
       statements: [
         new PolicyStatement({ actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], resources: [queue.queueArn] }),
         new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] }),
         ...(stateMachineArn === undefined ? [] : [new PolicyStatement({ actions: ['states:StartExecution'], resources: [stateMachineArn] })]),
+        ...(dataStreamArn === undefined ? [] : drainStatements(config, region, dataStreamArn)),
       ],
     });
     new EventSourceMapping(tick, 'FromSlots', { target: tick.function, eventSourceArn: queue.queueArn, batchSize: 1, maxConcurrency: 2 });

@@ -98,7 +98,10 @@ export const FUNCTIONS = {
       OWN_FENCE,
       grant('log', 'own', 'GetItem', 'Query'),
       grant('log', 'others', 'GetItem', 'PutItem'),
-      // Whether it holds writes that the newest epoch began without; those are put into DIVERGENCE rows.
+      // How far the successor has applied the log of a region that hands over.
+      grant('region', 'others', 'GetItem'),
+      // Whether it holds writes that the newest epoch began without; those are put into DIVERGENCE rows. Beside this, in a candidate, a hand-over's
+      // right to the own data table's stream and to markers in the table (`drainStatements`).
       grant('data', 'own', 'GetItem'),
       grant('region', 'own', 'PutItem'),
     ],
@@ -139,6 +142,16 @@ export const FUNCTIONS = {
   report: { ...STEP, does: 'Writes down what this failover measured', timeoutSeconds: 15, tables: [VOTE, OWN_ROWS] },
   'abandon-attempt': { ...STEP, does: 'Gives an attempt up before its gate was opened', timeoutSeconds: 15, tables: [VOTE, OWN_ROWS] },
   notify: { ...STEP, does: 'Publishes a message to the topic that people subscribe to', timeoutSeconds: 10, memoryMb: 256, tables: [] },
+  'check-switch': {
+    ...STEP,
+    does: 'Whether anything stands against a planned switch-over into this region',
+    timeoutSeconds: 15,
+    tables: [LOOK, grant('region', 'own', 'GetItem'), grant('log', 'own', 'GetItem', 'Query'), grant('log', 'others', 'GetItem', 'Query')],
+  },
+  revoke: { ...STEP, does: 'Revokes the lease in favour of this region, as a planned switch-over', timeoutSeconds: 15, tables: [VOTE] },
+  'start-runbook': { ...STEP, does: "Starts this region's failover machine for the attempt that a switch-over reserved", timeoutSeconds: 15, tables: [LOOK] },
+  'await-outcome': { ...STEP, does: 'Whether the register says yet how a switch-over came out', timeoutSeconds: 15, tables: [LOOK] },
+  'report-switch': { ...STEP, does: 'Writes down what a switch-over measured', timeoutSeconds: 15, tables: [grant('region', 'own', 'GetItem', 'UpdateItem')] },
   'ship-log': {
     does: "Turns the data table's stream into segments in every other region",
     in: CANDIDATES,
@@ -295,6 +308,9 @@ export const FAILOVER_STEPS = [
   'abandon-attempt',
   'notify',
 ] as const satisfies readonly FunctionName[];
+
+/** The steps of statemachines/switch-over.asl.json, in its order; it notifies too. */
+export const SWITCH_STEPS = ['check-switch', 'revoke', 'start-runbook', 'await-outcome', 'report-switch'] as const satisfies readonly FunctionName[];
 
 /** The steps of statemachines/backup.asl.json and restore.asl.json, in their order; both notify too, and a restore in place takes a backup's steps first. */
 export const BACKUP_STEPS = ['plan-backup', 'write-backup-part', 'commit-point', 'verify-point'] as const satisfies readonly FunctionName[];

@@ -15,6 +15,7 @@ import { FENCED_WRITER } from './permissions.ts';
 import { IntegrityChecks } from './integrity-checks.ts';
 import { RecoveryTables } from './recovery-tables.ts';
 import type { ServiceEndpoint } from './service-endpoint.ts';
+import { SwitchOverRunbook } from './switch-over-runbook.ts';
 import { tableStatements } from './table-access.ts';
 import { Vault } from './vault.ts';
 
@@ -49,7 +50,14 @@ export class RecoveryGroupRegion extends Construct {
 
     if (config.vault !== undefined) new Vault(this, 'Vault', { config, region });
     const candidate = member.role === 'candidate' ? this.candidate(props, tables) : undefined;
-    const governor = new Governor(this, 'Governor', { config, region, topic: this.topic, serviceUrl: props.service?.url, stateMachineArn: candidate?.stateMachineArn });
+    const governor = new Governor(this, 'Governor', {
+      config,
+      region,
+      topic: this.topic,
+      serviceUrl: props.service?.url,
+      stateMachineArn: candidate?.stateMachineArn,
+      dataStreamArn: props.data?.tableStreamArn,
+    });
     for (const starter of [...governor.clocks, ...(candidate?.feeds ?? [])]) starter.node.addDependency(tables.rows);
 
     if (governor.gate !== undefined)
@@ -71,6 +79,7 @@ export class RecoveryGroupRegion extends Construct {
     if (props.service === undefined || props.data === undefined)
       throw new Error(`'${region}' is a candidate, so RecoveryGroupRegion needs 'service' and 'data' there; give both, or make it a witness`);
     const runbook = new FailoverRunbook(this, 'Failover', { config, region, topic, serviceUrl: props.service.url, serviceTarget: props.service.target });
+    new SwitchOverRunbook(this, 'SwitchOver', { config, region, notify: runbook.notify, failover: runbook.machine.stateMachineArn });
     const changes = new ChangeLog(this, 'ChangeLog', { config, region, data: props.data, log: tables.log });
     const backups = props.config.vault === undefined ? [] : new BackupRunbooks(this, 'Backups', { config, region, notify: runbook.notify, vault: props.config.vault }).schedules;
     const checks = config.vault === undefined ? [] : new IntegrityChecks(this, 'Checks', { config, vault: config.vault, region, topic }).schedules;

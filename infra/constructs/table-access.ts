@@ -9,6 +9,9 @@ import { FUNCTIONS, type SubjectGrant, type TableGrant, type TableKind } from '.
 /** As in src/core/backup/subject-rows.ts; test/infra/subjects.test.ts compares. */
 const SUBJECTS = 'SUBJECT#';
 
+/** Of the markers that a hand-over puts into the data table, as in src/core; test/infra/switch-over.test.ts compares. */
+export const MARKERS = 'holdfast-drain#';
+
 /** One statement a grant; none where no region has such a table. */
 export function tableStatements(config: RuntimeConfig, region: string, grants: readonly TableGrant[]): PolicyStatement[] {
   return grants
@@ -26,6 +29,18 @@ export function subjectStatements(config: RuntimeConfig, grant: SubjectGrant | u
       actions: ['dynamodb:GetItem', ...(grant === 'seal' ? ['dynamodb:UpdateItem'] : [])],
       resources: config.voters.map(({ region }) => tableArn(config, region, 'region')),
       conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${SUBJECTS}*`] } },
+    }),
+  ];
+}
+
+/** What a hand-over needs of the own data table, beyond reading items: its stream, and markers under keys of their own. */
+export function drainStatements(config: RuntimeConfig, region: string, streamArn: string): PolicyStatement[] {
+  return [
+    new PolicyStatement({ actions: ['dynamodb:DescribeStream', 'dynamodb:GetRecords', 'dynamodb:GetShardIterator'], resources: [streamArn] }),
+    new PolicyStatement({
+      actions: ['dynamodb:PutItem', 'dynamodb:DeleteItem'],
+      resources: [tableArn(config, region, 'data')],
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [`${MARKERS}*`] } },
     }),
   ];
 }

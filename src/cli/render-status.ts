@@ -4,6 +4,7 @@ import type { GroupStatus, HealthStatus, LastFailover } from '../client/group-st
 import type { DivergenceItem, RegionStatus } from '../client/region-status.ts';
 import { readFailure } from '../client/runbook-runs.ts';
 import { renderIntegrity } from './render-integrity.ts';
+import { renderRefused } from './switch.ts';
 import { textTable } from './text-table.ts';
 
 /** Longer lists are in `--json`. */
@@ -19,6 +20,7 @@ export function renderStatus(status: GroupStatus): string {
     health(status),
     lag(status),
     last(status),
+    lastSwitch(status),
     backups(status),
     restoreTests(status),
     renderIntegrity(status.regions),
@@ -38,12 +40,18 @@ function head({ group, mode, isFenced, value, register, leaseLeftSeconds }: Grou
   const lines = [
     `${title}, state ${value.state.toUpperCase()}`,
     `lease      ${holding}`,
-    ...(value.execution === null ? [] : [`failover   ${value.execution} to ${value.successor ?? value.holder}, ${value.attemptsSpent} attempts so far`]),
+    ...(value.execution === null ? [] : [underWay(value, value.execution)]),
     ...(value.paused === null ? [] : [`PAUSED     by ${value.paused.by}: ${value.paused.reason}; nothing fails over until 'holdfast resume'`]),
     `because    ${value.because}`,
     `register   ${register.answered.length} of ${register.answered.length + register.silent.length} acceptors answered${certainty(register)}`,
   ];
   return lines.join('\n');
+}
+
+function underWay({ planned, released, renewable, holder, successor, attemptsSpent }: NonNullable<GroupStatus['value']>, execution: string): string {
+  const to = `${execution} to ${successor ?? holder}`;
+  if (planned !== true) return `failover   ${to}, ${attemptsSpent} attempts so far`;
+  return `switch     ${to}, ${renewable ? 'it opens' : released ? `${holder} has handed over` : `${holder} hands over`}`;
 }
 
 function certainty({ certainty: kind, silent, behind, notMoved, voters, nextVoters }: GroupStatus['register']): string {
@@ -154,6 +162,12 @@ function last({ lastFailover }: GroupStatus): string {
     ...(loss === null ? [] : [renderLoss(loss).trimEnd()]),
     ...[failure, dnsFailure].filter((f) => f !== null).map((f) => `  ${describeFailure(f)}`),
   ].join('\n');
+}
+
+function lastSwitch({ lastSwitch: found }: GroupStatus): string {
+  if (found === null) return '';
+  const { name, from, to, by, reason, outcome, because } = found;
+  return `last switch  ${name} from ${from} to ${to}, ${outcome.toUpperCase()}; asked for by ${by}: ${reason}\n  ${because}; ${renderRefused(found)}`;
 }
 
 function backups({ regions: all }: GroupStatus): string {

@@ -1,5 +1,5 @@
 // What `holdfast` can be told, in one place: the text that people see and the options that are parsed.
-export const commands = ['status', 'failover', 'approve', 'pause', 'resume', 'backup', 'points', 'restore', 'erase', 'voters', 'divergence'] as const;
+export const commands = ['status', 'failover', 'switch', 'approve', 'pause', 'resume', 'backup', 'points', 'restore', 'erase', 'voters', 'divergence'] as const;
 export type Command = (typeof commands)[number];
 
 export const options = {
@@ -29,6 +29,7 @@ export const options = {
   all: { type: 'boolean' },
   seen: { type: 'string' },
   without: { type: 'string' },
+  plan: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -38,6 +39,7 @@ export type OptionName = keyof typeof options;
 export const optionsOf: Readonly<Record<Command, readonly OptionName[]>> = {
   status: ['watch'],
   failover: ['to', 'reason', 'by'],
+  switch: ['to', 'reason', 'wait', 'plan', 'by'],
   approve: ['deny', 'reason', 'by'],
   pause: ['reason', 'by'],
   resume: ['reason', 'by'],
@@ -53,6 +55,8 @@ export const usage = `holdfast: disaster recovery for a service in several AWS r
 
   holdfast status [--watch]                  who holds the lease, who is well, what is behind, what happened last
   holdfast failover --to REGION --reason …   revokes the lease in favour of REGION; its runbook does the rest
+  holdfast switch --to REGION --reason … [--wait]   a planned switch-over while both regions are well: no write is lost; the same goes back
+  holdfast switch --plan FILE --to REGION --reason …   several groups, each after those that it waits for; all, or they go back
   holdfast approve [--deny] [--reason …]     shows the known loss and lets the waiting failover open, or gives its attempt up
   holdfast pause --reason …                  no failover until 'resume'; the active region stays active
   holdfast resume [--reason …]               starts a new group, or goes on after a pause
@@ -78,7 +82,7 @@ export const usage = `holdfast: disaster recovery for a service in several AWS r
   --config FILE   instead of ./holdfast.config.ts
   --by NAME       who asks, for the record; otherwise your user name on this computer
   --region REGION (backup, restore) where it runs; otherwise in the open region, of --test in any candidate; (voters) whose vote changes; (divergence) which returned
-  --wait          (backup, restore) follows it to its end; Ctrl-C ends only the watching
+  --wait          (switch, backup, restore) follows it to its end; Ctrl-C ends only the watching
   TIME            like 2026-11-28T03:05:37Z, with a zone; TABLE begins with the name of the table, then -restored
 
 It talks to the deployed stacks with your AWS credentials. Exit status: 0 done, 1 not done and nothing changed unless it says so, 2 not understood,

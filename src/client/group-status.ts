@@ -11,6 +11,7 @@ import { reservedEpoch, type RegisterValue, type Transition } from '../core/regi
 import type { RuntimeConfig } from '../config/runtime-config.ts';
 import { concludeRows } from './group-register.ts';
 import { testsLooked } from './backup-status.ts';
+import { switchFigures, textOf, type SwitchFigures } from './switch-figures.ts';
 import type { ApprovalStatus, RegionReading, RegionStatus } from './region-status.ts';
 
 export type HealthStatus = {
@@ -46,6 +47,8 @@ export type LastFailover = {
   readonly dnsFailure: unknown;
 };
 
+export type LastSwitch = SwitchFigures & { readonly name: string; readonly from: string; readonly to: string; readonly by: string; readonly reason: string; readonly reportedAtMs: number };
+
 export type GroupStatus = {
   readonly group: string;
   readonly mode: RuntimeConfig['mode'];
@@ -72,11 +75,16 @@ export type GroupStatus = {
   readonly health: readonly HealthStatus[];
   readonly approval: ApprovalStatus | null;
   readonly lastFailover: LastFailover | null;
+  /** The newest planned switch-over that came to its report. */
+  readonly lastSwitch: LastSwitch | null;
   /** Of the restore tests of all regions that were read; null where there was none yet, or the group has no vault. */
   readonly restoreTests: TestedFigures | null;
 };
 
-export type RegisterSummary = Pick<RegisterValue, 'state' | 'holder' | 'epoch' | 'attempt' | 'attemptsSpent' | 'renewable' | 'released' | 'successor' | 'because' | 'paused' | 'regions'> & {
+export type RegisterSummary = Pick<
+  RegisterValue,
+  'state' | 'holder' | 'epoch' | 'attempt' | 'attemptsSpent' | 'renewable' | 'released' | 'successor' | 'planned' | 'because' | 'paused' | 'regions'
+> & {
   /** The failover under way, by the name of its execution. */
   readonly execution: string | null;
   readonly transitions: readonly Transition[];
@@ -109,6 +117,7 @@ export function groupStatus(config: RuntimeConfig, readings: readonly RegionRead
     health: health(config, readings),
     approval: pendingApproval(readings, value),
     lastFailover: lastFailover(readings),
+    lastSwitch: lastSwitch(readings),
     restoreTests: figuresOf(
       regions.flatMap((region) => region.backups?.restoreTests ?? []),
       testsLooked,
@@ -117,7 +126,7 @@ export function groupStatus(config: RuntimeConfig, readings: readonly RegionRead
 }
 
 function summary(value: RegisterValue): RegisterSummary {
-  const { state, holder, epoch, attempt, attemptsSpent, renewable, released, successor, because, paused, regions, transitions } = value;
+  const { state, holder, epoch, attempt, attemptsSpent, renewable, released, successor, planned, because, paused, regions, transitions } = value;
   const isUnderWay = state === 'failing-over' || state === 'failed';
   return {
     state,
@@ -128,6 +137,7 @@ function summary(value: RegisterValue): RegisterSummary {
     renewable,
     released,
     successor,
+    ...(planned === undefined ? {} : { planned }),
     because,
     paused,
     regions,
@@ -219,6 +229,26 @@ function lastFailover(readings: readonly RegionReading[]): LastFailover | null {
     loss: fieldOf(report, 'loss') ?? null,
     failure: fieldOf(report, 'failure') ?? null,
     dnsFailure: fieldOf(report, 'dnsFailure') ?? null,
+  };
+}
+
+function lastSwitch(readings: readonly RegionReading[]): LastSwitch | null {
+  const reports = readings.flatMap(({ switchReport: report }) => {
+    const epoch = fieldOf(report, 'epoch');
+    return typeof epoch === 'number' ? [{ report, epoch }] : [];
+  });
+  const [newest] = reports.toSorted((a, b) => b.epoch - a.epoch);
+  if (newest === undefined) return null;
+  const { report } = newest;
+  const text = (name: string) => textOf(report, name);
+  return {
+    ...switchFigures(report),
+    name: text('execution'),
+    from: text('holder'),
+    to: text('target'),
+    by: text('by'),
+    reason: text('reason'),
+    reportedAtMs: Number(fieldOf(report, 'reportedAtMs') ?? 0),
   };
 }
 

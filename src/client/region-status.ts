@@ -2,6 +2,7 @@
 // is shown as just that. Reading changes nothing and prepares nothing.
 import { parseVantage, type Vantage } from '../core/health/vantage.ts';
 import { failoverKey } from '../core/failover/runbook.ts';
+import { switchReports } from '../core/failover/switch-over.ts';
 import { isActingAt, isLeaseOpen, leaseKey, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
 import { candidatesOf } from '../core/policy.ts';
 import { parseAcceptorRow, registerKey } from '../core/register/acceptor-rows.ts';
@@ -75,6 +76,8 @@ export type RegionReading = {
   readonly vantage: Vantage | null;
   readonly approval: (ApprovalStatus & { readonly taskToken: string }) | null;
   readonly report: unknown;
+  /** Of the newest switch-over into this region. */
+  readonly switchReport: unknown;
   /** Numbers of the last record of each origin's log that is kept here. */
   readonly heads: Readonly<Record<string, number>>;
 };
@@ -102,7 +105,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
   const ofCandidate = async <T>(call: () => Promise<T | null>): Promise<T | null> => (isCandidate ? call() : null);
   const origins = candidatesOf(config).filter((origin) => origin !== region || isCandidate);
 
-  const [register, vantageRow, tick, shadow, lease, runbook, approval, reports, divergence, heads, lag, backups, integrity] = await Promise.all([
+  const [register, vantageRow, tick, shadow, lease, runbook, approval, reports, switches, divergence, heads, lag, backups, integrity] = await Promise.all([
     read('register row', async () => (await (from.replica ?? rows).get(registerKey(config.group))) ?? null),
     get('vantage row', vantageKey(config.group)),
     get('tick row', { table: 'region', pk: 'TICK', sk: '#' }),
@@ -111,6 +114,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
     ofCandidate(() => get('runbook row', failoverKey)),
     ofCandidate(() => get('approval row', approvalKey)),
     ofCandidate(() => read('reports', () => from.list.list('REPORT', 1, 'newest-first'))),
+    ofCandidate(() => read('switch-over reports', () => from.list.list(switchReports, 1, 'newest-first'))),
     ofCandidate(() => read('divergence report', () => from.list.list('DIVERGENCE', divergenceItemsMax + 1, 'oldest-first'))),
     Promise.all(origins.map(async (origin) => ({ origin, head: await read(`log of ${origin}`, () => from.log.head(origin)) }))),
     ofCandidate(() =>
@@ -152,6 +156,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
     vantage: parse(vantageRow, (row) => (typeof row['vantage'] === 'string' && row['vantage'] !== '' ? parseVantage(region, row['vantage']) : null)),
     approval: parse(approval, (row) => approvalOf(region, row, nowMs)),
     report: parse(reports?.[0] ?? null, (row) => json(row['report'])),
+    switchReport: parse(switches?.[0] ?? null, (row) => json(row['report'])),
     heads: Object.fromEntries(heads.flatMap(({ origin, head }) => (head === null ? [] : [[origin, head.sequence]]))),
   };
 }

@@ -1,7 +1,7 @@
-// Starting and following the backup and restore machines, as a person's program does. `SfnRunbookRuns` does it on AWS, tests in memory.
+// Starting and following the machines of backup, restore and switch-over, as a person's program does. `SfnRunbookRuns` does it on AWS, tests in memory.
 import { fieldOf } from '../core/failover/event-field.ts';
 
-export type RunbookMachine = 'backup' | 'restore';
+export type RunbookMachine = 'backup' | 'restore' | 'switch-over';
 
 export type RunState =
   /** `step`: the state it was last seen to enter; null where that cannot be told. */

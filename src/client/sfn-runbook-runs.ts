@@ -1,4 +1,4 @@
-// The backup and restore machines of one region, over Step Functions.
+// The machines that a person starts in one region, over Step Functions.
 import {
   DescribeExecutionCommand,
   type DescribeExecutionOutput,
@@ -46,7 +46,7 @@ export class SfnRunbookRuns implements RunbookRuns {
       if (error instanceof ExecutionAlreadyExists) return;
       if (error instanceof StateMachineDoesNotExist)
         throw new RefusedError(
-          `There is no machine ${this.#machineName(machine)} in ${this.#region}: holdfast.config.ts needs 'vault', the stacks must be deployed with it, and ${this.#region} must be a candidate. Nothing was started.`,
+          `There is no machine ${this.#machineName(machine)} in ${this.#region}: ${machine === 'switch-over' ? 'this version of Holdfast must be deployed there' : "holdfast.config.ts needs 'vault', the stacks must be deployed with it"}, and ${this.#region} must be a candidate. Nothing was started.`,
         );
       throw error;
     }

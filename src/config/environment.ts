@@ -11,6 +11,7 @@ const SETTINGS = {
   topicArn: 'HOLDFAST_TOPIC_ARN',
   tickFunctionName: 'HOLDFAST_TICK_FUNCTION_NAME',
   gateToken: 'HOLDFAST_GATE_TOKEN',
+  dataStreamArn: 'HOLDFAST_DATA_STREAM_ARN',
   serviceUrl: 'HOLDFAST_SERVICE_URL',
   serviceTarget: 'HOLDFAST_SERVICE_TARGET',
   account: 'HOLDFAST_ACCOUNT',
@@ -89,6 +90,6 @@ function readSettings(source: Source): { [Name in SettingName]?: string } {
 }
 
 function entriesOf(settings: typeof SETTINGS): [SettingName, string][] {
-  const names: SettingName[] = ['queueUrl', 'stateMachineArn', 'topicArn', 'tickFunctionName', 'gateToken', 'serviceUrl', 'serviceTarget', 'account'];
+  const names: SettingName[] = ['queueUrl', 'stateMachineArn', 'topicArn', 'tickFunctionName', 'gateToken', 'dataStreamArn', 'serviceUrl', 'serviceTarget', 'account'];
   return names.map((name) => [name, settings[name]]);
 }

@@ -14,6 +14,7 @@ const voterSchema = z.strictObject({
   /** Its ARN where the configuration names accounts. */
   registerTable: z.string().min(3),
   account: z.string().optional(),
+  priority: z.int().min(1).optional(),
 });
 
 export const runtimeConfigSchema = z
@@ -54,9 +55,9 @@ export function parseRuntimeConfig(json: string): RuntimeConfig {
 
 /** The physical names of a group's tables; the same in every region. */
 export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
-  const voters = config.regions.map(({ region, role, registerIncarnation, account }) => {
+  const voters = config.regions.map(({ region, role, registerIncarnation, account, priority }) => {
     const name = `holdfast-${config.group}-register-${registerIncarnation}`;
-    return { region, role, registerTable: reachedAs({ region, account }, name), ...(account === undefined ? {} : { account }) };
+    return { region, role, registerTable: reachedAs({ region, account }, name), ...(account === undefined ? {} : { account }), ...(priority === undefined ? {} : { priority }) };
   });
   return {
     group: config.group,

@@ -4,7 +4,13 @@
 export type Mode = 'observe' | 'advise' | 'approve' | 'automatic';
 export type Role = 'candidate' | 'witness';
 
-export type Voter = { readonly region: string; readonly role: Role; readonly registerTable: string };
+export type Voter = {
+  readonly region: string;
+  readonly role: Role;
+  readonly registerTable: string;
+  /** Of a candidate: 1 is asked to take over before 2, and either before one that names none. */
+  readonly priority?: number | undefined;
+};
 
 /** k failures of the last n probes. */
 export type Trigger = { readonly failures: number; readonly of: number };
@@ -59,4 +65,9 @@ export function takeOverAfterMs(timing: Timing): number {
 export function attemptLimitMs(policy: Policy): number {
   const asking = policy.mode === 'approve' ? policy.policy.approvalTimeoutSeconds * 1000 : 0;
   return 2 * takeOverAfterMs(policy.timing) + asking;
+}
+
+/** How long a holder tries to hand over, from when it saw the attempt, before it goes on itself: two ticks. */
+export function handOverMs(timing: Timing): number {
+  return 2 * timing.tickMs;
 }

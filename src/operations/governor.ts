@@ -1,7 +1,9 @@
 // What every operation of a region's governor is given: who it is, by which policy, and the ports.
 import type { Policy } from '../core/policy.ts';
 import type { Maker } from '../core/failover/register-changes.ts';
+import type { ChangeStream } from '../ports/change-stream.ts';
 import type { Chance, Clock, ClockSamples, Digest } from '../ports/environment.ts';
+import type { LogStore } from '../ports/log-store.ts';
 import type { Notice, Notifier } from '../ports/notifier.ts';
 import type { Register } from '../ports/register.ts';
 import type { RowStore } from '../ports/row-store.ts';
@@ -30,6 +32,17 @@ export type Governor = {
   readonly notifier: Notifier;
   /** This region's own service endpoint; null in a witness. */
   readonly serviceUrl: string | null;
+  /** What the tick of a candidate needs to hand its data over to another one; where it is missing, a planned switch-over is handed back. */
+  readonly handOver?: HandOverPorts;
+};
+
+export type HandOverPorts = {
+  /** Of the data table in this region. */
+  readonly stream: ChangeStream;
+  /** The logs that this region keeps, its own among them. */
+  readonly log: LogStore;
+  /** The rows of another candidate: how far it has applied this region's log. */
+  readonly rowsOf: (region: string) => Pick<RowStore, 'get'>;
 };
 
 type Proposer = Pick<Governor, 'me' | 'policy' | 'voters' | 'chance' | 'reach'>;

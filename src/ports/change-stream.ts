@@ -12,7 +12,8 @@ export type ShardPage = {
 
 /**
  * Contract (test/contract/change-stream.ts):
- * - `ends` lists every shard that is open, each with an iterator behind all records that it had when it was asked for;
+ * - `ends` lists every shard that is open, each with an iterator behind all records that it had when it was asked for. One that is closed and
+ *   has no child in the same answer is listed too: what is to be known of its children is not known yet;
  * - `read` gives what came after, in order; an empty page says nothing of whether more is under way;
  * - each call ends within the driver's time limit, by an answer or by throwing.
  */

@@ -36,41 +36,55 @@ const readTimeoutMs = 1000;
 
 /** Reads the region's lease row at most once each `gateCacheMs`; the clock is compared at every call. */
 export function createFence(client: Pick<DynamoDBClient, 'send'>, settings: FenceSettings, region: string, nowMs: () => number = Date.now): Fence {
-  let cached: { readonly row: LeaseRow; readonly askedAtMs: number } | undefined;
-  const leaseRow = async (): Promise<LeaseRow> => {
+  let cached: { readonly row: LeaseRow; readonly askedAtMs: number; readonly permit: Permit } | undefined;
+  const leaseRow = async (): Promise<{ readonly row: LeaseRow; readonly permit: Permit }> => {
     const askedAtMs = nowMs();
     const ageMs = cached === undefined ? Number.POSITIVE_INFINITY : askedAtMs - cached.askedAtMs;
-    if (cached !== undefined && ageMs >= 0 && ageMs <= settings.timing.gateCacheMs) return cached.row;
+    if (cached !== undefined && ageMs >= 0 && ageMs <= settings.timing.gateCacheMs) return cached;
     const { Item } = await client.send(new GetItemCommand({ TableName: settings.tables.region, Key: { pk: { S: 'LEASE' }, sk: { S: '#' } }, ConsistentRead: true }), {
       abortSignal: AbortSignal.timeout(readTimeoutMs),
     });
     const row = parseLeaseRow(Item === undefined ? undefined : Object.fromEntries(Object.entries(Item).flatMap(([name, { N }]) => (N === undefined ? [] : [[name, Number(N)]]))));
-    cached = { row, askedAtMs };
-    return row;
+    const read = { row, askedAtMs, permit: permitOf(row, settings, region, nowMs) };
+    cached = read;
+    return read;
   };
   return {
     forget: () => {
       cached = undefined;
     },
     read: async () => {
-      if (!settings.isFenced) return unfencedPermit(await leaseRow().catch(() => undefined), region);
-      const row = await leaseRow();
+      if (!settings.isFenced)
+        return unfencedPermit(
+          await leaseRow().then(
+            ({ row }) => row,
+            () => undefined,
+          ),
+          region,
+        );
+      const { row, permit } = await leaseRow();
       if (!isActingAt(row, nowMs())) return { kind: 'closed', because: `${region} does not hold the lease (its epoch ${row.epoch} is over or not open)` };
-      return permitOf(row, settings, region, nowMs);
+      return permit;
     },
   };
 }
 
 /** For a write: no permit means that it is surely not sent. @throws FenceClosedError, also where the lease row cannot be read; RowMissingError and MalformedError as they are */
 export async function permitToWrite(fence: Fence): Promise<Permit> {
-  const permit = await fence.read().catch((error: unknown) => {
+  const permit = await readOr(fence);
+  if (permit.kind === 'closed') throw new FenceClosedError(`The write was not sent: ${permit.because}. Ask the service's own name again.`);
+  return permit;
+}
+
+async function readOr(fence: Fence): ReturnType<Fence['read']> {
+  try {
+    return await fence.read();
+  } catch (error) {
     if (error instanceof HoldfastError) throw error;
     const unreadable = new FenceClosedError(`The write was not sent: the lease row cannot be read (${String(error)}). Retry in a moment.`);
     unreadable.cause = error;
     throw unreadable;
-  });
-  if (permit.kind === 'closed') throw new FenceClosedError(`The write was not sent: ${permit.because}. Ask the service's own name again.`);
-  return permit;
+  }
 }
 
 function permitOf(row: LeaseRow, settings: FenceSettings, region: string, nowMs: () => number): Permit {

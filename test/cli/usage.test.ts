@@ -19,7 +19,7 @@ afterAll(() => {
 
 describe('usage', () => {
   const cases: readonly (readonly [readonly string[], RegExp])[] = [
-    [['promote'], /'promote' is not a command; it may be status, failover, approve, pause, resume/],
+    [['promote'], /'promote' is not a command; it may be status, failover, switch, approve, pause, resume/],
     [['--json'], /no command was given/],
     [['status', 'orders'], /'orders' is too much/],
     [['status', '--force'], /--force/],

@@ -5,6 +5,8 @@ import { startRegion, type EngineRegion, type RunningRegion } from '../../local/
 import { fenceKey, firstFenceRow, firstLeaseRow, leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { DynamoDbRowStore } from '../../src/drivers/aws/dynamodb-row-store.ts';
 import { discard, dynamo, install, newRegion } from '../local/engine/engine-fixture.ts';
+import { fencedDocumentsContract } from './fenced-documents.ts';
+import type { FencedTables } from './fenced-tables.ts';
 import { fencedWritesContract } from './fenced-writes.ts';
 
 const tables = { register: 'w-register', region: 'w-region', fence: 'w-fence', data: 'w-data' };
@@ -40,9 +42,12 @@ async function createTable(TableName: string, keys: readonly string[]): Promise<
   await waitUntilTableExists({ client, maxWaitTime: 10, minDelay: 1, maxDelay: 1 }, { TableName });
 }
 
-fencedWritesContract('the local engine', () => ({
+const subject = (): FencedTables => ({
   client: () => dynamo(region),
   settings: { tables, dataKey, isFenced: true, fenceShards, timing: { gateCacheMs: 1000 } },
   region: region.region,
   change: async (change) => (await new DynamoDbRowStore(region.region, client, tables).change(change)).kind === 'done',
-}));
+});
+
+fencedWritesContract('the local engine', subject);
+fencedDocumentsContract('the local engine', subject);

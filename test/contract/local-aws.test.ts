@@ -1,7 +1,19 @@
 // The DynamoDB drivers keep the same contracts, against the local engine: one region, tables of this test's own.
-import { CreateTableCommand, PutItemCommand, ScanCommand, waitUntilTableExists, type DynamoDBClient, type KeySchemaElement } from '@aws-sdk/client-dynamodb';
+import {
+  CreateTableCommand,
+  DeleteItemCommand,
+  DescribeTableCommand,
+  GetItemCommand,
+  PutItemCommand,
+  ScanCommand,
+  waitUntilTableExists,
+  type CreateTableCommandInput,
+  type DynamoDBClient,
+  type KeySchemaElement,
+} from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startRegion, type EngineRegion, type RunningRegion } from '../../local/engine/ministack.ts';
+import { DynamoDbChangeStream } from '../../src/drivers/aws/dynamodb-change-stream.ts';
 import { DynamoDbDataStore } from '../../src/drivers/aws/dynamodb-data-store.ts';
 import { DynamoDbLiveTable } from '../../src/drivers/aws/dynamodb-live-table.ts';
 import { DynamoDbLogStore } from '../../src/drivers/aws/dynamodb-log-store.ts';
@@ -17,7 +29,8 @@ import { policy } from '../core/fixtures.ts';
 import { marks, padSequenceNumber } from '../../src/core/log/change-record.ts';
 import { DivergenceList } from '../../src/operations/divergence-list.ts';
 import { findDivergentKey, readDecision, resolveAll, resolveKey, undoDecision, type DivergenceHome } from '../../src/operations/resolve-divergence.ts';
-import { discard, dynamo, install, newRegion } from '../local/engine/engine-fixture.ts';
+import { discard, dynamo, install, newRegion, streams } from '../local/engine/engine-fixture.ts';
+import { changeStreamContract } from './change-stream.ts';
 import { dataStoreContract } from './data-store.ts';
 import { divergenceStoreContract } from './divergence-store.ts';
 import { liveTableContract } from './live-table.ts';
@@ -30,6 +43,7 @@ import { wholeTableContract } from './whole-table.ts';
 
 const tables = { register: 't-register', region: 't-region', fence: 't-fence', log: 't-log', data: 't-data' };
 const acceptorTables = [tables.register, 't-register-2', 't-register-3'] as const;
+const streamed = 't-streamed';
 const fenceShards = 2;
 /** Not the first of the alphabet of a table's attributes, and a reserved word: the owner may have called it so. */
 const dataKey = 'key';
@@ -50,6 +64,7 @@ beforeAll(async () => {
   await createTable(tables.fence, { pk: 'S' });
   await createTable(tables.log, { pk: 'S', sk: 'N' });
   await createTable(tables.data, { [dataKey]: 'S' });
+  await createTable(streamed, { [dataKey]: 'S' }, { StreamSpecification: { StreamEnabled: true, StreamViewType: 'NEW_AND_OLD_IMAGES' } });
 }, 240_000);
 
 afterAll(async () => {
@@ -57,7 +72,7 @@ afterAll(async () => {
   if (region !== undefined) await discard(region, running);
 });
 
-async function createTable(TableName: string, keys: Readonly<Record<string, 'S' | 'N'>>): Promise<void> {
+async function createTable(TableName: string, keys: Readonly<Record<string, 'S' | 'N'>>, more: Partial<CreateTableCommandInput> = {}): Promise<void> {
   const KeySchema = Object.keys(keys).map((AttributeName, i): KeySchemaElement => ({ AttributeName, KeyType: i === 0 ? 'HASH' : 'RANGE' }));
   await client.send(
     new CreateTableCommand({
@@ -65,6 +80,7 @@ async function createTable(TableName: string, keys: Readonly<Record<string, 'S' 
       KeySchema,
       AttributeDefinitions: Object.entries(keys).map(([AttributeName, AttributeType]) => ({ AttributeName, AttributeType })),
       BillingMode: 'PAY_PER_REQUEST',
+      ...more,
     }),
   );
   await waitUntilTableExists({ client, maxWaitTime: 10, minDelay: 1, maxDelay: 1 }, { TableName });
@@ -154,6 +170,20 @@ divergenceStoreContract('DynamoDB', () => ({
     });
   },
 }));
+
+changeStreamContract('DynamoDB', async () => {
+  const { Table } = await client.send(new DescribeTableCommand({ TableName: streamed }));
+  const of = { streamArn: Table?.LatestStreamArn ?? '', table: streamed, dataKey };
+  const Key = (key: string) => ({ [dataKey]: { S: key } });
+  return {
+    stream: new DynamoDbChangeStream(region.region, streams(region), client, of),
+    // The engine has one shard, which never splits.
+    shards: 1,
+    put: async (key) => void (await client.send(new PutItemCommand({ TableName: streamed, Item: Key(key) }))),
+    remove: async (key) => void (await client.send(new DeleteItemCommand({ TableName: streamed, Key: Key(key) }))),
+    get: async (key) => (await client.send(new GetItemCommand({ TableName: streamed, Key: Key(key), ConsistentRead: true }))).Item ?? null,
+  };
+});
 
 describe('what an applied item carries', () => {
   const stored = async (key: string) => {

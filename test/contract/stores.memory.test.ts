@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Image } from '../../src/core/log/change-record.ts';
 import { FaultyRowStore, type RowFault } from '../../src/drivers/faulty/faulty-row-store.ts';
+import { MemoryChangeStream } from '../../src/drivers/memory/memory-change-stream.ts';
 import { MemoryDataStore } from '../../src/drivers/memory/memory-data-store.ts';
 import { MemoryDivergenceStore } from '../../src/drivers/memory/memory-divergence-store.ts';
 import { MemoryLiveTable } from '../../src/drivers/memory/memory-live-table.ts';
@@ -12,6 +13,7 @@ import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { MemoryRowPages } from '../../src/drivers/memory/memory-row-pages.ts';
 import { MemoryWholeTable } from '../../src/drivers/memory/memory-whole-table.ts';
 import { DivergenceList } from '../../src/operations/divergence-list.ts';
+import { changeStreamContract } from './change-stream.ts';
 import { dataStoreContract } from './data-store.ts';
 import { divergenceStoreContract } from './divergence-store.ts';
 import { liveTableContract } from './live-table.ts';
@@ -50,6 +52,27 @@ wholeTableContract('memory', () => {
   const items = new Map<string, Image>();
   return { table: new MemoryWholeTable(() => items, 3), dataKey: 'id', put: async (image) => void items.set(String(Object(image['id'])['S']), image) };
 });
+for (const shards of [1, 4]) {
+  changeStreamContract(`memory, shards: ${shards}`, async () => {
+    const items = new Map<string, Image>();
+    let changes = 0;
+    const set = (key: string, image: Image | null) => {
+      const oldImage = items.get(key) ?? null;
+      if (image === null) items.delete(key);
+      else items.set(key, image);
+      stream.add({ key, newImage: image, oldImage, atMs: 0, sequenceNumber: String((changes += 1)) });
+    };
+    const stream = new MemoryChangeStream('us-east-1', shards, set, 3);
+    return {
+      stream,
+      shards,
+      put: async (key) => set(key, { id: { S: key } }),
+      remove: async (key) => set(key, null),
+      get: async (key) => items.get(key) ?? null,
+      split: async (shard) => stream.split(shard),
+    };
+  });
+}
 dataStoreContract('memory', async () => {
   const rows = new MemoryRowStore('us-west-2');
   const data = new MemoryDataStore(rows, 2);

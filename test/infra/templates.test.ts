@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { constructIdOf } from '../../infra/constructs/holdfast-function.ts';
-import { BACKUP_STEPS, FAILOVER_STEPS, FUNCTIONS, RESTORE_STEPS } from '../../infra/constructs/permissions.ts';
+import { BACKUP_STEPS, FAILOVER_STEPS, FUNCTIONS, RESTORE_STEPS, SWITCH_STEPS } from '../../infra/constructs/permissions.ts';
 import { resourcesOf, statementsOf, type Synthesised, synthesise, type Template, textOf } from './synthesised.ts';
 
 let made: Synthesised;
@@ -185,6 +185,7 @@ describe('one name all the way', () => {
     const template = templateOf(region);
     const expected = {
       'holdfast-orders-failover': { steps: FAILOVER_STEPS, more: ['ApprovalTimeoutSeconds'], role: 'FailoverRole' },
+      'holdfast-orders-switch-over': { steps: [...SWITCH_STEPS, 'notify'], more: [], role: 'SwitchOverRole' },
       'holdfast-orders-backup': { steps: [...BACKUP_STEPS, 'notify'], more: [], role: 'BackupsBackupRole' },
       'holdfast-orders-restore': { steps: [...BACKUP_STEPS, ...RESTORE_STEPS, 'notify'], more: [], role: 'BackupsRestoreRole' },
     };

@@ -5,7 +5,7 @@ import validate from 'asl-validator';
 import { describe, expect, it } from 'vitest';
 import * as errors from '../../src/core/errors.ts';
 import * as vaultErrors from '../../src/core/vault/vault-errors.ts';
-import { BACKUP_STEPS, FAILOVER_STEPS, FUNCTIONS, type FunctionName, RESTORE_STEPS } from '../../infra/constructs/permissions.ts';
+import { BACKUP_STEPS, FAILOVER_STEPS, FUNCTIONS, type FunctionName, RESTORE_STEPS, SWITCH_STEPS } from '../../infra/constructs/permissions.ts';
 import { constructIdOf } from '../../infra/constructs/holdfast-function.ts';
 import { callsOf, catchersOf, expressionsIn, invokedBy, type Machine, MACHINES, readMachine, type State } from './machine.ts';
 
@@ -26,6 +26,7 @@ type Expected = {
 
 const EXPECTED: Readonly<Record<string, Expected>> = {
   failover: { steps: FAILOVER_STEPS, substitutions: ['ApprovalTimeoutSeconds'], errors: failoverErrors, payload: ['group', 'epoch', 'attempt', 'target', 'execution'] },
+  'switch-over': { steps: [...SWITCH_STEPS, 'notify'], substitutions: [], errors: failoverErrors, payload: ['group', 'target', 'by', 'reason', 'execution'] },
   backup: { steps: [...BACKUP_STEPS, 'notify'], substitutions: [], errors: allErrors, payload: [] },
   restore: { steps: [...BACKUP_STEPS, ...RESTORE_STEPS, 'notify'], substitutions: [], errors: allErrors, payload: [] },
 };

@@ -9,13 +9,18 @@ export const callTimeoutMs = 1000;
 const connectTimeoutMs = 500;
 
 export function createDynamoDb(region: string, endpoint: string | undefined): DynamoDBClient {
-  return new DynamoDBClient({
+  return new DynamoDBClient(protocolSettings(region, endpoint));
+}
+
+/** Of every client of the protocol. */
+export function protocolSettings(region: string, endpoint: string | undefined) {
+  return {
     region,
     ...(endpoint === undefined ? {} : { endpoint }),
     maxAttempts: 1,
     // `requestTimeout` alone only logs; this makes it throw (LOCAL-AWS trap 6; the same on AWS).
     requestHandler: new LimitedHttpHandler({ connectionTimeout: connectTimeoutMs, requestTimeout: callTimeoutMs, throwOnRequestTimeout: true }),
-  });
+  };
 }
 
 /** `requestTimeout` ends with the answer's first byte; a server that stops in the middle of its answer would hang the call for ever. */

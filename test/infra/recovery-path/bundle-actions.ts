@@ -12,7 +12,7 @@ const ROOT = bundling.absWorkingDir;
 const COMMAND = /node_modules\/@aws-sdk\/(client-[a-z0-9-]+)\/.*\/commands\/(\w+)Command\.js$/;
 
 /** Packages that our own sources may name; the SDK's inner parts could sign and send anything. */
-const SDK_PACKAGES = /^@aws-sdk\/client-(dynamodb|kms|lambda|s3|sfn|sns|sqs)$|^@smithy\/node-http-handler$/;
+const SDK_PACKAGES = /^@aws-sdk\/client-(dynamodb|dynamodb-streams|kms|lambda|s3|sfn|sns|sqs)$|^@smithy\/node-http-handler$/;
 
 /** What else may come into a bundle; a package with a way to AWS of its own would show here first. */
 const BUNDLED_PACKAGES = /^(@aws-sdk\/.+|@smithy\/.+|@aws\/lambda-invoke-store|zod|mnemonist|obliterator)$/;

@@ -7,6 +7,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { DynamoDBStreamsClient } from '@aws-sdk/client-dynamodb-streams';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import { type Engine, type EngineRegion, installEngine, localAccountId, type RunningRegion, regionUrl, startRegion } from '../../../local/engine/ministack.ts';
 
@@ -48,13 +49,21 @@ export async function restart(engine: Engine, region: EngineRegion, running: Run
 }
 
 export function dynamo(region: EngineRegion, maxAttempts = 1): DynamoDBClient {
-  return new DynamoDBClient({
+  return new DynamoDBClient(settings(region, maxAttempts));
+}
+
+export function streams(region: EngineRegion): DynamoDBStreamsClient {
+  return new DynamoDBStreamsClient(settings(region, 1));
+}
+
+function settings(region: EngineRegion, maxAttempts: number) {
+  return {
     region: region.region,
     endpoint: regionUrl(region),
     credentials,
     maxAttempts,
     requestHandler: new NodeHttpHandler({ connectionTimeout: 1_000, requestTimeout: 10_000, throwOnRequestTimeout: true }),
-  });
+  };
 }
 
 export type Answer = { readonly status: number; readonly headers: http.IncomingHttpHeaders; readonly body: string };
