@@ -60,3 +60,8 @@ export function attemptLimitMs(policy: Policy): number {
   const asking = policy.mode === 'approve' ? policy.policy.approvalTimeoutSeconds * 1000 : 0;
   return 2 * takeOverAfterMs(policy.timing) + asking;
 }
+
+/** How long a holder tries to hand over, from when it saw the attempt, before it goes on itself: two ticks. */
+export function handOverMs(timing: Timing): number {
+  return 2 * timing.tickMs;
+}

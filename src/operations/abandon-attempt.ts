@@ -15,8 +15,11 @@ export async function abandonAttemptStep(governor: Governor, input: RunbookInput
   const others = verdicts.filter((v) => v.region !== governor.me);
   const maker = makerOf(governor, `${governor.me} gave up epoch ${input.epoch}, attempt ${input.attempt}: ${because}`, { because, verdicts });
   const outcome = await registerOf(governor).change(sighting, (current) => {
+    const isHandedOver = current.planned === true && current.successor === governor.me;
+    if (isHandedOver && !current.released) return { kind: 'refuse', because: `${current.holder} has not released epoch ${current.epoch}: it goes on itself, in the next epoch` };
     // Nobody better: this region tries again itself, in the next attempt.
-    const better = bestTarget({ verdicts: others }, current);
+    // Who handed over is as well as before, and reconciled: it is the best that there is.
+    const better = bestTarget({ verdicts: others }, isHandedOver ? { ...current, holder: governor.me } : current);
     if (better === undefined && current.holder !== governor.me && current.regions[governor.me]?.reconciled !== true)
       return { kind: 'refuse', because: `${governor.me} is not reconciled, and nobody else may take over now: whoever may first takes the next attempt` };
     const successor = better ?? governor.me;

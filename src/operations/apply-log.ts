@@ -2,6 +2,7 @@
 // arrives after that is divergent: it is listed, never applied (invariants 2 and 5).
 import { MalformedError, SupersededError } from '../core/errors.ts';
 import { begunKey, createBegun, isLeftBehind, parseBegunRow, reachingTo, stillGoesBy, type BegunRow } from '../core/failover/begun.ts';
+import { isMarkerKey } from '../core/failover/hand-over.ts';
 import { requireChain, sequencesOf, type Segment } from '../core/log/segment.ts';
 import type { RowCheck, RowKey } from '../core/rows/row.ts';
 import type { ChangeRecord } from '../core/log/change-record.ts';
@@ -143,7 +144,7 @@ async function applyBatch(applier: LogApplier, origin: string, position: Positio
     if (now.epoch !== begun.epoch || sequence !== position.sequence) return undefined;
     throw new SupersededError(`Applying ${origin}'s log at record ${first?.sequenceNumber} is over: the runbook's step is no longer current. Nothing of it was written.`);
   }
-  const divergent = answer.kind === 'fenced' ? [...inTime, ...late] : late;
+  const divergent = (answer.kind === 'fenced' ? [...inTime, ...late] : late).filter((r) => !isMarkerKey(r.key));
   if (divergent.length > 0) {
     await listDivergent(
       applier,

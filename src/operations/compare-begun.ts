@@ -3,6 +3,7 @@
 import { begunKey, compared, createBegun, goBy, isLeftBehind, limitsAfter, parseBegunRow, type BegunRow } from '../core/failover/begun.ts';
 import { foundLeftBehind, isBeginningFinal } from '../core/failover/register-changes.ts';
 import { NoQuorumError } from '../core/errors.ts';
+import { isMarkerKey } from '../core/failover/hand-over.ts';
 import type { ChangeRecord } from '../core/log/change-record.ts';
 import { sequencesOf } from '../core/log/segment.ts';
 import type { Sighting } from '../core/register/sighting.ts';
@@ -41,7 +42,7 @@ async function findLeftBehind(me: string, applier: LogApplier, begun: BegunRow):
       const [first] = segments;
       if (first === undefined ? after < position : first.sequence - first.records.length > after) return undefined;
       for (const [record, sequence] of sequencesOf(segments)) {
-        if (sequence > after && isLeftBehind({ [origin]: limits }, origin, sequence, record) && (await applier.data.stands(origin, record))) found.push({ origin, record });
+        if (sequence > after && !isMarkerKey(record.key) && isLeftBehind({ [origin]: limits }, origin, sequence, record) && (await applier.data.stands(origin, record))) found.push({ origin, record });
       }
       const last = segments.at(-1);
       if (last === undefined) break;

@@ -9,6 +9,8 @@ import {
   extendLease,
   fenceKey,
   leaseKey,
+  moveFenceBelow,
+  movedToOf,
   parseFenceRow,
   parseLeaseRow,
   raiseFence,
@@ -17,36 +19,39 @@ import {
   type LeaseRow,
 } from '../core/lease/lease-rows.ts';
 import { release, renew } from '../core/failover/register-changes.ts';
+import type { Vantage } from '../core/health/vantage.ts';
 import type { Sighting } from '../core/register/sighting.ts';
 import { StepNotReadyError } from '../core/errors.ts';
 import { registerOf, type Governor } from './governor.ts';
 import { seenBallotOf } from './register.ts';
 
-export type OwnRows = { readonly lease: LeaseRow; readonly fences: readonly FenceRow[] };
+/** `movedTo`: of each fence row, where it sends clients on to. */
+export type OwnRows = { readonly lease: LeaseRow; readonly fences: readonly FenceRow[]; readonly movedTo: readonly string[] };
 
 export async function readOwnRows(governor: Pick<Governor, 'own' | 'policy'>): Promise<OwnRows> {
   const [lease, ...fences] = await Promise.all([governor.own.get(leaseKey), ...shards(governor).map((k) => governor.own.get(fenceKey(k)))]);
-  return { lease: parseLeaseRow(lease), fences: fences.map((row) => parseFenceRow(row)) };
+  return { lease: parseLeaseRow(lease), fences: fences.map((row) => parseFenceRow(row)), movedTo: fences.map((row) => movedToOf(row)) };
 }
 
 export function shards(governor: Pick<Governor, 'policy'>): number[] {
   return Array.from({ length: governor.policy.fenceShards }, (_, k) => k);
 }
 
-export type Kept = { readonly duty: LeaseDuty; readonly outcome: string };
+/** `sighting`: what the duty was found from. A hand-over is a work of its own, and not done yet (hand-over.ts). */
+export type Kept = { readonly duty: LeaseDuty; readonly sighting: Sighting; readonly outcome: string };
 
 /** @param clockAgrees where false, nothing is renewed; closing is always safe. */
 export async function keepLease(governor: Governor, sighting: Sighting, rows: OwnRows, clockAgrees: boolean): Promise<Kept> {
   await closeOverdue(governor, rows);
   const duty = leaseDuty(governor.me, sighting, rows.lease);
-  if (duty.kind !== 'renew') return { duty, outcome: await closeOrRelease(governor, sighting, duty, rows) };
-  if (!clockAgrees) return { duty, outcome: 'not renewed: the clocks disagree' };
+  if (duty.kind !== 'renew') return { duty, sighting, outcome: await closeOrRelease(governor, sighting, duty, rows) };
+  if (!clockAgrees) return { duty, sighting, outcome: 'not renewed: the clocks disagree' };
   if (duty.repeatTakeLease) await writeTakenRows(governor, duty.epoch, 0);
   const renewed = await renewLease(governor, sighting, duty.epoch);
-  if (renewed.kind !== 'refused') return { duty, outcome: renewed.because };
+  if (renewed.kind !== 'refused') return { duty, sighting, outcome: renewed.because };
   const settled: Sighting = { kind: 'chosen', value: renewed.current, ballot: seenBallotOf(sighting), highestPromise: seenBallotOf(sighting), because: renewed.because };
   const next = leaseDuty(governor.me, settled, rows.lease);
-  return { duty: next, outcome: await closeOrRelease(governor, settled, next, rows) };
+  return { duty: next, sighting: settled, outcome: await closeOrRelease(governor, settled, next, rows) };
 }
 
 /** Renews by a CAS of its own id; the rows are good from when it *began*, and only if it is known to be chosen. */
@@ -97,16 +102,34 @@ async function closeBelow(governor: Governor, chosenEpoch: number, rows: OwnRows
 
 /** In this order: lease row, fence rows, the wait for what was read before, then the register (C1–C3). */
 async function releaseLease(governor: Governor, sighting: Sighting, epoch: number): Promise<string> {
-  const { own, clock, policy, me } = governor;
-  await own.change(closeLeaseForGood(epoch));
-  const closedAtMs = clock.monotonicMs();
+  const closedAtMs = await closeEpochForGood(governor, epoch);
+  await waitForReaders(governor, closedAtMs);
+  const outcome = await registerOf(governor).change(sighting, (current) => release(current, governor.me, epoch));
+  return outcome.kind === 'chosen' ? `released epoch ${epoch}` : `epoch ${epoch} is closed, but not released: ${outcome.because}`;
+}
+
+/** @returns when the lease row was closed, by this invocation's monotonic clock */
+export async function closeEpochForGood(governor: Governor, epoch: number): Promise<number> {
+  await governor.own.change(closeLeaseForGood(epoch));
+  const closedAtMs = governor.clock.monotonicMs();
   await Promise.all(shards(governor).map((k) => closeShardOfEpoch(governor, k, epoch)));
+  return closedAtMs;
+}
+
+/** Until nobody can go by a lease row that was read before the close (C2). */
+export async function waitForReaders({ clock, policy }: Governor, closedAtMs: number): Promise<void> {
   const { gateCacheMs, clockSkewMs, effectMs } = policy.timing;
   // Not even a clock that runs ahead may shorten it; the rows are closed already, so waiting longer is safe.
   const waitMs = gateCacheMs + clockSkewMs + effectMs - (clock.monotonicMs() - closedAtMs);
   if (waitMs > 0) await clock.wait(waitMs);
-  const outcome = await registerOf(governor).change(sighting, (current) => release(current, me, epoch));
-  return outcome.kind === 'chosen' ? `released epoch ${epoch}` : `epoch ${epoch} is closed, but not released: ${outcome.because}`;
+}
+
+/** A closed region sends its clients on to the region that holds the lease. Written where it is not so yet; the close never waits for it. */
+export async function sendClientsOn(governor: Governor, sighting: Sighting, rows: OwnRows, peers: Vantage['peers']): Promise<void> {
+  if (sighting.kind !== 'chosen' || sighting.value.holder === governor.me) return;
+  const { holder, epoch } = sighting.value;
+  const url = peers[holder]?.serviceUrl ?? '';
+  await Promise.all(shards(governor).map(async (k) => (rows.movedTo[k] === url ? undefined : governor.own.change(moveFenceBelow(k, epoch, url)))));
 }
 
 /** A row that still carries an older epoch is raised first: a zombie of this epoch must meet the close, not a fresh row. */

@@ -1,6 +1,7 @@
 // Synchronise: applies the lost region's log to the end of what was shipped anywhere that answers. It needs no failed region.
 import { stillAt, type RunbookInput } from '../core/failover/runbook.ts';
 import { candidatesOf } from '../core/policy.ts';
+import type { RegisterValue } from '../core/register/value.ts';
 import type { LogStore } from '../ports/log-store.ts';
 import { applyLog, type Applied, type LogApplier } from './apply-log.ts';
 import { beginStep, requireHeld } from './current-lease.ts';
@@ -24,7 +25,7 @@ const pagesPerCall = 50;
 /** @param peers the logs that the other regions keep. */
 export async function synchroniseStep(governor: Governor, input: RunbookInput, applier: LogApplier, peers: readonly LogStore[]): Promise<Synchronised> {
   await beginStep(governor, input, 'Synchronise');
-  await requireHeld(governor, input);
+  const { value } = await requireHeld(governor, input);
   const origins = candidatesOf(governor.policy).filter((region) => region !== governor.me);
   const results = await Promise.all(
     origins.map(async (origin) => {
@@ -40,9 +41,14 @@ export async function synchroniseStep(governor: Governor, input: RunbookInput, a
   return {
     isComplete: results.every((r) => r.applied.isComplete),
     applied: results.reduce((sum, r) => sum + r.applied.applied, 0),
-    approvalNeeded: governor.policy.mode === 'approve',
+    approvalNeeded: governor.policy.mode === 'approve' && !isAgreedTo(value, input.epoch),
     loss: results.map((r) => lossOf(r.applied, r.unread, nowMs)),
   };
+}
+
+/** A person asked for a planned switch-over, and it loses nothing: whether its successor took it as released, or its holder took it back. */
+function isAgreedTo(value: RegisterValue, epoch: number): boolean {
+  return value.planned === true || value.transitions.some((t) => t.on === 'handed-back' && t.epoch === epoch);
 }
 
 function lossOf(applied: Applied, unread: readonly string[], nowMs: number): Loss {

@@ -2,15 +2,16 @@
 import { checkClock } from '../core/clock/clock-check.ts';
 import { declareLapse, healthChanged, nextAttempt, revoke, type Proposed } from '../core/failover/register-changes.ts';
 import { decide, type Decision, type View } from '../core/failover/decide.ts';
-import { executionName } from '../core/failover/runbook.ts';
 import { freshVantages, judgeCandidates } from '../core/health/verdict.ts';
 import { advanceLook, lookChange, lookKey, parseLook, type Look } from '../core/lease/look.ts';
 import { reservedEpoch, type RegisterValue } from '../core/register/value.ts';
 import type { Sighting } from '../core/register/sighting.ts';
 import type { RowChange } from '../core/rows/row.ts';
 import type { ChangeOutcome } from '../ports/register.ts';
+import { ensureRunbook } from './ensure-runbook.ts';
 import { isCandidate, makerOf, registerOf, startStopwatch, tell, type Governor, type Stopwatch } from './governor.ts';
-import { keepLease, readOwnRows } from './keep-lease.ts';
+import { handOver } from './hand-over.ts';
+import { keepLease, readOwnRows, sendClientsOn, type OwnRows } from './keep-lease.ts';
 import { vantageChange, watch, type Watched } from './watch.ts';
 
 export type TickReport =
@@ -41,17 +42,31 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
   const look = await keepLook(governor, lookBefore, sighting);
   await settle(governor, sighting, lookBefore);
   const clockVerdict = checkClock(governor.clockSamples.recent(), policy.timing.clockSkewMs);
-  const [kept, watched] = await Promise.all([
-    rows === undefined ? undefined : keepLease(governor, sighting, rows, clockVerdict.kind !== 'disagree').catch((error: unknown) => ({ outcome: `not kept: ${String(error)}` })),
-    watching,
-  ]);
+  // A hand-over takes its time: the rest of the tick does not wait for it.
+  const keeping = rows === undefined ? undefined : keep(governor, sighting, rows, look, clockVerdict.kind !== 'disagree');
+  const [kept, watched] = await Promise.all([keeping?.then(({ lease }) => lease), watching]);
   if (clockVerdict.kind === 'disagree') await tell(governor, { severity: 'critical', subject: `${policy.group}: the clocks of ${governor.me} disagree`, text: clockVerdict.because });
   const problems = [...watched.problems];
   const comparing = compare(sighting).catch((error: unknown) => problems.push(`not compared with where the newest epoch began, the next tick tries again: ${String(error)}`));
   await ensureRunbook(governor, sighting).catch((error: unknown) => problems.push(`the runbook was not started, the next tick tries again: ${String(error)}`));
   const { decision, outcome } = await decideAndAct(governor, stopwatch, sighting, look, watched);
-  await Promise.all([own.change(vantageChange(policy.group, watched.mine)), comparing]);
-  return { kind: 'ticked', slot, sighting: sighting.because, lease: kept?.outcome ?? 'witness', decision, outcome, problems };
+  const sending =
+    rows === undefined
+      ? undefined
+      : sendClientsOn(governor, sighting, rows, watched.mine.peers).catch((error: unknown) => problems.push(`clients are not sent on, the next tick tries again: ${String(error)}`));
+  await Promise.all([own.change(vantageChange(policy.group, watched.mine)), comparing, sending]);
+  const handedOver = await (await keeping)?.handingOver;
+  return { kind: 'ticked', slot, sighting: sighting.because, lease: handedOver ?? kept ?? 'witness', decision, outcome, problems };
+}
+
+async function keep(governor: Governor, sighting: Sighting, rows: OwnRows, look: Look, clockAgrees: boolean): Promise<{ readonly lease: string; readonly handingOver?: Promise<string> }> {
+  try {
+    const kept = await keepLease(governor, sighting, rows, clockAgrees);
+    if (kept.duty.kind !== 'hand-over' || kept.sighting.kind !== 'chosen') return { lease: kept.outcome };
+    return { lease: '', handingOver: handOver(governor, kept.sighting, look).catch((error: unknown) => `not handed over, the next tick goes on: ${String(error)}`) };
+  } catch (error) {
+    return { lease: `not kept: ${String(error)}` };
+  }
 }
 
 /**
@@ -135,16 +150,6 @@ async function conclude(governor: Governor, decision: Actionable, outcome: Chang
     }),
   ]);
   return `${decision.kind}: state ${value.state}, target ${value.successor ?? value.holder}`;
-}
-
-/** Every tick of the target asks for the execution again while the register says so: the CAS may have been the last act of whoever made it (H7). */
-async function ensureRunbook(governor: Governor, sighting: Sighting): Promise<void> {
-  if (sighting.kind !== 'chosen') return;
-  const { value } = sighting;
-  const target = value.successor ?? value.holder;
-  if ((value.state !== 'failing-over' && value.state !== 'failed') || target !== governor.me || value.paused !== null) return;
-  const epoch = reservedEpoch(value);
-  await governor.runbook.start(executionName(epoch, value.attempt), { group: value.group, epoch, attempt: value.attempt, target });
 }
 
 async function shadow(governor: Governor, value: RegisterValue, decision: Actionable): Promise<string> {

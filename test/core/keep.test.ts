@@ -24,7 +24,7 @@ describe('leaseDuty', () => {
     always(
       fc.property(anyValue, fc.integer({ min: 0, max: 7 }), (value, epoch) => {
         const duty = leaseDuty(east, sightingOf(value), rowOf(epoch));
-        const expected = value.holder !== east ? 'close-below' : value.released ? 'none' : value.renewable ? 'renew' : 'release';
+        const expected = value.holder !== east ? 'close-below' : value.released ? 'none' : value.renewable ? 'renew' : value.planned === true ? 'hand-over' : 'release';
         expect(duty.kind).toBe(expected);
         if (duty.kind !== 'none') expect(duty.epoch).toBe(value.epoch);
       }),

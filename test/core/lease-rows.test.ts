@@ -15,6 +15,8 @@ import {
   isActingAt,
   isFenceOpen,
   isLeaseOpen,
+  moveFenceBelow,
+  moveFenceOfEpoch,
   openFence,
   openLease,
   parseFenceRow,
@@ -37,7 +39,7 @@ type Case<R> = {
   readonly rows: readonly R[];
   readonly change: RowChange;
   readonly spoilt: Spoilt<R> /** And it does what it is for here. */;
-  readonly does: readonly [R, Partial<R>];
+  readonly does: readonly [R, Partial<R> & { readonly movedTo?: string }];
 };
 
 const lease = (epoch: number, untilAtMs: number, openEpoch: number, closedEpoch: number): LeaseRow => ({ epoch, untilAtMs, openEpoch, closedEpoch });
@@ -88,7 +90,7 @@ const fenceCases: Case<FenceRow>[] = [
       'the epoch does not rise': (before, after) => after.epoch <= before.epoch,
       'it is open afterwards, or cannot be opened by OpenGate': (_, after) => isFenceOpen(after) || !isAllowed(openFence(0, after.epoch, 1), after),
     },
-    does: [fence(1, 11, closedForGood), { epoch: 2, untilAtMs: 0, closedThroughMs: 0 }],
+    does: [fence(1, 11, closedForGood), { epoch: 2, untilAtMs: 0, closedThroughMs: 0, movedTo: '' }],
   },
   {
     name: 'extendFence',
@@ -141,6 +143,23 @@ const fenceCases: Case<FenceRow>[] = [
     change: closeFenceBelow(0, 2),
     spoilt: { 'closes the chosen epoch or a later one, which a TakeLease in between wrote (R1)': (before) => before.epoch >= 2 },
     does: [fence(1, 11, 0), { closedThroughMs: closedForGood }],
+  },
+  {
+    name: 'moveFenceOfEpoch',
+    rows: fences,
+    change: moveFenceOfEpoch(0, 2, 'https://other.example'),
+    spoilt: {
+      'sends the clients of another epoch away': (before) => before.epoch !== 2,
+      'sends clients away while it may open again': (before) => before.closedThroughMs < closedForGood,
+    },
+    does: [fence(2, 11, closedForGood), { movedTo: 'https://other.example' }],
+  },
+  {
+    name: 'moveFenceBelow',
+    rows: fences,
+    change: moveFenceBelow(0, 2, 'https://other.example'),
+    spoilt: { 'sends the clients of the chosen epoch or a later one away, which a TakeLease in between wrote (R1)': (before) => before.epoch >= 2 },
+    does: [fence(1, 11, 0), { movedTo: 'https://other.example' }],
   },
 ];
 

@@ -3,13 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { MemoryDataStore } from '../../src/drivers/memory/memory-data-store.ts';
 import { MemoryDivergenceStore } from '../../src/drivers/memory/memory-divergence-store.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
-import { declareLapse } from '../../src/core/failover/register-changes.ts';
+import { declareLapse, handBack, operatorSwitch } from '../../src/core/failover/register-changes.ts';
 import { abandonAttemptStep } from '../../src/operations/abandon-attempt.ts';
 import type { LogApplier } from '../../src/operations/apply-log.ts';
 import { shipLog } from '../../src/operations/ship-log.ts';
 import { synchroniseStep } from '../../src/operations/synchronise.ts';
 import { takeLeaseStep } from '../../src/operations/take-lease.ts';
-import { maker } from '../core/fixtures.ts';
+import { maker, renewalId } from '../core/fixtures.ts';
 import { FailingLog, upTo } from './change-log-fixture.ts';
 import { createGroup, east, ireland, west } from './group.ts';
 
@@ -45,6 +45,32 @@ describe('Synchronise', () => {
       loss: [{ origin: east, newestAtMs: 5000, newestAgeMs: s.group.clock.nowMs() - 5000, records: 5, unread: [] }],
     });
     expect(await s.data.get('k5')).not.toBeNull();
+  });
+
+  test('asks nobody to agree to a planned switch-over: a person asked for it, and it loses nothing', async () => {
+    const s = await takenOver();
+    const { applier } = s;
+    const governor = { ...s.group.governor(west), policy: { ...s.group.policy, mode: 'approve' as const } };
+    const approvalNeeded = async () => (await synchroniseStep(governor, s.group.inputOf(2), applier, [])).approvalNeeded;
+    expect(await approvalNeeded()).toBe(true);
+    await s.group.changeRegister((v) => ({ kind: 'set', value: { ...v, planned: true } }));
+    expect(await approvalNeeded()).toBe(false);
+  });
+
+  test('nor where the holder took one back; in the epoch after that it does again', async () => {
+    const s = await takenOver();
+    const { applier } = s;
+    await s.group.changeRegister((v) => ({ kind: 'set', value: { ...v, state: 'normal' } }));
+    await s.group.changeRegister((v) => operatorSwitch({ ...v, regions: { ...v.regions, [east]: { reconciled: true } } }, east, s.group.policy, maker()));
+    await s.group.changeRegister((v) => handBack(v, v, west, renewalId(5), maker()));
+    const governor = { ...s.group.governor(west), policy: { ...s.group.policy, mode: 'approve' as const } };
+    const approvalNeeded = async (epoch: number, attempt: number) => {
+      await takeLeaseStep(governor, s.group.inputOf(epoch, attempt));
+      return (await synchroniseStep(governor, s.group.inputOf(epoch, attempt), applier, [])).approvalNeeded;
+    };
+    expect(await approvalNeeded(3, 2)).toBe(false);
+    await s.group.changeRegister((v) => ({ kind: 'set', value: { ...v, epoch: 4, attempt: 1 } }));
+    expect(await approvalNeeded(4, 1)).toBe(true);
   });
 
   test('names the regions that could not be read, and goes on without them', async () => {

@@ -1,6 +1,6 @@
 // TakeLease: one rule for every take-over, never early, and repeated until register and rows agree.
 import { describe, expect, test } from 'vitest';
-import { declareLapse, nextAttempt, release, renew, revoke } from '../../src/core/failover/register-changes.ts';
+import { declareLapse, handBack, nextAttempt, operatorSwitch, release, releaseTo, renew, revoke } from '../../src/core/failover/register-changes.ts';
 import { isFenceOpen, isLeaseOpen } from '../../src/core/lease/lease-rows.ts';
 import type { RegisterValue } from '../../src/core/register/value.ts';
 import { takeLeaseStep } from '../../src/operations/take-lease.ts';
@@ -241,4 +241,66 @@ test('the first start is the same step: the initial region holds epoch 1 already
   await takeLeaseStep(group.governor(east), group.inputOf(1, 1, east));
   expect(await group.lease(east)).toMatchObject({ epoch: 1, openEpoch: 0, untilAtMs: group.clock.nowMs() + 18_000 });
   expect((await group.fence(east)).epoch).toBe(1);
+});
+
+describe('a planned switch-over', () => {
+  const planned = async (seenMs = 0): Promise<Group> => {
+    const group = createGroup();
+    await group.open();
+    await group.rounds(4);
+    group.clock.advance(seenMs);
+    await group.changeRegister((v) => operatorSwitch(v, west, group.policy, maker()));
+    return group;
+  };
+  const releaseNow = (group: Group) => group.changeRegister((v) => releaseTo(v, v, east));
+
+  test('is taken within half a second of its release, by the call that waits for it', async () => {
+    const group = await planned();
+    const waits: number[] = [];
+    const clock = {
+      nowMs: group.clock.nowMs,
+      monotonicMs: group.clock.monotonicMs,
+      wait: async (ms: number) => {
+        waits.push(ms);
+        group.clock.advance(ms);
+        if (waits.length === 3) await releaseNow(group);
+      },
+    };
+    expect(await takeLeaseStep(group.governorOf(west, { clock }), group.inputOf(2))).toMatchObject({ epoch: 2 });
+    expect(waits).toEqual([500, 500, 500]);
+    expect(await group.value()).toMatchObject({ holder: west, epoch: 2, planned: true, regions: { [east]: { reconciled: true } } });
+  });
+
+  test('is not taken by the clock, however long the renewal was seen, while nobody says that the holder fails', async () => {
+    const group = await planned(60_000);
+    await expect(take(group)).rejects.toMatchObject({ name: 'LeaseNotDueError', retryable: true });
+    expect(group.clock.waits).toEqual(Array.from({ length: 20 }, () => 500));
+    expect((await group.value()).holder).toBe(east);
+  });
+
+  test('is taken by the clock once a majority says that the holder fails, as from any holder', async () => {
+    const group = await planned();
+    group.probes[east] = { liveness: 'failed', readiness: 'failed' };
+    await group.rounds(3, [west, ireland]);
+    const { waits } = group.clock;
+    waits.length = 0;
+    expect(await take(group)).toMatchObject({ epoch: 2 });
+    expect(await group.value()).toMatchObject({ holder: west, regions: { [east]: { reconciled: false } } });
+    expect(await group.value()).not.toHaveProperty('planned');
+    // What is left of D + ε, and no look each half second.
+    expect(waits).toEqual([2000]);
+  });
+
+  test('that its holder took back is over, for the call that waits as well', async () => {
+    const group = await planned();
+    const clock = {
+      nowMs: group.clock.nowMs,
+      monotonicMs: group.clock.monotonicMs,
+      wait: async (ms: number) => {
+        group.clock.advance(ms);
+        await group.changeRegister((v) => (v.epoch === 1 ? handBack(v, v, east, renewalId(77), maker()) : { kind: 'set', value: v }));
+      },
+    };
+    await expect(takeLeaseStep(group.governorOf(west, { clock }), group.inputOf(2))).rejects.toMatchObject({ name: 'SupersededError' });
+  });
 });

@@ -118,8 +118,20 @@ export function handBack(current: RegisterValue, seen: RegisterValue, me: string
   return step(current, 'handed-back', maker, { epoch: current.epoch + 1, renewal, renewable: true, released: false, successor: null, attempt: current.attempt + 1 });
 }
 
-/** Release, after every row of the region is closed for good. */
+/** Release, after every row of the region is closed for good. A planned switch-over is released by `releaseTo`. */
 export function release(current: RegisterValue, me: string, epoch: number): Proposed {
+  if (current.planned === true) return refuse(`epoch ${current.epoch} is handed over to ${current.successor ?? 'nobody'} as planned`);
+  return releaseAs(current, me, epoch);
+}
+
+/** Release of a planned switch-over, once everything has been handed over to this successor in this attempt. */
+export function releaseTo(current: RegisterValue, seen: Pick<RegisterValue, 'epoch' | 'attempt' | 'successor'>, me: string): Proposed {
+  if (current.planned !== true || current.attempt !== seen.attempt || current.successor !== seen.successor)
+    return refuse(`the planned switch-over to ${seen.successor ?? 'nobody'}, attempt ${seen.attempt}, is over`);
+  return releaseAs(current, me, seen.epoch);
+}
+
+function releaseAs(current: RegisterValue, me: string, epoch: number): Proposed {
   if (current.holder !== me || current.epoch !== epoch) return refuse(`${current.holder} holds epoch ${current.epoch}`);
   if (current.renewable) return refuse('not revoked');
   if (current.released) return refuse('released already');

@@ -33,6 +33,12 @@ export function parseFenceRow(row: Row | undefined): FenceRow {
   return { epoch: at('epoch'), untilAtMs: at('untilAtMs'), closedThroughMs: at('closedThroughMs') };
 }
 
+/** Where this region sends clients on to: the service of the region that holds the lease, as far as it is known; empty where it is not, or is this one. */
+export function movedToOf(row: Row | undefined): string {
+  const url = row?.['movedTo'];
+  return typeof url === 'string' ? url : '';
+}
+
 /** What the gate answers by, apart from the clock: opened in its own epoch, and not closed for good. */
 export function isLeaseOpen(row: LeaseRow): boolean {
   return row.epoch > 0 && row.openEpoch === row.epoch && row.closedEpoch < row.epoch;
@@ -46,9 +52,9 @@ export function isFenceOpen(row: FenceRow): boolean {
   return row.untilAtMs > row.closedThroughMs;
 }
 
-/** TakeLease, first: the fence rows get the new epoch, closed. */
+/** TakeLease, first: the fence rows get the new epoch, closed; clients are sent nowhere else any more. */
 export function raiseFence(k: number, epoch: number): RowChange {
-  return { key: fenceKey(k), set: { epoch, untilAtMs: 0, closedThroughMs: 0 }, when: [{ attribute: 'epoch', is: '<', value: epoch }], mayCreate: false };
+  return { key: fenceKey(k), set: { epoch, untilAtMs: 0, closedThroughMs: 0, movedTo: '' }, when: [{ attribute: 'epoch', is: '<', value: epoch }], mayCreate: false };
 }
 
 /** TakeLease, second, once every fence row is confirmed (C6). @param untilAtMs 0 where another invocation repeats it. */
@@ -139,6 +145,24 @@ export function closeFenceOfEpoch(k: number, epoch: number): RowChange {
 /** A region that reads a chosen newer holder closes every older epoch (C4), and not whatever it finds (R1). */
 export function closeFenceBelow(k: number, chosenEpoch: number): RowChange {
   return { key: fenceKey(k), set: { closedThroughMs: closedForGood }, when: [{ attribute: 'epoch', is: '<', value: chosenEpoch }], mayCreate: false };
+}
+
+/** Once a hand-over is released: its successor serves from now on. */
+export function moveFenceOfEpoch(k: number, epoch: number, movedTo: string): RowChange {
+  return {
+    key: fenceKey(k),
+    set: { movedTo },
+    when: [
+      { attribute: 'epoch', is: '=', value: epoch },
+      { attribute: 'closedThroughMs', is: '=', value: closedForGood },
+    ],
+    mayCreate: false,
+  };
+}
+
+/** Beside the close, never with it: an address that nobody knows must not hold a close up. */
+export function moveFenceBelow(k: number, chosenEpoch: number, movedTo: string): RowChange {
+  return { key: fenceKey(k), set: { movedTo }, when: [{ attribute: 'epoch', is: '<', value: chosenEpoch }], mayCreate: false };
 }
 
 /**
