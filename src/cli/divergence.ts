@@ -48,7 +48,7 @@ function say({ values, world }: Call, result: object, text: string, status: Exit
 async function list(call: Call): Promise<ExitStatus> {
   const { values, client } = call;
   const page = await client.list(values.region, values.all === true, values.json === true ? jsonListedMax : listedMax);
-  return say(call, page, renderPage(page, values.all === true));
+  return say(call, page, renderPage(page, values.all === true), page.unread.length === 0 ? 0 : 1);
 }
 
 async function show(call: Call): Promise<ExitStatus> {
@@ -78,7 +78,7 @@ async function resolve(call: Call): Promise<ExitStatus> {
     if (world.isProgressTerminal) world.err(`\r${soFar.decided + soFar.wereDecided} decided, ${soFar.asked + soFar.overtaken} left …`);
   });
   if (world.isProgressTerminal) world.err('\n');
-  return say(call, counts, renderResolvedAll(counts), counts.asked + counts.overtaken === 0 ? 0 : 1);
+  return say(call, counts, renderResolvedAll(counts), counts.asked + counts.overtaken + counts.unread.length === 0 ? 0 : 1);
 }
 
 function ruleOf(text: string | undefined): DivergenceRule | undefined {

@@ -1,16 +1,25 @@
 // The divergence report as text: what a person must see of each item before deciding.
-import type { DivergenceHistory, DivergencePage, SignedOff } from '../client/divergence-client.ts';
+import type { DivergenceHistory, DivergencePage, ListedKey, SignedOff } from '../client/divergence-client.ts';
 import { contentLine } from '../core/backup/in-place.ts';
 import type { Image } from '../core/log/change-record.ts';
+import type { Unread } from '../operations/divergence-elsewhere.ts';
 import type { DivergentKeyView, Resolved, ResolvedAll } from '../operations/resolve-divergence.ts';
 
 const imageCharactersMax = 160;
 
-export function renderPage({ origin, home, isReconciled, keys, next }: DivergencePage, everything: boolean): string {
+export function renderPage({ origin, home, isReconciled, keys, unread, next }: DivergencePage, everything: boolean): string {
   const state = isReconciled ? 'is reconciled' : 'is not reconciled';
-  if (keys.length === 0 && next === null) return `${origin} ${state}: ${everything ? 'nothing of it is divergent' : 'nothing is left to decide'} in ${home}.\n`;
+  if (keys.length === 0 && next === null) return `${origin} ${state}: ${everything ? 'nothing of it is divergent' : 'nothing is left to decide'} in ${home}.\n${unreadLines(unread)}`;
   const more = next === null ? [] : [`… and more; 'holdfast divergence list --json' gives ${isReconciled ? 'them' : "a thousand, 'holdfast divergence resolve --all' decides them all"}`];
-  return `${[`${origin} ${state}. What it wrote, and ${home} went on without:`, ...keys.map(lineOf), ...more].join('\n')}\n`;
+  return `${[`${origin} ${state}. What it wrote, and ${home} went on without:`, ...keys.map((key) => listedLine(key, home)), ...more].join('\n')}\n${unreadLines(unread)}`;
+}
+
+function unreadLines(unread: readonly Unread[]): string {
+  return unread.map(({ region, because }) => `NOT READ: the list of ${region} (${because}). What it alone lists is missing here, and there is no sign-off before it answers.\n`).join('');
+}
+
+function listedLine(view: ListedKey, home: string): string {
+  return view.listedIn === home ? lineOf(view) : `${lineOf(view)}\n    listed in ${view.listedIn} only`;
 }
 
 function lineOf(view: DivergentKeyView): string {
@@ -56,10 +65,10 @@ export function renderResolved(resolved: readonly Resolved[]): string {
     .join('');
 }
 
-export function renderResolvedAll({ decided, wereDecided, asked, overtaken, left }: ResolvedAll): string {
+export function renderResolvedAll({ decided, wereDecided, asked, overtaken, left, unread }: ResolvedAll & { readonly unread: readonly Unread[] }): string {
   const open = asked + overtaken;
   const head = `${decided} decided now, ${wereDecided} were decided, ${open} left${open === 0 ? '' : ':'}`;
-  return `${[head, ...left.map(({ key, because }) => `  ${key}: ${because}`), ...(open > left.length ? ['  …'] : [])].join('\n')}\n`;
+  return `${[head, ...left.map(({ key, because }) => `  ${key}: ${because}`), ...(open > left.length ? ['  …'] : [])].join('\n')}\n${unreadLines(unread)}`;
 }
 
 export function renderCompared({ items, found, missing }: { readonly items: number; readonly found: number; readonly missing: readonly string[] }): string {

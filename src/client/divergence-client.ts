@@ -1,6 +1,6 @@
 // `holdfast divergence` as functions: what a region that returned had written and nobody else had, what is decided about it, and the sign-off that
 // makes the region eligible again. Decisions are written where the group is open.
-import { divergencePk, divergentKeyPk, originPrefix, parseDivergenceRow, parseDivergentKey, type Decision, type DivergentKey, type DivergentWrite } from '../core/divergence/divergence-rows.ts';
+import { divergencePk, originPrefix, parseDivergenceRow, type Decision, type DivergentKey, type DivergentWrite } from '../core/divergence/divergence-rows.ts';
 import type { DivergenceRule } from '../core/divergence/rules.ts';
 import { whyNotClosed } from '../core/divergence/sign-off.ts';
 import { NoQuorumError, RefusedError } from '../core/errors.ts';
@@ -8,6 +8,7 @@ import { signOff, type Maker } from '../core/failover/register-changes.ts';
 import { fenceKey, leaseKey, parseFenceRow, parseLeaseRow } from '../core/lease/lease-rows.ts';
 import type { RegisterValue } from '../core/register/value.ts';
 import { mapAtOnce } from '../operations/at-once.ts';
+import { collectElsewhere, collectKey, mergedKeys, type ListOfRegion, type MergedKey, type Unread } from '../operations/divergence-elsewhere.ts';
 import { callsAtOnce } from '../operations/divergence-list.ts';
 import {
   findDivergentKey,
@@ -33,10 +34,15 @@ export type DivergencePage = {
   readonly origin: string;
   readonly home: string;
   readonly isReconciled: boolean;
-  readonly keys: readonly DivergentKeyView[];
+  /** `listedIn`: where its last late write is listed. */
+  readonly keys: readonly ListedKey[];
+  /** Lists that did not answer: what they alone have is missing. */
+  readonly unread: readonly Unread[];
   /** From where the next page goes on; null: there is none. */
   readonly next: string | null;
 };
+
+export type ListedKey = DivergentKeyView & { readonly listedIn: string };
 
 export type DivergenceHistory = {
   readonly view: DivergentKeyView;
@@ -47,7 +53,7 @@ export type DivergenceHistory = {
 
 export type SignedOff = Examined & { readonly region: string; readonly holder: string; readonly epoch: number; readonly isSignedOff: boolean };
 
-type Place = { readonly origin: string; readonly value: RegisterValue; readonly holder: RegionConnection; readonly home: DivergenceHome };
+type Place = { readonly origin: string; readonly value: RegisterValue; readonly holder: RegionConnection; readonly home: DivergenceHome; readonly others: readonly ListOfRegion[] };
 
 const pageRows = 100;
 
@@ -60,23 +66,30 @@ export class DivergenceClient {
     this.#wait = wait;
   }
 
-  /** @param origin whose writes; undefined: of the one region that is not reconciled. @param everything also what is decided */
+  /**
+   * Every reachable candidate's list as one: late writes are listed in the region that found them.
+   * @param origin whose writes; undefined: of the one region that is not reconciled. @param everything also what is decided
+   */
   async list(origin: string | undefined, everything: boolean, keysMax: number, after: string | null = null): Promise<DivergencePage> {
-    const place = await this.#place(origin);
-    const keys: DivergentKeyView[] = [];
-    let next = after;
-    do {
-      const page = await place.home.pages.page(divergentKeyPk, originPrefix(place.origin), next, Math.min(pageRows, keysMax - keys.length));
-      const views = await mapAtOnce(page.rows, callsAtOnce, async (row) => viewDivergentKey(place.home, parseDivergentKey(row)));
-      keys.push(...views.filter((view) => everything || !view.isDecided));
-      next = page.next;
-    } while (next !== null && keys.length < keysMax);
-    return { origin: place.origin, home: place.home.region, isReconciled: place.value.regions[place.origin]?.reconciled === true, keys, next };
+    const { home, holder, others, ...place } = await this.#place(origin);
+    const unread: Unread[] = [];
+    const found: MergedKey[] = [];
+    let next: string | null = null;
+    for await (const merged of mergedKeys(listOf(holder), others, place.origin, after, (one) => unread.push(one))) {
+      if (!everything && !merged.isOpen) continue;
+      if (found.length === keysMax) {
+        next = found.at(-1)?.sk ?? null;
+        break;
+      }
+      found.push(merged);
+    }
+    const keys = await mapAtOnce(found, callsAtOnce, async ({ key, list }): Promise<ListedKey> => ({ ...(await viewDivergentKey(home, key, list.own)), listedIn: list.region }));
+    return { origin: place.origin, home: home.region, isReconciled: place.value.regions[place.origin]?.reconciled === true, keys, unread, next };
   }
 
   /** Reads the whole report for the key's earlier writes. */
   async show(origin: string | undefined, key: string): Promise<DivergenceHistory> {
-    const { home, origin: from } = await this.#place(origin);
+    const { home, origin: from } = await this.#decidable(await this.#place(origin), [key]);
     const found = await findDivergentKey(home, from, key);
     const writes: DivergentWrite[] = [];
     for (let after: string | null = null; ; ) {
@@ -91,7 +104,7 @@ export class DivergenceClient {
 
   /** @param rule the configuration's where it is left out. @param seen as `list` and `show` print it: refuses to decide upon anything else */
   async resolve(origin: string | undefined, keys: readonly string[], asked: Asked & { readonly rule?: DivergenceRule | undefined; readonly seen?: string | undefined }): Promise<Resolved[]> {
-    const place = await this.#undecidable(origin);
+    const place = await this.#decidable(await this.#undecidable(origin), keys);
     const ruling = this.#ruling(asked);
     const found: DivergentKey[] = [];
     for (const key of keys) found.push(await findDivergentKey(place.home, place.origin, key));
@@ -100,15 +113,26 @@ export class DivergenceClient {
     return resolved;
   }
 
-  /** Every key that is not decided yet. Where it was cut off, it goes on when it is asked again. */
-  async resolveAll(origin: string | undefined, asked: Asked & { readonly rule?: DivergenceRule | undefined }, onPage?: (soFar: ResolvedAll) => void): Promise<ResolvedAll> {
-    const { home, origin: from } = await this.#undecidable(origin);
-    return resolveAll(home, from, this.#ruling(asked), onPage);
+  /** Every key that is not decided yet, in whichever list it is. Where it was cut off, it goes on when it is asked again. */
+  async resolveAll(
+    origin: string | undefined,
+    asked: Asked & { readonly rule?: DivergenceRule | undefined },
+    onPage?: (soFar: ResolvedAll) => void,
+  ): Promise<ResolvedAll & { readonly unread: readonly Unread[] }> {
+    const { home, others, origin: from } = await this.#undecidable(origin);
+    const unread = await collectElsewhere(home, others, from);
+    return { ...(await resolveAll(home, from, this.#ruling(asked), onPage)), unread };
   }
 
   async undo(origin: string | undefined, key: string, asked: Asked): Promise<Resolved> {
     const { home, origin: from } = await this.#undecidable(origin);
     return undoDecision(home, await findDivergentKey(home, from, key), asked);
+  }
+
+  /** What only another region lists of these keys is listed where it can be decided. A list that does not answer keeps no key from being decided; a sign-off waits for it. */
+  async #decidable(place: Place, keys: readonly string[]): Promise<Place> {
+    for (const key of keys) await collectKey(place.home, place.others, place.origin, key);
+    return place;
   }
 
   /** Adds what differs though no log told of it. */
@@ -181,7 +205,8 @@ export class DivergenceClient {
     const origin = asked ?? onlyUnreconciled(value);
     if (value.regions[origin] === undefined) throw new RefusedError(`'${origin}' is not a candidate of ${value.group}: it may be ${Object.keys(value.regions).join(' or ')}. Nothing was changed.`);
     const holder = this.#region(value.holder);
-    return { origin, value, holder, home: this.#homeOf(holder) };
+    const others = this.#connection.regions.filter((r) => r.role === 'candidate' && r.region !== origin && r.region !== holder.region).map(listOf);
+    return { origin, value, holder, home: this.#homeOf(holder), others };
   }
 
   #homeOf({ region, rows, pages, live, clockSamples }: RegionConnection): DivergenceHome {
@@ -189,9 +214,8 @@ export class DivergenceClient {
     return { region, own: rows, pages, live, keyName: config.dataKey, nowMs: () => regionNowMs(clockSamples.recent(), clock.nowMs()), digest };
   }
 
-  #signOffPorts({ origin, value, holder, home }: Place): SignOffPorts {
+  #signOffPorts({ origin, value, holder, home, others }: Place): SignOffPorts {
     const returned = this.#region(origin);
-    const others = this.#connection.regions.filter((r) => r.role === 'candidate' && r.region !== origin && r.region !== holder.region);
     return {
       home: { ...home, log: holder.log, table: holder.table },
       returned: { region: origin, own: returned.rows, log: returned.log, table: returned.table },
@@ -213,6 +237,10 @@ export class DivergenceClient {
     if (found === undefined) throw new RefusedError(`The configuration has no region ${name}: list it again. Nothing was changed.`);
     return found;
   }
+}
+
+function listOf({ region, rows, pages }: RegionConnection): ListOfRegion {
+  return { region, own: rows, pages };
 }
 
 function onlyUnreconciled(value: RegisterValue): string {

@@ -20,7 +20,7 @@ import {
 } from '../core/divergence/divergence-rows.ts';
 import type { MergeFunction } from '../core/divergence/merges.ts';
 import { choose, isWrittenSince, type DivergenceRule, type ShownKey } from '../core/divergence/rules.ts';
-import { FenceClosedError, MalformedError, RefusedError } from '../core/errors.ts';
+import { FenceClosedError, HoldfastError, MalformedError, RefusedError } from '../core/errors.ts';
 import { isActingAt, leaseKey, parseLeaseRow } from '../core/lease/lease-rows.ts';
 import type { Image } from '../core/log/change-record.ts';
 import type { Digest } from '../ports/environment.ts';
@@ -77,8 +77,9 @@ export async function findDivergentKey(home: DivergenceHome, origin: string, key
   return parseDivergentKey({ ...row, sk: name.sk ?? '' });
 }
 
-export async function viewDivergentKey(home: DivergenceHome, key: DivergentKey): Promise<DivergentKeyView> {
-  const [row, standing] = await Promise.all([home.own.get({ table: 'region', pk: divergencePk, sk: key.row }), home.live.get(key.key)]);
+/** @param listed where its last late write is listed, if not here */
+export async function viewDivergentKey(home: DivergenceHome, key: DivergentKey, listed: Pick<RowStore, 'get'> = home.own): Promise<DivergentKeyView> {
+  const [row, standing] = await Promise.all([listed.get({ table: 'region', pk: divergencePk, sk: key.row }), home.live.get(key.key)]);
   if (row === undefined) throw new MalformedError(`Row ${key.row} of the divergence report is missing: the region table was emptied or restored. Nothing was changed; never create it by hand.`);
   const write = parseDivergenceRow({ ...row, sk: key.row });
   const ours = isTombstone(standing) ? null : standing;
@@ -101,9 +102,14 @@ export async function resolveKey(home: DivergenceHome, listed: DivergentKey, rul
   if (ruling.seen !== undefined && ruling.seen !== view.seen) return { kind: 'overtaken', key: key.key, because: 'it is no longer what was shown' };
   const choice = choose(ruling.rule, shownOf(view), ruling.merge);
   if (choice.kind === 'ask') return { kind: 'ask', key: key.key, because: choice.because };
+  if (choice.wanted !== null && !isOfKey(home, key.key, choice.wanted)) return { kind: 'ask', key: key.key, because: `the merge function changed its key '${home.keyName}'` };
   const rule = ruling.rule === 'merge' && ruling.merge !== undefined ? `merge ${ruling.merge.name}` : ruling.rule;
   const outcome = await decide(home, key, { rule, by: ruling.by, reason: ruling.reason, before: view.ours, wrote: choice.wanted });
   return outcome === 'done' ? { kind: 'decided', key: key.key, because: choice.because, isRemoval: choice.wanted === null } : { kind: 'overtaken', key: key.key, because: outcome };
+}
+
+function isOfKey({ keyName }: DivergenceHome, key: string, image: Image): boolean {
+  return contentLine({ [keyName]: image[keyName] }) === contentLine({ [keyName]: { S: key } });
 }
 
 type Wanted = DecidedBy & { readonly rule: string; readonly before: Image | null; readonly wrote: Image | null };
@@ -219,7 +225,8 @@ export type ResolvedAll = {
 };
 
 const pageRows = 200;
-const keysAtOnce = 16;
+/** A write's time limit must not be spent in a queue. */
+const keysAtOnce = 8;
 const leftShown = 20;
 
 /** Every key of `origin` that is not decided, a page at a time. Killed, it goes on where it is repeated: what is decided is passed over. */
@@ -228,7 +235,7 @@ export async function resolveAll(home: DivergenceHome, origin: string, ruling: R
   const left: { key: string; because: string }[] = [];
   for await (const keys of divergentKeys(home.pages, origin)) {
     for (let i = 0; i < keys.length; i += keysAtOnce) {
-      for (const one of await Promise.all(keys.slice(i, i + keysAtOnce).map(async (key) => resolveKey(home, key, ruling)))) {
+      for (const one of await resolveSome(home, keys.slice(i, i + keysAtOnce), ruling)) {
         if (one.kind === 'decided') counts.decided += 1;
         else if (one.kind === 'was-decided') counts.wereDecided += 1;
         else {
@@ -240,6 +247,23 @@ export async function resolveAll(home: DivergenceHome, origin: string, ruling: R
     onPage({ ...counts, left });
   }
   return { ...counts, left };
+}
+
+/** One call that was not answered must not end a long command: its key is left, and gone on with next time. Where none of them is, it ends. */
+async function resolveSome(home: DivergenceHome, keys: readonly DivergentKey[], ruling: Ruling): Promise<Resolved[]> {
+  const failed: unknown[] = [];
+  const resolved = await Promise.all(
+    keys.map(
+      async (key): Promise<Resolved> =>
+        resolveKey(home, key, ruling).catch((error: unknown) => {
+          if (error instanceof HoldfastError) throw error;
+          failed.push(error);
+          return { kind: 'overtaken', key: key.key, because: `no answer (${error instanceof Error ? error.message : String(error)}): repeat the command, it goes on with it` };
+        }),
+    ),
+  );
+  if (failed.length > 0 && failed.length === keys.length) throw failed[0];
+  return resolved;
 }
 
 /** The keys that `origin` has late writes of, in pages. */

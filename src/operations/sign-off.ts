@@ -10,6 +10,7 @@ import type { WholeTable } from '../ports/whole-table.ts';
 import { compareTables, type Difference } from './compare-tables.ts';
 import { mapAtOnce } from './at-once.ts';
 import { callsAtOnce, DivergenceList } from './divergence-list.ts';
+import { collectElsewhere, type ListOfRegion, type Unread } from './divergence-elsewhere.ts';
 import { divergentKeys, type DivergenceHome } from './resolve-divergence.ts';
 
 export type ReturnedSide = { readonly region: string; readonly own: RowStore; readonly log: Pick<LogStore, 'head'>; readonly table: WholeTable };
@@ -18,7 +19,7 @@ export type SignOffPorts = {
   readonly home: DivergenceHome & { readonly log: Pick<LogStore, 'head'>; readonly table: WholeTable };
   readonly returned: ReturnedSide;
   /** Lists of further candidates: what they found of the returned region must be decided as well. */
-  readonly others: readonly { readonly region: string; readonly pages: RowPages }[];
+  readonly others: readonly ListOfRegion[];
   readonly fenceShards: number;
   /** The register's. */
   readonly epoch: number;
@@ -48,8 +49,9 @@ export async function examineReturned(ports: SignOffPorts): Promise<Examined> {
   if (notClosed.length > 0) return { missing: notClosed, decidedKeys: 0, comparedItems: null };
   const sides = { region: returned.region, holder: home.region };
   const missing = whyNotCollected({ ...sides, ...(await readPositions(ports)) });
+  missing.push(...(await collectElsewhere(home, ports.others, returned.region)).map((unread) => whyUnread(unread, returned.region)));
   const keys = await countKeys(ports);
-  missing.push(...keys.missing, ...(await notDecidedElsewhere(ports)));
+  missing.push(...keys.missing);
   if (missing.length > 0) return { missing, decidedKeys: keys.decided, comparedItems: null };
   await untilApplied(ports);
   missing.push(...whyNotApplied({ ...sides, ...(await readPositions(ports)) }));
@@ -131,24 +133,8 @@ function foundOf({ origin, key, theirs, epoch, sequenceNumber, theirsAtMs, ours,
   return { origin, record: { key, image: theirs, epoch, atMs: theirsAtMs ?? 0, sequenceNumber }, ours, foundAtMs };
 }
 
-/** A third candidate lists what it did not apply: each of it must be decided here. */
-async function notDecidedElsewhere({ home, returned, others }: SignOffPorts): Promise<string[]> {
-  const missing: string[] = [];
-  for (const other of others) {
-    let open = 0;
-    for await (const keys of divergentKeys(other.pages, returned.region)) {
-      const rows = await mapAtOnce(keys, callsAtOnce, async (key) => ({ key, row: await home.own.get(divergentKeyKey(returned.region, key.key, home.digest)) }));
-      open += rows.filter(({ key, row }) => {
-        const here = row === undefined ? undefined : parseDivergentKey({ ...row, sk: originPrefix(returned.region) });
-        return here === undefined || !isDecided(here) || here.newest < key.newest;
-      }).length;
-    }
-    if (open > 0)
-      missing.push(
-        `${other.region} lists ${open} divergent keys of ${returned.region} that are not decided in ${home.region}: wait until ${returned.region}'s log is dealt with there; see docs/reconciliation.md`,
-      );
-  }
-  return missing;
+function whyUnread({ region, because }: Unread, origin: string): string {
+  return `the divergence list of ${region} could not be read (${because}): what it alone lists of ${origin} is not known; ask again when it answers`;
 }
 
 /** A region that lost no epoch of its own may hold any older one's writes that the newest began without. */

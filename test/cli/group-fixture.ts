@@ -203,7 +203,13 @@ function connectionOf({ region, role }: { readonly region: string; readonly role
   const items = { get: (key: string) => of.items.get(key) ?? null, set: async (key: string, image: Image | null) => void (image === null ? of.items.delete(key) : of.items.set(key, image)) };
   const live = new MemoryLiveTable(of.rows, items, { keyName: config.dataKey, fenceShards: config.fenceShards });
   const table = new MemoryWholeTable(() => of.items);
-  return { region, role, rows: of.rows, list, log, approvals, runs, clockSamples: { recent: () => of.clockSamples }, pages: new MemoryRowPages(of.rows.memory), live, table };
+  const pages: RegionConnection['pages'] = {
+    async page(pk, prefix, after, limit) {
+      await of.rows.get({ table: 'region', pk, sk: '#' });
+      return new MemoryRowPages(of.rows.memory).page(pk, prefix, after, limit);
+    },
+  };
+  return { region, role, rows: of.rows, list, log, approvals, runs, clockSamples: { recent: () => of.clockSamples }, pages, live, table };
 }
 
 async function answer(of: Region, kind: 'approve' | 'deny', token: string, text: string): Promise<'answered' | 'over'> {

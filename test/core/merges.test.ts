@@ -36,9 +36,10 @@ describe.each<{ of: MergeFunction }>([{ of: unionOfSets }, { of: maximumOfNumber
 
   test('merged into what was merged changes nothing more', () => {
     always(
-      fc.property(item, item, (a, b) => {
-        const merged = of.merge(a, b, null);
-        expect(contentLine(of.merge(a, merged, null))).toBe(contentLine(merged));
+      fc.property(item, item, base, (a, b, c) => {
+        const merged = of.merge(a, b, c);
+        expect(contentLine(of.merge(a, merged, c))).toBe(contentLine(merged));
+        expect(contentLine(of.merge(merged, b, c))).toBe(contentLine(merged));
       }),
     );
   });
@@ -67,6 +68,8 @@ test('a member that one side removed since the base stays removed, and a number 
   const tags = (...SS: string[]) => ({ id: { S: 'k' }, tags: { SS } });
   expect(unionOfSets.merge(tags('a', 'c'), tags('a', 'b', 'd'), tags('a', 'b'))).toEqual(tags('a', 'c', 'd'));
   expect(unionOfSets.merge(tags('a'), tags('b'), tags('a', 'b'))).toEqual({ id: { S: 'k' } });
+  // No attribute is an empty set: what was merged to nothing does not come back with the next late write.
+  expect(unionOfSets.merge(tags('a', 'd'), { id: { S: 'k' } }, tags('a', 'b'))).toEqual(tags('d'));
   const n = (N: string) => ({ id: { S: 'k' }, n: { N } });
   expect(maximumOfNumbers.merge(n('9'), n('10'), null)).toEqual(n('10'));
 });

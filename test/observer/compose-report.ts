@@ -4,6 +4,7 @@ import { acknowledgedWrites, chosenReadings, countsAsVerdict, divergentWritesFou
 import type { Attempt, GateSample, Journal } from './journal.ts';
 import type { Played } from './play.ts';
 import { ALL_DEFINITIONS, describeMachine, gitCommit } from './report.ts';
+import { describeReconciliation } from './reconcile-verdicts.ts';
 import { type Bar, type Figures, type Invariant, sampledShares } from './verdicts.ts';
 
 const LISTED_WRITES_MAX = 200;
@@ -49,6 +50,7 @@ export function composeReport({ clock, played, figures, bars, invariants }: Judg
     changes: countChanges(journal.revised),
     vault: describeVault(journal),
     controlPlanes: journal.controlPlanes,
+    reconciliation: describeReconciliation(journal),
     dualActiveSpans: dualActiveSpans(journal.gateSamples),
     gates: describeGates(played),
     dns: { lookups: watch.resolver.lookups, failures: watch.resolver.failures },

@@ -150,6 +150,52 @@ export interface VaultJournal {
   readonly restore: RestoreRecord | null;
 }
 
+/** One row of the product's trail: what was decided about one order that is in the divergence report. */
+export interface DecisionRow {
+  readonly key: string;
+  readonly turn: number;
+  readonly rule: string;
+  readonly by: string;
+  readonly reason: string;
+  readonly state: string;
+  readonly atWallMs: number;
+  /** What stood there before, and what was written, as text; null: no item. */
+  readonly before: string | null;
+  readonly wrote: string | null;
+}
+
+/** A table as the observer read it: key → the item in one canonical form, without the product's marks. */
+export interface TableReading {
+  readonly region: string;
+  readonly lines: ReadonlyMap<string, string>;
+  /** Items that a decision left half-way. */
+  readonly halfWay: readonly string[];
+}
+
+/** How the lost region was brought back by the product's commands, and what the observer found afterwards. */
+export interface ReconciliationJournal {
+  readonly home: string;
+  readonly origin: string;
+  /** Asked for before all was decided: each must be refused. */
+  readonly early: readonly CommandRun[];
+  /** Keys that were decided or undone one by one, in this order. */
+  readonly byKey: readonly { readonly key: string; readonly rule: string; readonly run: CommandRun }[];
+  readonly others: readonly CommandRun[];
+  readonly signOff: CommandRun;
+  /** What a majority of the register's tables said of the lost region. */
+  readonly isReconciledBefore: boolean | null;
+  readonly isReconciledAfter: boolean | null;
+  /** Every change of every order until the writers stopped. */
+  readonly changes: readonly Change[];
+  readonly startedAtWallMs: number;
+  /** Of either customer: order → the lost region's versions as the report shows them. */
+  readonly divergence: StoredWrites;
+  readonly decisions: readonly DecisionRow[];
+  /** Of the region that is open and of the lost one; null where they could not be read. */
+  readonly tables: readonly [TableReading, TableReading] | null;
+  readonly seconds: number;
+}
+
 /** What asked for a control plane while all were away, and what the harness let through meanwhile. */
 export interface ControlPlanesJournal {
   readonly fromMs: number;
@@ -182,4 +228,6 @@ export interface Journal {
   readonly vault: VaultJournal | null;
   /** null: the control planes were not taken away. */
   readonly controlPlanes: ControlPlanesJournal | null;
+  /** null: the lost region was left as it was. */
+  readonly reconciliation: ReconciliationJournal | null;
 }

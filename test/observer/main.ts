@@ -42,7 +42,7 @@ async function main(): Promise<number> {
   const kind: FaultRecord['kind'] | undefined = FAULTS.find((name) => name === values.fault);
   if (kind === undefined) throw new Error(`--fault ${values.fault} is unknown: it may be ${FAULTS.join(', ')}`);
 
-  const played = await play({ ...common, reportPath: values.out, kind, timings: TIMINGS, isWithoutControlPlane: values['no-control-plane'] });
+  const played = await play({ ...common, reportPath: values.out, kind, timings: TIMINGS, isWithoutControlPlane: values['no-control-plane'], isReconciling: kind === 'partition' });
   const figures = computeFigures(played.journal);
   const bars = judgeBars(kind, figures);
   const invariants = judgeInvariants(played.journal, played.endedAtMs, TIMINGS.watchAfterReturnMs);

@@ -8,6 +8,7 @@ import { lostWrites } from './figures.ts';
 import type { FaultRecord, Journal, StoredWrites } from './journal.ts';
 import { VaultRun } from './play-vault.ts';
 import { Product } from './product.ts';
+import { reconcile } from './reconcile.ts';
 import { regionEntry, regionTableName } from './regions-file.ts';
 import { divergentWrites, storedWrites } from './tables.ts';
 import type { Timings } from './timings.ts';
@@ -42,6 +43,8 @@ export interface PlayOptions {
   readonly timings: Timings;
   /** Whether every control plane is away from just before the fault until the lost region is back. */
   readonly isWithoutControlPlane?: boolean;
+  /** Whether the lost region is brought back by the product's commands, at the end. */
+  readonly isReconciling?: boolean;
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -83,7 +86,7 @@ export async function play(options: PlayOptions): Promise<Played> {
     running = null;
     const controlPlanes = away === null ? null : await away.end(await run.waitForValidation(record));
     if (controlPlanes !== null) note(`the control planes are back; ${controlPlanes.refused.length} calls to them were refused`);
-    const journal = await run.watchReturn({ fault: record, opening, returnedAtMs, vault, controlPlanes });
+    const journal = await run.watchReturn({ fault: record, opening, returnedAtMs, vault, controlPlanes, product: options.isReconciling === true ? product : null });
     return { watch, journal, newRegion: opening?.region ?? null, openedAtMs: opening?.atMs ?? null, endedAtMs: clock.nowMs(), events };
   } finally {
     if (running !== null) await running.undo();
@@ -110,6 +113,8 @@ interface Return {
   readonly returnedAtMs: number | null;
   readonly vault: VaultRun | null;
   readonly controlPlanes: Journal['controlPlanes'];
+  /** null: what the lost region had alone is left as it is. */
+  readonly product: Product | null;
 }
 
 class Run {
@@ -211,7 +216,7 @@ class Run {
   }
 
   /** Watches the returned region, waits for the divergence report, stops writing, and reads everything a last time. */
-  async watchReturn({ fault, opening, returnedAtMs, vault, controlPlanes }: Return): Promise<Journal> {
+  async watchReturn({ fault, opening, returnedAtMs, vault, controlPlanes, product }: Return): Promise<Journal> {
     const { writer, reviser, sampler, reader } = this.#watch;
     const { clock } = this.#waiting;
     const since = returnedAtMs ?? clock.nowMs();
@@ -232,10 +237,16 @@ class Run {
     await Promise.all([writer.stop(), reviser.stop()]);
     const atEnd = opening === null ? null : await this.#scan(opening.region);
     if (opening !== null) divergence = await this.#divergence(opening.region, fault.region);
+    // Judged as it was, whatever is written from here on.
+    const [attempts, changes] = [[...writer.attempts], [...reviser.changes]];
+    const reconciliation =
+      product === null || opening === null
+        ? null
+        : await reconcile({ watch: this.#watch, product, waiting: this.#waiting, note: this.#note, limitMs: this.#timings.reconcileLimitMs, home: opening.region, origin: fault.region });
     await sampler.stop();
     reader.stop();
     return {
-      attempts: writer.attempts,
+      attempts,
       gateSamples: sampler.samples,
       readings: reader.readings,
       acceptors: reader.acceptors.length,
@@ -244,9 +255,10 @@ class Run {
       atOpening: opening?.stored ?? null,
       atEnd: atEnd?.written ?? null,
       divergence: divergence.written,
-      revised: { changes: reviser.changes, atEnd: atEnd?.revised ?? null, divergence: divergence.revised },
+      revised: { changes, atEnd: atEnd?.revised ?? null, divergence: divergence.revised },
       vault: vault?.journal() ?? null,
       controlPlanes,
+      reconciliation,
     };
   }
 

@@ -31,6 +31,11 @@ export class Product {
     return this.#run(['restore', '--at', new Date(atWallMs).toISOString(), '--into', into, '--region', region, '--wait', '--json']);
   }
 
+  /** Any other command. */
+  ask(words: readonly string[]): Promise<CommandRun> {
+    return this.#run([...words, '--json']);
+  }
+
   /** Never rejects for what the command does. */
   #run(words: readonly string[]): Promise<CommandRun> {
     const [program = '', ...first] = this.#command;

@@ -62,7 +62,7 @@ function statesOf(changes: readonly Change[], moment: Moment): ReadonlySet<State
 }
 
 /** Whether `later` surely took effect after `earlier`: one with an unknown outcome may take effect at any time. */
-function isAfter(later: Change, earlier: Change): boolean {
+export function isAfter(later: Change, earlier: Change): boolean {
   return earlier.outcome === 'acknowledged' && earlier.answeredAtMs !== null && later.sentAtMs >= earlier.answeredAtMs;
 }
 

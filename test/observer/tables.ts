@@ -20,6 +20,8 @@ const registerValue = z.looseObject({
   successor: z.string().nullish(),
 });
 
+const eligibility = z.looseObject({ regions: z.record(z.string(), z.looseObject({ reconciled: z.boolean() })).default({}) });
+
 export interface RegisterRow {
   readonly ballot: string;
   readonly state: string;
@@ -62,6 +64,13 @@ export class RegionTables {
     return readRegisterItem(item);
   }
 
+  /** Whether `region` may take over by what this region's acceptor has accepted; null where it says nothing of it. */
+  async readReconciled(tableName: string, group: string, region: string): Promise<boolean | null> {
+    const { Item: item } = await this.#client.send(new GetItemCommand({ TableName: tableName, Key: { pk: { S: `REGISTER#${group}` } }, ConsistentRead: true }));
+    const text = item?.['acceptedValue']?.S;
+    return text === undefined || text === '' ? null : (eligibility.parse(JSON.parse(text)).regions[region]?.reconciled ?? null);
+  }
+
   /** Every item of the table, with the name of its partition key. */
   async scan(tableName: string): Promise<{ keyName: string; items: Item[] }> {
     const { Table: table } = await this.#patiently(() => this.#client.send(new DescribeTableCommand({ TableName: tableName })));
@@ -77,7 +86,12 @@ export class RegionTables {
   }
 
   /** The product's divergence report for writes that `origin` accepted: rows of the region table. */
-  async readDivergence(regionTableName: string, origin: string): Promise<Item[]> {
+  readDivergence(regionTableName: string, origin: string): Promise<Item[]> {
+    return this.readRows(regionTableName, 'DIVERGENCE', origin);
+  }
+
+  /** Rows about `origin` of one kind in the region table. */
+  async readRows(regionTableName: string, kind: string, origin: string): Promise<Item[]> {
     const items: Item[] = [];
     let from: Item | undefined;
     do {
@@ -86,7 +100,7 @@ export class RegionTables {
           new QueryCommand({
             TableName: regionTableName,
             KeyConditionExpression: 'pk = :pk AND begins_with(sk, :origin)',
-            ExpressionAttributeValues: { ':pk': { S: 'DIVERGENCE' }, ':origin': { S: `${origin}#` } },
+            ExpressionAttributeValues: { ':pk': { S: kind }, ':origin': { S: `${origin}#` } },
             ConsistentRead: true,
             ...(from === undefined ? {} : { ExclusiveStartKey: from }),
           }),

@@ -16,6 +16,8 @@ export interface Timings {
   readonly watchAfterReturnMs: number;
   readonly divergenceLimitMs: number;
   readonly divergenceLookMs: number;
+  /** After the sign-off and the last write: until both regions hold the same. */
+  readonly reconcileLimitMs: number;
 }
 
 export const TIMINGS: Timings = {
@@ -30,4 +32,5 @@ export const TIMINGS: Timings = {
   watchAfterReturnMs: 20_000,
   divergenceLimitMs: 40_000,
   divergenceLookMs: 2000,
+  reconcileLimitMs: 30_000,
 };

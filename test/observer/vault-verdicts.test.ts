@@ -39,6 +39,7 @@ const good: Journal = {
   revised: { changes, atEnd: stored('a2', 'c1'), divergence: new Map() },
   vault,
   controlPlanes: null,
+  reconciliation: null,
 };
 const restoreWith = (more: Partial<NonNullable<VaultJournal['restore']>>) => (vault.restore === null ? null : { ...vault.restore, ...more });
 const judge = (more: Partial<VaultJournal>) => judgeVault({ ...good, vault: { ...vault, ...more } });

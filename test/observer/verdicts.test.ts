@@ -66,6 +66,7 @@ const good: Journal = {
   revised: { changes: [], atEnd: new Map(), divergence: new Map() },
   vault: null,
   controlPlanes: null,
+  reconciliation: null,
 };
 
 const broken = (change: Partial<Journal>, endedAtMs = ENDED_AT_MS) =>

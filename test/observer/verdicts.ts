@@ -3,6 +3,7 @@
 import * as figures from './figures.ts';
 import { judgeControlPlanes } from './control-planes.ts';
 import type { AcknowledgedWrite, Journal } from './journal.ts';
+import { judgeReconciliation } from './reconcile-verdicts.ts';
 import { unaccountedChanges } from './restored-state.ts';
 import { computeVaultFigures, judgeVault, type VaultFigures } from './vault-verdicts.ts';
 
@@ -76,6 +77,7 @@ export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterR
   const acknowledgedAgain = stale.sentAfter.filter((w) => w.region === fault.region);
   const vault = judgeVault(journal);
   const planes = judgeControlPlanes(journal);
+  const reconciled = judgeReconciliation(journal);
   return [
     invariant(
       'one region at a time',
@@ -132,9 +134,11 @@ export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterR
           ),
           invariant('locked copies withstand an administrator', `the store refused each of ${journal.vault.attacks.length} attacks`, 'attacks on locked versions were not refused', vault.withstood),
         ]),
+    ...reconciled.judgements.map(({ name, heldBecause, brokenBecause, evidence }) => invariant(name, heldBecause, brokenBecause, evidence)),
     invariant('the run measured what it claims', 'the fault, the take-over and the return were all watched', 'the run did not see all that it should', [
       ...missingMeasurements(journal, overAtMs, endedAtMs, watchAfterReturnMs),
       ...vault.notMeasured,
+      ...reconciled.notMeasured,
     ]),
   ];
 }

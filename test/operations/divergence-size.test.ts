@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { divergentKeyKey } from '../../src/core/divergence/divergence-rows.ts';
 import { marks, type Image } from '../../src/core/log/change-record.ts';
 import type { Row, RowKey } from '../../src/core/rows/row.ts';
+import { collectElsewhere, mergedKeys, type ListOfRegion } from '../../src/operations/divergence-elsewhere.ts';
 import { compareTables } from '../../src/operations/compare-tables.ts';
 import { resolveAll, type DivergenceHome } from '../../src/operations/resolve-divergence.ts';
 import type { KeyedImage, WholeTable } from '../../src/ports/whole-table.ts';
@@ -33,7 +34,9 @@ function heapWatch() {
 }
 
 function said(what: string, grownBytes: number, beganAtMs: number): void {
-  console.log(`${what} of ${keys} keys: at most ${(grownBytes / 1024 / 1024).toFixed(1)} MiB held more than at the beginning, ${((performance.now() - beganAtMs) / 1000).toFixed(1)} s`);
+  console.log(
+    `${what} of ${keys} keys: at most ${(grownBytes / 1024 / 1024).toFixed(1)} MiB held more than at the beginning, the process ${Math.round(process.resourceUsage().maxRSS / 1024)} MiB at its peak, ${((performance.now() - beganAtMs) / 1000).toFixed(1)} s`,
+  );
 }
 
 /** A report of `keys` keys. It remembers only what was written last. */
@@ -81,6 +84,24 @@ function madeUp(): { readonly home: DivergenceHome; readonly written: () => numb
   return { home: { region: west, own, pages: { page }, live, keyName: 'id', nowMs: () => 1e15, digest: hash }, written: () => written };
 }
 
+/** Of every key, or of every other one. */
+function madeUpList(region: string, step: number): ListOfRegion {
+  const page: ListOfRegion['pages']['page'] = async (_pk, _prefix, after, limit) => {
+    const from = after === null ? 0 : Number(after);
+    const to = Math.min(from + limit * step, keys);
+    const rows = Array.from({ length: Math.ceil((to - from) / step) }, (_, i): Row => {
+      const key = `k${from + i * step}`;
+      return { sk: divergentKeyKey(east, key, hash).sk ?? '', itemKey: key, newest: '1#1', row: `${east}#1#${key}` };
+    });
+    return { rows, next: to < keys ? String(to) : null };
+  };
+  const get: ListOfRegion['own']['get'] = async ({ sk }) => {
+    const key = /#(k\d+)$/.exec(sk ?? '')?.[1] ?? '';
+    return { itemKey: key, theirs: JSON.stringify(image(key, 1, 1, east)), theirsAtMs: 1, foundAtMs: 2 };
+  };
+  return { region, own: { get }, pages: { page } };
+}
+
 function madeUpTable(origin: string, n: number): WholeTable {
   return {
     keysMax: 100,
@@ -100,6 +121,33 @@ describe('many divergent keys', { timeout: 600_000 }, () => {
     said('resolve', heap.grownBytes(), beganAtMs);
     expect(done).toMatchObject({ decided: keys, asked: 0, overtaken: 0, left: [] });
     expect(written()).toBe(keys);
+    expect(heap.grownBytes()).toBeLessThan(grownBytesMax);
+  });
+
+  test('are shown as one list of three, and taken over a page at a time', async () => {
+    const [heap, beganAtMs] = [heapWatch(), performance.now()];
+    const others = [madeUpList('eu-west-1', 1), madeUpList('eu-central-1', 1)];
+    let shown = 0;
+    for await (const { isOpen } of mergedKeys(madeUpList(west, 2), others, east, null, () => undefined)) {
+      shown += isOpen ? 1 : 0;
+      if (shown % pageRows === 0) heap.look();
+    }
+    said('one list of three', heap.grownBytes(), beganAtMs);
+    expect(shown).toBe(keys);
+    let takenOver = 0;
+    const { home } = madeUp();
+    const own: DivergenceHome['own'] = {
+      ...home.own,
+      change: async ({ key, set }) => {
+        if (key.pk === 'DIVERGENT_KEY') takenOver += 1;
+        if (takenOver % pageRows === 0) heap.look();
+        return { kind: 'done', row: set };
+      },
+    };
+    const unread = await collectElsewhere({ ...home, own, pages: madeUpList(west, 2).pages }, others, east);
+    said('taking over what two other lists have', heap.grownBytes(), beganAtMs);
+    expect(unread).toEqual([]);
+    expect(takenOver).toBe(Math.floor(keys / 2));
     expect(heap.grownBytes()).toBeLessThan(grownBytesMax);
   });
 

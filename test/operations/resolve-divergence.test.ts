@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { unionOfSets } from '../../src/core/divergence/merges.ts';
 import type { DivergenceRule } from '../../src/core/divergence/rules.ts';
-import { marks, padSequenceNumber } from '../../src/core/log/change-record.ts';
+import { marks, padSequenceNumber, type Image } from '../../src/core/log/change-record.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { DivergenceList } from '../../src/operations/divergence-list.ts';
 import { findDivergentKey, readDecision, resolveAll, resolveKey, undoDecision, viewDivergentKey, type DivergenceHome } from '../../src/operations/resolve-divergence.ts';
@@ -87,6 +87,18 @@ describe('a divergent key', () => {
     world.b.write('k', 2, tags('old', 'kept', 'ours'));
     expect(await resolveKey(world.home, await findDivergentKey(world.home, east, 'k'), ruling('merge'))).toMatchObject({ kind: 'decided', because: 'merged by union-of-sets' });
     expect(world.b.table.items.get('k')).toMatchObject(tags('kept', 'ours', 'theirs'));
+  });
+
+  test('by a merge function that forgets the key, or makes another item of it, is left to a person', async () => {
+    const { home, b } = await sixKinds();
+    const both = await findDivergentKey(home, east, 'both');
+    const merges = [
+      { name: 'forgets', isCommutative: false, merge: (theirs: Image, ours: Image) => (theirs === ours ? ours : { n: { N: '3' } }) },
+      { name: 'renames', isCommutative: false, merge: (theirs: Image, ours: Image) => (theirs === ours ? ours : { ...ours, id: { S: 'other' } }) },
+    ];
+    for (const merge of merges) expect(await resolveKey(home, both, { ...ruling('merge'), merge })).toMatchObject({ kind: 'ask', because: "the merge function changed its key 'id'" });
+    expect(b.contents()).toMatchObject({ both: expect.stringContaining('"9"') });
+    expect(b.contents()).not.toHaveProperty('other');
   });
 
   test('with a later write of theirs after the decision asks again', async () => {
@@ -276,6 +288,23 @@ describe('killed', () => {
       if (survived) break;
       expect(dies).toBeLessThan(200);
     }
+  });
+});
+
+describe('a call that is not answered', () => {
+  const fail = async () => Promise.reject(new Error('Request aborted'));
+
+  test('leaves its key and no other, and the next time goes on with it', async () => {
+    const t = await sixKinds();
+    const flaky: DivergenceHome = { ...t.home, live: { ...bound(t.home), get: async (key) => (key === 'made' ? fail() : t.home.live.get(key)) } };
+    const said = await resolveAll(flaky, east, ruling('theirs'));
+    expect(said).toMatchObject({ decided: 4, overtaken: 1, left: [{ key: 'made', because: expect.stringMatching(/^no answer \(Request aborted\): repeat the command/) }] });
+    expect(await resolveAll(t.home, east, ruling('theirs'))).toMatchObject({ decided: 1, wereDecided: 4, left: [] });
+  });
+
+  test('ends the command where no key was answered', async () => {
+    const t = await sixKinds();
+    await expect(resolveAll({ ...t.home, live: { ...bound(t.home), get: fail } }, east, ruling('theirs'))).rejects.toThrow('Request aborted');
   });
 });
 

@@ -116,18 +116,44 @@ describe('what no log told of', () => {
   });
 });
 
-test('a third candidate that lists what nobody decided is named', async () => {
-  const t = await returned();
-  await t.exchange();
-  await resolveAll(t.home, east, ours);
-  const third = await returned();
-  await third.exchange();
-  third.b.write('late', 2, item(0));
-  const others = [{ region: 'eu-central-1', pages: third.b.pages }];
-  expect((await examineReturned({ ...t.signOff, others })).missing).toEqual([]);
-  third.a.write('more', 1, item(1));
-  await third.exchange();
-  expect((await examineReturned({ ...t.signOff, others })).missing).toEqual([expect.stringMatching(/eu-central-1 lists 1 divergent keys of us-east-1/)]);
+describe('what a third candidate lists of the returned region', () => {
+  /** The third one's list has `more`, which no log brought to west. */
+  async function listedElsewhere() {
+    const t = await returned();
+    await t.exchange();
+    await resolveAll(t.home, east, ours);
+    const third = await returned();
+    await third.exchange();
+    third.b.write('late', 2, item(0));
+    const others = [{ region: central, own: third.b.rows, pages: third.b.pages }];
+    return { t, third, signOff: { ...t.signOff, others } };
+  }
+
+  test('is taken over where it is new here, and decided like the rest', async () => {
+    const { t, third, signOff } = await listedElsewhere();
+    expect((await examineReturned(signOff)).missing).toEqual([]);
+    third.a.write('more', 1, item(1));
+    await third.exchange();
+    expect((await examineReturned(signOff)).missing).toEqual([expect.stringMatching(/^1 divergent keys of us-east-1 are not decided \('more'\)/)]);
+    expect(await resolveAll(t.home, east, { ...ours, rule: 'theirs' })).toMatchObject({ decided: 1 });
+    expect(t.b.contents()).toMatchObject({ more: expect.stringContaining('"1"') });
+    expect((await examineReturned(signOff)).missing).toEqual([]);
+  });
+
+  test('and was decided there, while that region was open, asks nobody again', async () => {
+    const { third, signOff } = await listedElsewhere();
+    third.a.write('more', 1, item(1));
+    await third.exchange();
+    await resolveAll(third.home, east, ours);
+    expect((await examineReturned(signOff)).missing).toEqual([]);
+  });
+
+  test('is waited for where that region does not answer', async () => {
+    const { signOff } = await listedElsewhere();
+    const silent = { page: async () => Promise.reject(new Error('Connection timed out')) };
+    const others = signOff.others.map((other) => ({ ...other, pages: silent }));
+    expect((await examineReturned({ ...signOff, others })).missing).toEqual([expect.stringMatching(/^the divergence list of eu-central-1 could not be read \(Error: Connection timed out\)/)]);
+  });
 });
 
 /**

@@ -32,8 +32,7 @@ export class Reconciliation {
   ports(governor: Governor, invocation: Invocation, ready: Region, holder: Region): SignOffPorts {
     const { world, policy } = this.#ports;
     const { value } = this.#ports.invariants.register.newest;
-    const [own, returned] = [governor.voters[holder.index], governor.voters[ready.index]];
-    if (own === undefined || returned === undefined) throw new RangeError('There is no such region.');
+    const [own, returned] = [this.#voterOf(governor, holder), this.#voterOf(governor, ready)];
     const call = <T>(to: Region, what: string, act: () => Promise<T>) => world.call({ from: invocation, to, what, act });
     const [here, there] = [this.#data.replicaOf(holder), this.#data.replicaOf(ready)];
     return {
@@ -53,12 +52,18 @@ export class Reconciliation {
         table: wholeTable(call, here),
       },
       returned: { region: ready.name, own: returned, log: this.#data.logOf(invocation, ready), table: wholeTable(call, there) },
-      others: world.regions.filter((r) => r.isCandidate && r !== ready && r !== holder).map((r) => ({ region: r.name, pages: this.#pages(call, r) })),
+      others: world.regions.filter((r) => r.isCandidate && r !== ready && r !== holder).map((r) => ({ region: r.name, own: this.#voterOf(governor, r), pages: this.#pages(call, r) })),
       fenceShards: policy.fenceShards,
       epoch: value.epoch,
       begunEpoch: value.begun?.epoch,
       wait: (ms) => world.wait(invocation, ms),
     };
+  }
+
+  #voterOf(governor: Governor, region: Region): RowStore {
+    const own = governor.voters[region.index];
+    if (own === undefined) throw new RangeError('There is no such region.');
+    return own;
   }
 
   /** What a comparison lists is kept for the judge too: rows may be lost by a fault. */

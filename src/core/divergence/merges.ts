@@ -24,11 +24,11 @@ function larger(a: unknown, b: unknown): unknown {
   return itemLine({ a }) >= itemLine({ a: b }) ? a : b;
 }
 
-function eachAttribute(theirs: Image, ours: Image, base: Image | null, choose: (theirs: unknown, ours: unknown, base: unknown) => unknown): Image {
+function eachAttribute(theirs: Image, ours: Image, base: Image | null, choose: (theirs: unknown, ours: unknown, base: unknown) => unknown, alone = oneSided): Image {
   const merged: Record<string, unknown> = {};
   for (const name of new Set([...Object.keys(theirs), ...Object.keys(ours)])) {
     const [t, o, b] = [theirs[name], ours[name], base?.[name]];
-    const chosen = t === undefined || o === undefined ? oneSided(t ?? o, b) : same(t, o) ? o : choose(t, o, b);
+    const chosen = t === undefined || o === undefined ? alone(t ?? o, b) : same(t, o) ? o : choose(t, o, b);
     if (chosen !== undefined && chosen !== null) merged[name] = chosen;
   }
   return merged;
@@ -56,15 +56,23 @@ function unionOf(t: unknown, o: unknown, b: unknown): unknown {
   return united.length === 0 ? null : { [type]: united.toSorted() };
 }
 
+/** No attribute is an empty set: its members that the base had were removed on that side. */
+function aloneOf(value: unknown, b: unknown): unknown {
+  const united = unionOf(value, { [typed(value)[0]]: [] }, b);
+  return united === undefined ? oneSided(value, b) : united;
+}
+
 /** Sets are united, without what one side removed since the base; of anything else, what one side changed since the base, or the larger by its text. */
 export const unionOfSets: MergeFunction = {
   name: 'union-of-sets',
   isCommutative: true,
-  merge: (theirs, ours, base) =>
-    eachAttribute(theirs, ours, base, (t, o, b) => {
+  merge: (theirs, ours, base) => {
+    const choose = (t: unknown, o: unknown, b: unknown) => {
       const united = unionOf(t, o, b);
       return united === undefined ? (changedSide(t, o, b) ?? larger(t, o)) : united;
-    }),
+    };
+    return eachAttribute(theirs, ours, base, choose, aloneOf);
+  },
 };
 
 /** Numbers that only rise (a version, a high-water mark): the larger. Of anything else, what one side changed since the base, or the larger by its text. */

@@ -62,5 +62,18 @@ function merged(shown: ShownKey, theirs: Image | null, ours: Image | null, merge
   if (isWrittenSince(shown) === false) return { kind: 'write', wanted: theirs, because: 'not written here since: theirs was made from ours' };
   const { oursWhenFound, theirsEpoch } = shown;
   const base = oursWhenFound !== null && oursWhenFound !== undefined && epochOf(oursWhenFound) <= theirsEpoch ? withoutMarks(oursWhenFound) : null;
-  return { kind: 'write', wanted: withoutMarks(merge.merge(theirs, ours, base)), because: `merged by ${merge.name}` };
+  return mergedBy(merge, theirs, ours, base);
+}
+
+/** An owner's function is believed as far as it keeps to what it says of itself: what it makes of these two is written only then. */
+function mergedBy({ name, isCommutative, merge }: MergeFunction, theirs: Image, ours: Image, base: Image | null): Choice {
+  const make = (a: Image, b: Image) => withoutMarks(merge(a, b, base));
+  try {
+    for (const item of [theirs, ours]) if (contentLine(make(item, item)) !== contentLine(item)) return { kind: 'ask', because: `${name} is not idempotent: of an item with itself it makes another` };
+    const wanted = make(theirs, ours);
+    if (isCommutative && contentLine(make(ours, theirs)) !== contentLine(wanted)) return { kind: 'ask', because: `${name} says that it is commutative, and makes something else of ours and theirs` };
+    return { kind: 'write', wanted, because: `merged by ${name}` };
+  } catch (error) {
+    return { kind: 'ask', because: `${name} failed: ${error instanceof Error ? error.message : String(error)}` };
+  }
 }

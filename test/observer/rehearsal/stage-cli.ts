@@ -1,15 +1,32 @@
 // The product's command line, as the stage plays it: `backup` notes when it was asked first; `restore` replays what the regions of the stage accepted
 // up to the moment, into a table of its own. Which mistakes it makes is the rehearsal's choice.
-//   node stage-cli.ts <directory of the stage> <mistakes as JSON> backup|restore …
+//   node stage-cli.ts <directory of the stage> <mistakes as JSON> backup|restore|failover|divergence …
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { StageDivergence } from './stage-divergence.ts';
 
 const [directory = '', mistakesText = '{}', verb = '', ...words] = process.argv.slice(2);
 const mistakes = JSON.parse(mistakesText);
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
   args: words,
-  options: { type: { type: 'string' }, at: { type: 'string' }, into: { type: 'string' }, region: { type: 'string' }, wait: { type: 'boolean' }, json: { type: 'boolean' } },
+  allowPositionals: true,
+  options: {
+    key: { type: 'string', multiple: true },
+    rule: { type: 'string' },
+    undo: { type: 'string' },
+    all: { type: 'boolean' },
+    seen: { type: 'string' },
+    to: { type: 'string' },
+    reason: { type: 'string' },
+    by: { type: 'string' },
+    type: { type: 'string' },
+    at: { type: 'string' },
+    into: { type: 'string' },
+    region: { type: 'string' },
+    wait: { type: 'boolean' },
+    json: { type: 'boolean' },
+  },
 });
 const REGARDED_LATE_MS = 2000;
 
@@ -54,4 +71,5 @@ async function restore(): Promise<number> {
   return 0;
 }
 
-process.exitCode = verb === 'restore' ? await restore() : backup();
+if (verb === 'failover' || verb === 'divergence') process.exitCode = await new StageDivergence(directory, mistakes).run([verb, ...positionals].join(' '), values);
+else process.exitCode = verb === 'restore' ? await restore() : backup();

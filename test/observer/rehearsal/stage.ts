@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as dnsPacket from 'dns-packet';
 import { sleep } from '../clock.ts';
+import type { DivergenceMistakes } from './stage-divergence.ts';
 
 const CLI = fileURLToPath(new URL('stage-cli.ts', import.meta.url));
 const PROGRAM = fileURLToPath(new URL('stage-region.ts', import.meta.url));
@@ -17,12 +18,12 @@ const WEST = 'us-west-2';
 const WITNESS = 'eu-west-1';
 const SHIPPING_LAG_MS = 400;
 /** The newest writes are never shipped: whenever the region is killed, something is lost. */
-const UNSHIPPED = 3;
+const UNSHIPPED = 12;
 /** A region that is silent for so long counts as lost; long enough for a busy machine. */
 const NOTICE_MS = 2000;
 const TELL_LIMIT_MS = 5000;
 
-export interface Mistakes {
+export interface Mistakes extends DivergenceMistakes {
   /** The divergence report is never made. */
   readonly forgetsDivergence?: boolean;
   /** A region that wakes from a freeze goes on as if nothing had been. */
@@ -124,10 +125,20 @@ export class Stage {
     await this.#decide([WEST, WITNESS], { state: 'normal', holder: WEST });
     while (!this.#isOver && !(await this.#isWell(EAST))) await this.#restartIfAsked();
     if (this.#isOver) return;
-    const unshipped = this.#accepted(EAST).slice(this.#shipped);
     if (!this.#mistakes.staysOpen) await this.#tell(EAST, { isOpen: false });
+    const unshipped = this.#accepted(EAST).slice(this.#shipped);
     if (!this.#mistakes.forgetsDivergence) {
       await this.#tell(WEST, { divergence: unshipped.map((w, sequence) => ({ origin: EAST, sequence, id: w.id, theirs: w.text })) });
+    }
+    await this.#shipBack();
+  }
+
+  /** What the new region accepts reaches the one that returned. */
+  async #shipBack(): Promise<void> {
+    for (let shipped = 0; !this.#isOver; await sleep(SHIPPING_LAG_MS)) {
+      const items = this.#accepted(WEST).slice(shipped);
+      await this.#tell(EAST, { items });
+      shipped += items.length;
     }
   }
 
@@ -150,7 +161,13 @@ export class Stage {
   async #decide(regions: readonly string[], value: { state: string; holder: string; epoch?: number; successor?: string }): Promise<void> {
     this.#ballot += 1;
     const ballot = String(this.#ballot).padStart(16, '0');
-    await Promise.all(regions.map((region) => this.#tell(region, { register: { ballot, value: { epoch: this.#epoch, attempt: 1, successor: null, ...value } } })));
+    await Promise.all(
+      regions.map((region) =>
+        this.#tell(region, {
+          register: { ballot, value: { epoch: this.#epoch, attempt: 1, successor: null, regions: { [EAST]: { reconciled: this.#epoch === 1 }, [WEST]: { reconciled: true } }, ...value } },
+        }),
+      ),
+    );
   }
 
   #tell(region: string, changes: object, timeoutMs: number = TELL_LIMIT_MS): Promise<Response> {
