@@ -83,7 +83,7 @@ describe('exchangeFollowing', () => {
 });
 
 test('a host name leads to the region that it names, and no other leads anywhere', () => {
-  const entry = (endpoint: string) => ({ role: 'candidate', endpoint, pids: [], start: [] }) as const;
+  const entry = (endpoint: string) => ({ role: 'candidate' as const, endpoint, pids: [], start: [] });
   const follow = followToRegions({
     dns: { host: '127.0.0.1', port: 53 },
     service: { name: 'api.orders.example', port: 80 },
