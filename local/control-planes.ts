@@ -57,7 +57,7 @@ export function rulesOf(group: string): object {
   const of = (path: RecoveryPath) => ALLOWED.filter(({ paths }) => paths.includes(path)).flatMap(({ actions }) => actions);
   const named = (paths: Readonly<Record<string, RecoveryPath>>) => Object.fromEntries(Object.entries(paths).map(([name, path]) => [`holdfast-${group}-${name}`, path]));
   return {
-    actions: { failover: of('failover'), vault: of('vault'), deployment: of('deployment') },
+    actions: { failover: of('failover'), 'switch-over': of('switch-over'), vault: of('vault'), deployment: of('deployment') },
     // The sample's own function has the name of the group.
     functions: { ...named(PATH_OF), [group]: PATH_OF.orders },
     machines: named(PATH_OF_MACHINE),

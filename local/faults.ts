@@ -19,6 +19,8 @@ export const controlRequest = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('delay'), ...pair, delayMs: z.number().int().min(0).max(60_000) }),
   /** Every write of the region's functions that names the table is refused as throttled. */
   z.strictObject({ kind: z.literal('throttle'), region: z.string(), table: z.string().min(3) }),
+  /** The next call of this step's function by a state machine of the region fails, once: `TakeLease`, `Revoke`, … */
+  z.strictObject({ kind: z.literal('fail-once'), region: z.string(), step: z.string().regex(/^[A-Z][A-Za-z]+$/) }),
   /** Every link and table is well again. */
   z.strictObject({ kind: z.literal('heal') }),
   /** Every control plane of every region is away until it is allowed again; see control-planes.ts. */
@@ -34,7 +36,7 @@ export class UnknownRegionError extends Error {
 
 export type Faults = { apply(fault: FaultRequest): void; state(): object };
 
-export function faults(network: Network, tables: ReadonlyMap<string, DynamoDbProxy>, planes: Pick<ControlPlanes, 'refuse' | 'allow'>): Faults {
+export function faults(network: Network, tables: ReadonlyMap<string, DynamoDbProxy>, planes: Pick<ControlPlanes, 'refuse' | 'allow'>, failStep: (region: string, step: string) => void): Faults {
   const known = (region: string): string => {
     if (!tables.has(region)) throw new UnknownRegionError(`there is no region ${region}; there are ${[...tables.keys()].join(', ')}`);
     return region;
@@ -60,6 +62,9 @@ export function faults(network: Network, tables: ReadonlyMap<string, DynamoDbPro
           break;
         case 'throttle':
           tables.get(known(fault.region))?.setThrottled(fault.table);
+          break;
+        case 'fail-once':
+          failStep(known(fault.region), fault.step);
           break;
         case 'refuse-control-planes':
           planes.refuse();

@@ -8,7 +8,7 @@ import { controlPlanes } from './control-planes.ts';
 import { startControlServer } from './control-server.ts';
 import { startRoute53 } from './dns/route53.ts';
 import { fetchZone } from './dns/zone.ts';
-import { endLeftover, refusedCallsFile, type Engine } from './engine/ministack.ts';
+import { endLeftover, failOnce, refusedCallsFile, type Engine } from './engine/ministack.ts';
 import { faults } from './faults.ts';
 import { endLeftovers } from './leftovers.ts';
 import { takeLock } from './lock.ts';
@@ -132,7 +132,9 @@ async function start(options: HarnessOptions, undo: Undo): Promise<Harness> {
     join(options.directory, CONTROL_PLANES),
     names.map((region) => ({ region, endpoint: endpoints[region] ?? '', recordFile: refusedCallsFile(join(options.directory, region)) })),
   );
-  const broken = faults(surroundings.network, surroundings.tables, planes);
+  const broken = faults(surroundings.network, surroundings.tables, planes, (region, step) =>
+    failOnce(join(options.directory, region), `holdfast-${plan.group}-${step.replaceAll(/(?!^)([A-Z])/g, '-$1').toLowerCase()}`),
+  );
   const control = begun(
     await startControlServer(LOOPBACK, {
       state: async () => ({ ...broken.state(), health: route53.health(), controlPlanes: await planes.state() }),

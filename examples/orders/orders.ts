@@ -4,7 +4,7 @@ import { ConditionalCheckFailedException, DeleteItemCommand, DynamoDBClient, Get
 import { NodeHttpHandler } from '@smithy/node-http-handler';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { readEnvironment } from '../../src/config/environment.ts';
-import { createFence } from '../../src/workload/fence.ts';
+import { type Closed, createFence } from '../../src/workload/fence.ts';
 import { unfenced, withEpoch } from '../../src/workload/with-epoch.ts';
 
 const { region, config } = readEnvironment();
@@ -29,8 +29,8 @@ export async function handler(event: APIGatewayProxyEventV2): Promise<APIGateway
   if (id === undefined) return answer(404, { error: 'it is /orders/{id}, the id 1 to 64 letters, digits, _ or -' });
   try {
     if (method === 'PUT') return await put(id, event);
-    if (method === 'GET') return await get(id);
-    if (method === 'DELETE') return await remove(id);
+    if (method === 'GET') return await get(id, event);
+    if (method === 'DELETE') return await remove(id, event);
   } catch (error) {
     console.error(`${method} ${path} in ${region}: ${String(error)}`);
     return unavailable('the outcome is unknown');
@@ -44,15 +44,15 @@ async function put(id: string, event: APIGatewayProxyEventV2): Promise<APIGatewa
 
   // (1) May this region write at all, and until when?
   const permit = await fence.read();
-  if (permit.kind === 'closed') return unavailable(permit.because);
+  if (permit.kind === 'closed') return elsewhere(permit, event);
 
   await dynamoDb.send(new PutItemCommand({ TableName, Item: { [config.dataKey]: { S: id }, body: { S: body } } }));
   return answer(200, { id, region, epoch: permit.epoch });
 }
 
-async function remove(id: string): Promise<APIGatewayProxyStructuredResultV2> {
+async function remove(id: string, event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> {
   const permit = await fence.read();
-  if (permit.kind === 'closed') return unavailable(permit.because);
+  if (permit.kind === 'closed') return elsewhere(permit, event);
   const Key = { [config.dataKey]: { S: id } };
   const { Item } = await dynamoDb.send(new GetItemCommand({ TableName, Key, ConsistentRead: true }));
   if (Item === undefined) return answer(404, { error: `there is no order ${id}` });
@@ -60,9 +60,9 @@ async function remove(id: string): Promise<APIGatewayProxyStructuredResultV2> {
   return answer(200, { id, region, epoch: permit.epoch });
 }
 
-async function get(id: string): Promise<APIGatewayProxyStructuredResultV2> {
+async function get(id: string, event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> {
   const permit = await fence.read();
-  if (permit.kind === 'closed') return unavailable(permit.because);
+  if (permit.kind === 'closed') return elsewhere(permit, event);
   const { Item } = await dynamoDb.send(new GetItemCommand({ TableName, Key: { [config.dataKey]: { S: id } }, ConsistentRead: true }));
   if (Item === undefined) return answer(404, { error: `there is no order ${id}` });
   return answer(200, { id, region, epoch: permit.epoch, order: JSON.parse(Item['body']?.S ?? 'null') });
@@ -87,6 +87,14 @@ async function ready(): Promise<APIGatewayProxyStructuredResultV2> {
     if (error instanceof ConditionalCheckFailedException) return answer(200, { region });
     return unavailable(`the table takes no writes: ${String(error)}`);
   }
+}
+
+/** DNS takes its time to move: whoever still comes here is sent on to the region that serves. */
+function elsewhere({ because, movedTo }: Closed, { rawPath, rawQueryString, requestContext }: APIGatewayProxyEventV2): APIGatewayProxyStructuredResultV2 {
+  if (movedTo === null || new URL(movedTo).host === requestContext.domainName) return unavailable(because);
+  const location = new URL(`${rawPath}${rawQueryString === '' ? '' : `?${rawQueryString}`}`, movedTo).href;
+  const { statusCode, headers, body } = answer(307, { error: because, region, location });
+  return { statusCode, headers: { ...headers, location }, body };
 }
 
 function unavailable(because: string): APIGatewayProxyStructuredResultV2 {

@@ -89,7 +89,8 @@ export const FUNCTIONS = {
   tick: {
     does: 'The governor: looks, decides, acts',
     in: EVERYWHERE,
-    timeoutSeconds: 15,
+    // A hand-over's pass is 8 s of looking and 2 s of waiting for readers, with calls of a second at both ends.
+    timeoutSeconds: 25,
     memoryMb: 512,
     reservedConcurrency: 4,
     tables: [
@@ -328,5 +329,5 @@ export const RESTORE_STEPS = [
 /** What looks after the vault by itself, each by its own schedule; all publish to the topic. */
 export const INTEGRITY_CHECKS = ['scrub', 'compare-sites', 'check-schedules'] as const satisfies readonly FunctionName[];
 
-/** What a service needs to write through the fence; its own table is its own affair. */
-export const FENCED_WRITER: readonly TableGrant[] = [grant('fence', 'own', 'ConditionCheckItem'), grant('region', 'own', 'GetItem')];
+/** What a service needs to write through the fence, and to know where clients are sent on to; its own table is its own affair. */
+export const FENCED_WRITER: readonly TableGrant[] = [grant('fence', 'own', 'ConditionCheckItem', 'GetItem'), grant('region', 'own', 'GetItem')];

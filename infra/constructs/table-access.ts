@@ -9,7 +9,7 @@ import { FUNCTIONS, type SubjectGrant, type TableGrant, type TableKind } from '.
 /** As in src/core/backup/subject-rows.ts; test/infra/subjects.test.ts compares. */
 const SUBJECTS = 'SUBJECT#';
 
-/** Of the markers that a hand-over puts into the data table, as in src/core; test/infra/switch-over.test.ts compares. */
+/** Of the markers that a hand-over puts into the data table, as in src/core/failover/hand-over.ts; test/infra/switch-over.test.ts compares. */
 export const MARKERS = 'holdfast-drain#';
 
 /** One statement a grant; none where no region has such a table. */

@@ -76,7 +76,7 @@ def prepare_directories():
         os.makedirs(os.environ[name], exist_ok=True)
 
 
-def correct(state_directory, snapshot_seconds, control_planes):
+def correct(state_directory, snapshot_seconds, control_planes, fail_once_directory):
     import patching
     patching.require_version()
 
@@ -88,6 +88,7 @@ def correct(state_directory, snapshot_seconds, control_planes):
     import patch_cloudformation
     import patch_control_planes
     import patch_dynamodb
+    import patch_fail_once
     import patch_gateway
     import patch_kms
     import patch_lambda
@@ -107,6 +108,7 @@ def correct(state_directory, snapshot_seconds, control_planes):
     patch_cloudformation.apply(cloudformation, stacks, (handlers, changesets), provisioners, dynamodb, lambda_svc, route53, s3)
     patch_gateway.apply(app, apigateway, provisioners, snapshots)
     patch_control_planes.apply(app, lambda_runtime, stepfunctions, eventbridge, control_planes["rulesFile"], control_planes["recordFile"])
+    patch_fail_once.apply(stepfunctions, fail_once_directory)
     return app
 
 
@@ -121,7 +123,7 @@ def main(region_file):
     os.environ.update(region["environment"])
     prepare_directories()
     sys.argv = [sys.argv[0]]
-    app = correct(os.environ["STATE_DIR"], float(region["snapshotSeconds"]), region["controlPlanes"])
+    app = correct(os.environ["STATE_DIR"], float(region["snapshotSeconds"]), region["controlPlanes"], region["failOnceDirectory"])
     app.main()
 
 

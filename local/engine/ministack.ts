@@ -116,6 +116,16 @@ export function refusedCallsFile(directory: string): string {
   return path.join(directory, 'refused-calls.jsonl');
 }
 
+/** The next call of this function by a state machine of the region fails, once. */
+export function failOnce(directory: string, functionName: string): void {
+  mkdirSync(failOnceDirectory(directory), { recursive: true });
+  writeFileSync(path.join(failOnceDirectory(directory), functionName), '');
+}
+
+function failOnceDirectory(directory: string): string {
+  return path.join(directory, 'fail-once');
+}
+
 /** Where the AWS endpoints of a region are. */
 export function regionUrl(region: Pick<EngineRegion, 'host' | 'port'>): string {
   return `http://${region.host}:${region.port}`;
@@ -129,6 +139,7 @@ function writeRegionFile(region: EngineRegion): string {
     processFile: path.join(region.directory, 'process.json'),
     snapshotSeconds: region.snapshotSeconds ?? defaultSnapshotSeconds,
     controlPlanes: { rulesFile: region.controlPlanesFile ?? path.join(region.directory, 'control-planes.json'), recordFile: refusedCallsFile(region.directory) },
+    failOnceDirectory: failOnceDirectory(region.directory),
   };
   writeFileSync(file, JSON.stringify(content, undefined, 2));
   return file;

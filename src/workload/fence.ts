@@ -5,6 +5,7 @@ import { FenceClosedError, HoldfastError } from '../core/errors.ts';
 import { isActingAt, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
 import { shardOf } from '../core/lease/fence-shard.ts';
 import { marks } from '../core/log/change-record.ts';
+import { movedToReader } from './moved-to.ts';
 
 export type FenceSettings = {
   readonly tables: { readonly region: string; readonly fence: string };
@@ -25,8 +26,11 @@ export type Permit = {
   readonly stamp: Readonly<Record<string, AttributeValue>>;
 };
 
+/** `movedTo`: the URL of the service in the region that serves instead; null where that is not known. */
+export type Closed = { readonly kind: 'closed'; readonly because: string; readonly movedTo: string | null };
+
 export type Fence = {
-  readonly read: () => Promise<Permit | { readonly kind: 'closed'; readonly because: string }>;
+  readonly read: () => Promise<Permit | Closed>;
   /** After a refusal by the fence row: the next `read` asks the region's table again. */
   readonly forget: () => void;
 };
@@ -49,6 +53,7 @@ export function createFence(client: Pick<DynamoDBClient, 'send'>, settings: Fenc
     cached = read;
     return read;
   };
+  const movedTo = movedToReader(client, settings, nowMs);
   return {
     forget: () => {
       cached = undefined;
@@ -63,7 +68,7 @@ export function createFence(client: Pick<DynamoDBClient, 'send'>, settings: Fenc
           region,
         );
       const { row, permit } = await leaseRow();
-      if (!isActingAt(row, nowMs())) return { kind: 'closed', because: `${region} does not hold the lease (its epoch ${row.epoch} is over or not open)` };
+      if (!isActingAt(row, nowMs())) return { kind: 'closed', because: `${region} does not hold the lease (its epoch ${row.epoch} is over or not open)`, movedTo: await movedTo() };
       return permit;
     },
   };

@@ -1,6 +1,6 @@
 // What stands against a planned switch-over, and how the register says that it came out: every value that the failover and the hand-back can leave.
 import { describe, expect, it } from 'vitest';
-import { declareLapse, gateOpened, handBack, nextAttempt, operatorSwitch, release, serviceValidated, takeLease, type Proposed } from '../../src/core/failover/register-changes.ts';
+import { declareLapse, gateOpened, handBack, nextAttempt, operatorSwitch, releaseTo, serviceValidated, takeLease, type Proposed } from '../../src/core/failover/register-changes.ts';
 import { judgeProgress, logAgeMsMax, refusalByRegister, refusalsByHealth, revocationOf, switchBecause, type SwitchLag } from '../../src/core/failover/switch-over.ts';
 import type { Judgement, CandidateVerdict } from '../../src/core/health/verdict.ts';
 import type { RegisterValue } from '../../src/core/register/value.ts';
@@ -15,7 +15,7 @@ function set(proposed: Proposed): RegisterValue {
   return proposed.value;
 }
 const revoked = set(operatorSwitch(normal, west, policy, maker({ because: switchBecause(input) })));
-const released = set(release(revoked, east, 3));
+const released = set(releaseTo(revoked, revoked, east));
 const taken = set(takeLease(released, released, west, 'r1'));
 const opened = set(gateOpened(taken, west, 4, 1, maker()));
 const validated = set(serviceValidated(opened, west, 4, 1, maker()));

@@ -6,6 +6,7 @@ import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
 import { type Call, type Reply, scriptedDynamoDb } from './scripted-dynamodb.ts';
 
 let untilAtMs: number;
+let movedTo: string;
 let answerTo: Readonly<Record<string, (call: Call) => Reply>>;
 let database: Awaited<ReturnType<typeof scriptedDynamoDb>>;
 let handler: typeof import('../../examples/orders/orders.ts').handler;
@@ -15,6 +16,7 @@ const leaseRow = () => ({ ok: { Item: { epoch: { N: '3' }, untilAtMs: { N: Strin
 beforeAll(async () => {
   database = await scriptedDynamoDb((call) => {
     if (call.action === 'GetItem' && call.body['TableName'] === 'holdfast-orders-region') return leaseRow();
+    if (call.action === 'GetItem' && call.body['TableName'] === 'holdfast-orders-fence') return { ok: { Item: { movedTo: { S: movedTo } } } };
     return answerTo[call.action]?.(call) ?? { error: 'UnknownOperationException' };
   });
   const environment = {
@@ -32,6 +34,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   untilAtMs = Date.now() + 15_000;
+  movedTo = '';
   answerTo = { TransactWriteItems: () => ({ ok: {} }), GetItem: () => ({ ok: {} }) };
   database.calls.length = 0;
   // A fresh copy, as in a new process: the fence keeps the lease row for a second.
@@ -39,8 +42,8 @@ beforeEach(async () => {
   handler = (await import('../../examples/orders/orders.ts')).handler;
 });
 
-async function call(method: string, path: string, body?: string) {
-  const event = JSON.stringify({ requestContext: { http: { method, path } }, rawPath: path, isBase64Encoded: false, body });
+async function call(method: string, path: string, body?: string, rawQueryString = '') {
+  const event = JSON.stringify({ requestContext: { http: { method, path }, domainName: 'east.example' }, rawPath: path, rawQueryString, isBase64Encoded: false, body });
   const { statusCode, headers, body: text } = await handler(JSON.parse(event));
   return { status: statusCode, headers, body: JSON.parse(text ?? 'null') };
 }
@@ -85,6 +88,28 @@ describe('PUT /orders/{id}', () => {
 
   it.each(['/orders/', '/orders/a b', '/orders/no#order', `/orders/${'a'.repeat(65)}`, '/other'])('has no order %s', async (path) => {
     expect((await call('PUT', path, '{}')).status).toBe(404);
+  });
+});
+
+describe('a region that is closed, once another one serves', () => {
+  beforeEach(() => {
+    untilAtMs = Date.now() - 1;
+    movedTo = 'https://west.example';
+  });
+
+  it.each(['PUT', 'GET', 'DELETE'])('sends a %s on to it, with path and query as they were, and touches no order', async (method) => {
+    const answer = await call(method, '/orders/a-1', '{"item":"tea"}', 'a=1&b=%2F');
+    expect(answer).toMatchObject({ status: 307, headers: { location: 'https://west.example/orders/a-1?a=1&b=%2F', 'cache-control': 'no-store' } });
+    expect(database.calls.some((each) => each.action === 'TransactWriteItems' || each.body['TableName'] === 'orders')).toBe(false);
+  });
+
+  it('never sends a client to itself', async () => {
+    movedTo = 'https://east.example';
+    expect(await call('PUT', '/orders/a-1', '{}')).toMatchObject({ status: 503, headers: { 'retry-after': '2' } });
+  });
+
+  it('answers for its own health all the same', async () => {
+    expect((await call('GET', '/healthz')).status).toBe(200);
   });
 });
 

@@ -1,6 +1,7 @@
 // Why: a hand-over reads the protected table's stream and writes markers into the table; the right to that is the tick's alone, on this region's own
 // table, and for keys that no item of the owner has. Whoever starts a switch-over may change the register, and nothing else.
 import { beforeAll, describe, expect, it } from 'vitest';
+import { markerKey } from '../../src/core/failover/hand-over.ts';
 import { MARKERS } from '../../infra/constructs/table-access.ts';
 import { FUNCTIONS, SWITCH_STEPS } from '../../infra/constructs/permissions.ts';
 import { statementsOf, type Synthesised, synthesise, type Template, textOf } from './synthesised.ts';
@@ -41,6 +42,10 @@ describe.each(['us-east-1', 'us-west-2'])('a hand-over in %s', (region) => {
     const starters = statementsOf(templateOf(region)).filter(({ statement }) => actionsIn(statement).includes('states:StartExecution') && resourcesIn(statement).some((r) => r.includes('Failover')));
     expect(starters.map(({ where }) => /(Tick|StartRunbook)/.exec(where)?.[1] ?? where).toSorted()).toEqual(['StartRunbook', 'Tick']);
   });
+});
+
+it('the right is for the keys that markers have', () => {
+  expect(markerKey(7, 12).startsWith(MARKERS)).toBe(true);
 });
 
 it('a witness hands nothing over', () => {

@@ -242,7 +242,7 @@ describe('functions', () => {
   it('the slots are taken one by one, two at a time, and given up when late', () => {
     const template = templateOf('eu-west-1');
     expect(resourcesOf(template, 'AWS::Lambda::EventSourceMapping')[0]?.[1].Properties).toMatchObject({ BatchSize: 1, ScalingConfig: { MaximumConcurrency: 2 } });
-    expect(resourcesOf(template, 'AWS::SQS::Queue')[0]?.[1].Properties).toMatchObject({ QueueName: 'holdfast-orders-ticks', MessageRetentionPeriod: 180, VisibilityTimeout: 20 });
+    expect(resourcesOf(template, 'AWS::SQS::Queue')[0]?.[1].Properties).toMatchObject({ QueueName: 'holdfast-orders-ticks', MessageRetentionPeriod: 180, VisibilityTimeout: 30 });
     expect(resourcesOf(template, 'AWS::Scheduler::Schedule')[0]?.[1].Properties).toMatchObject({ ScheduleExpression: 'rate(1 minute)', FlexibleTimeWindow: { Mode: 'OFF' } });
   });
 

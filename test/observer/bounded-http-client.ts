@@ -22,6 +22,8 @@ export interface Exchange {
   readonly settledAtMs: number;
   readonly status: number | null;
   readonly body: string;
+  /** Where the answer sends the client on to. */
+  readonly location?: string;
   readonly because: string;
 }
 
@@ -117,7 +119,8 @@ export class BoundedHttpClient {
           answer.on('error', (error) => fail('broken', error.message));
           answer.on('end', () => {
             const body = Buffer.concat(parts).toString('utf8');
-            settle({ result: 'answered', status: answer.statusCode ?? null, body, because: `answered ${answer.statusCode}` });
+            const { location } = answer.headers;
+            settle({ result: 'answered', status: answer.statusCode ?? null, body, ...(location === undefined ? {} : { location }), because: `answered ${answer.statusCode}` });
           });
         },
       );

@@ -8,6 +8,8 @@ export type ControlRequest =
   | { readonly kind: 'isolate'; readonly region: string }
   /** Every write to this table in this region is refused as throttled. */
   | { readonly kind: 'throttle'; readonly region: string; readonly table: string }
+  /** The next invocation of this step's function by a state machine of this region fails, once. */
+  | { readonly kind: 'fail-once'; readonly region: string; readonly step: string }
   /** Every link and table is well again. */
   | { readonly kind: 'heal' }
   /** Every call to a control plane is refused and written down, in every region, until they are allowed again. */

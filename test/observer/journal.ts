@@ -63,6 +63,7 @@ export interface RegisterReading {
   readonly epoch: number;
   readonly attempt: number;
   readonly successor: string | null;
+  readonly released?: boolean;
 }
 
 export interface DnsAnswer {

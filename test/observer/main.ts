@@ -2,6 +2,8 @@
 //   node test/observer/main.ts --regions .holdfast/local/regions.json --fault kill --out .holdfast/demo/report.json
 //   node test/observer/main.ts --restores 50 --seed 1       no fault: as many restores to random seconds, each compared with the journal
 //   node test/observer/main.ts --fault kill --no-control-plane      every control plane away from the fault until the lost region is back
+//   node test/observer/main.ts --switches 1       no fault: so many planned switch-overs, there and back; with --kill old|new --between MOMENT a region is
+//                                       killed on the way, with --fail STEP a step fails once
 // Exit status: 0 all invariants held · 1 one was broken (or, with --expect-dual-active or --expect-refusals, none was seen) · 2 the run could not be played ·
 // 3 a bar was missed, only with --bars.
 import { parseArgs } from 'node:util';
@@ -11,6 +13,7 @@ import type { FaultRecord } from './journal.ts';
 import { play } from './play.ts';
 import { describeMachine, gitCommit, printTable, writeReport } from './report.ts';
 import { playRestores, RESTORE_TIMINGS, type RestoresOptions } from './restores.ts';
+import { switches } from './switch-main.ts';
 import { TIMINGS } from './timings.ts';
 import { describeDifferences } from './vault-verdicts.ts';
 import { computeFigures, judgeBars, judgeInvariants } from './verdicts.ts';
@@ -30,6 +33,10 @@ async function main(): Promise<number> {
       cli: { type: 'string', default: 'src/cli/main.ts' },
       restores: { type: 'string' },
       seed: { type: 'string' },
+      switches: { type: 'string' },
+      kill: { type: 'string' },
+      between: { type: 'string' },
+      fail: { type: 'string' },
     },
   });
   const product = [process.execPath, values.cli];
@@ -39,6 +46,7 @@ async function main(): Promise<number> {
   }
   const common = { clock: startClock(), regionsPath: values.regions, product, say: (line: string) => console.log(line), signal: givenUp.signal };
   if (values.restores !== undefined) return await restores(common, Number(values.restores), Number(values.seed ?? Math.floor(Math.random() * 2 ** 32)), values.out);
+  if (values.switches !== undefined) return await switches(common, values);
   const kind: FaultRecord['kind'] | undefined = FAULTS.find((name) => name === values.fault);
   if (kind === undefined) throw new Error(`--fault ${values.fault} is unknown: it may be ${FAULTS.join(', ')}`);
 

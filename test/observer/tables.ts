@@ -18,6 +18,7 @@ const registerValue = z.looseObject({
   epoch: z.number(),
   attempt: z.number().default(1),
   successor: z.string().nullish(),
+  released: z.boolean().default(false),
 });
 
 const eligibility = z.looseObject({ regions: z.record(z.string(), z.looseObject({ reconciled: z.boolean() })).default({}) });
@@ -29,6 +30,7 @@ export interface RegisterRow {
   readonly epoch: number;
   readonly attempt: number;
   readonly successor: string | null;
+  readonly released: boolean;
 }
 
 export type Item = Record<string, AttributeValue>;
@@ -153,7 +155,7 @@ export function readRegisterItem(item: Item | undefined): RegisterRow | null {
   const text = item?.['acceptedValue']?.S;
   if (ballot === undefined || text === undefined || ballot === '' || text === '') return null;
   const value = registerValue.parse(JSON.parse(text));
-  return { ballot, state: value.state, holder: value.holder, epoch: value.epoch, attempt: value.attempt, successor: value.successor ?? null };
+  return { ballot, state: value.state, holder: value.holder, epoch: value.epoch, attempt: value.attempt, successor: value.successor ?? null, released: value.released };
 }
 
 /** This run's writes among items of the orders table: id → the item as text. */

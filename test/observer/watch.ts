@@ -34,7 +34,8 @@ export interface Watch {
   stop(): Promise<void>;
 }
 
-export function startWatch(clock: Clock, regionsPath: string): Watch {
+/** @param rates of a run with more customers than these two */
+export function startWatch(clock: Clock, regionsPath: string, rates = { writesPerSecond: WRITES_PER_SECOND, changesPerSecond: CHANGES_PER_SECOND }): Watch {
   const file = readRegionsFile(regionsPath);
   const tables = new Map(Object.entries(file.regions).map(([name, { endpoint }]) => [name, new RegionTables(name, endpoint)]));
   const tablesOf = (region: string) => {
@@ -45,9 +46,9 @@ export function startWatch(clock: Clock, regionsPath: string): Watch {
   const gateClient = new BoundedHttpClient(clock, REQUEST_TIMEOUT_MS, GATE_OUTSTANDING_MAX);
   const serviceClient = new BoundedHttpClient(clock);
   const resolver = new CachingResolver(clock, file.dns, file.service.name);
-  const writer = new Writer({ clock, resolver, client: serviceClient, service: file.service, writesPerSecond: WRITES_PER_SECOND });
+  const writer = new Writer({ clock, resolver, client: serviceClient, service: file.service, writesPerSecond: rates.writesPerSecond });
   const revisingClient = new BoundedHttpClient(clock, REQUEST_TIMEOUT_MS, CHANGES_OUTSTANDING_MAX);
-  const reviser = new Reviser({ resolver, client: revisingClient, service: file.service, changesPerSecond: CHANGES_PER_SECOND });
+  const reviser = new Reviser({ resolver, client: revisingClient, service: file.service, changesPerSecond: rates.changesPerSecond });
   const buckets = Object.entries(file.vaultBuckets ?? {}).map(([region, name]) => new VaultBucket(region, regionEntry(file, region).endpoint, name));
   const sampler = new GateSampler(clock, gateClient, gateTargets(file));
   const reader = new RegisterReader(

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { BoundedHttpClient, type Exchange } from './bounded-http-client.ts';
 import type { Clock } from './clock.ts';
 import type { CachingResolver } from './dns-client.ts';
+import { exchangeFollowing, type Follow } from './following.ts';
 import type { AcknowledgedWrite, Attempt } from './journal.ts';
 
 const SEQUENCE_DIGITS = 7;
@@ -18,6 +19,8 @@ export interface WriterOptions {
   readonly client: BoundedHttpClient;
   readonly service: { readonly name: string; readonly port: number };
   readonly writesPerSecond: number;
+  /** Where a write is sent on by a 307, this client goes; without it a 307 is a refusal. */
+  readonly follow?: Follow;
 }
 
 export class Writer {
@@ -79,7 +82,7 @@ export class Writer {
     const id = `${this.run}-${String(n).padStart(SEQUENCE_DIGITS, '0')}`;
     const text = `words of ${id} ${randomBytes(6).toString('hex')}`;
     const body = JSON.stringify({ n, text });
-    const exchange = await client.exchange({ address, port: service.port, host: service.name, method: 'PUT', path: `/orders/${id}`, body });
+    const exchange = await exchangeFollowing(client, { address, port: service.port, host: service.name, method: 'PUT', path: `/orders/${id}`, body }, this.#options.follow);
     const attempt = judgeWrite(id, text, address, exchange);
     this.attempts.push(attempt);
     if (attempt.kind === 'write' && attempt.outcome === 'acknowledged') this.acknowledged.push(attempt);
@@ -114,8 +117,8 @@ export function judgeWrite(id: string, text: string, address: string, exchange: 
     if (promise?.id === id) return { ...answered, outcome: 'acknowledged', region: promise.region, epoch: promise.epoch };
     return { ...answered, outcome: 'unknown', because: `200 without this id, a region and an epoch: ${exchange.body.slice(0, 200)}` };
   }
-  // A 5xx answer, Retry-After or not, may come from a service that does not know itself whether it wrote.
-  const isRefusal = exchange.status >= 400 && exchange.status < 500;
+  // A 5xx answer, Retry-After or not, may come from a service that does not know itself whether it wrote. A 307 says that it is done elsewhere or nowhere.
+  const isRefusal = exchange.status === 307 || (exchange.status >= 400 && exchange.status < 500);
   return { ...answered, outcome: isRefusal ? 'refused' : 'unknown', because: `${exchange.status} ${exchange.body.slice(0, 120)}` };
 }
 

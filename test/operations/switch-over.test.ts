@@ -5,7 +5,7 @@ import { executionName } from '../../src/core/failover/runbook.ts';
 import { switchBecause, switchReportKey, type SwitchInput } from '../../src/core/failover/switch-over.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
 import { MemoryLogStore } from '../../src/drivers/memory/memory-log-store.ts';
-import { gateOpened, handBack, release, serviceValidated, takeLease } from '../../src/core/failover/register-changes.ts';
+import { gateOpened, handBack, releaseTo, serviceValidated, takeLease } from '../../src/core/failover/register-changes.ts';
 import { padSequenceNumber } from '../../src/core/log/change-record.ts';
 import { reportKey } from '../../src/operations/report.ts';
 import { catchUp, shipLog } from '../../src/operations/ship-log.ts';
@@ -102,7 +102,7 @@ describe('Revoke', () => {
   it('knows its own revocation again after the release, the take-over and all', async () => {
     const group = await well();
     const first = await revokeForSwitch(group.governor(west), input, seen);
-    await group.changeRegister((v) => release(v, east, 1));
+    await group.changeRegister((v) => releaseTo(v, v, east));
     expect(await revokeForSwitch(group.governor(west), input, seen)).toEqual(first);
     await group.changeRegister((v) => takeLease(v, v, west, 'r'));
     expect(await revokeForSwitch(group.governor(west), input, seen)).toEqual(first);
@@ -155,7 +155,7 @@ describe('AwaitOutcome and ReportSwitch', () => {
     const group = await well();
     await revokeForSwitch(group.governor(west), input, seen);
     await expect(awaitOutcome(group.governor(west), attempt)).rejects.toMatchObject({ name: 'StepNotReadyError' });
-    await group.changeRegister((v) => release(v, east, 1));
+    await group.changeRegister((v) => releaseTo(v, v, east));
     await group.changeRegister((v) => takeLease(v, v, west, 'r'));
     await group.changeRegister((v) => gateOpened(v, west, 2, 1, maker()));
     await expect(awaitOutcome(group.governor(west), attempt)).rejects.toMatchObject({ name: 'StepNotReadyError' });

@@ -1,6 +1,7 @@
 // A team's own handler in the lab, as docs/workload.md shows it: paused, overtaken by a hand-over, and with a write that arrives too late.
 import { DynamoDBClient, GetItemCommand, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeEach, expect, test } from 'vitest';
+import { createFence } from '../../src/workload/fence.ts';
 import { WorkloadLab } from '../../src/workload/testing/workload-lab.ts';
 import { withEpoch } from '../../src/workload/with-epoch.ts';
 
@@ -78,4 +79,18 @@ test('a lost answer, a lost request and an error of the service are all the same
     lab.clock.advance(1000);
     expect(await outcome).toBe(504);
   }
+});
+
+test('a closed region says where the service goes on, once it knows', async () => {
+  const fence = createFence(new DynamoDBClient(lab.client), lab.settings, lab.region, lab.clock.nowMs);
+  lab.open(3);
+  lab.handOver();
+  expect(await fence.read()).toMatchObject({ kind: 'closed', movedTo: null });
+  lab.moveTo('https://west.example');
+  lab.clock.advance(2000);
+  expect(await fence.read()).toMatchObject({ kind: 'closed', movedTo: 'https://west.example' });
+  expect(lab.row({ table: 'fence', pk: 'FENCE#1' })).toMatchObject({ epoch: 3, closedThroughMs: 9e15, movedTo: 'https://west.example' });
+  lab.open(4);
+  lab.clock.advance(2000);
+  expect(await fence.read()).toMatchObject({ kind: 'open', epoch: 4 });
 });

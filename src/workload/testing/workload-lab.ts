@@ -113,6 +113,11 @@ export class WorkloadLab {
     for (const k of this.#shards()) this.change(closeFenceBelow(k, epoch));
   }
 
+  /** A closed region knows where the service goes on, or no more (''). */
+  moveTo(url: string): void {
+    for (const k of this.#shards()) this.#put(fenceKey(k), { ...this.row(fenceKey(k)), movedTo: url });
+  }
+
   /** The handler comes as far as it can while the clock stands: so many turns of the event loop. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < settleTurns; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
@@ -132,11 +137,16 @@ export class WorkloadLab {
 
   row(key: RowKey): Row | undefined {
     const item = this.tables.get(this.#tableOf(key), this.#keyItem(key));
-    return item === undefined ? undefined : Object.fromEntries(Object.entries(item).flatMap(([name, { N }]) => (N === undefined ? [] : [[name, Number(N)]])));
+    if (item === undefined) return undefined;
+    const attributes = Object.entries(item).filter(([name]) => name !== 'pk' && name !== 'sk');
+    return Object.fromEntries(attributes.map(([name, { N, S }]) => [name, N === undefined ? String(S) : Number(N)]));
   }
 
   #put(key: RowKey, row: Row): void {
-    this.tables.put(this.#tableOf(key), { ...Object.fromEntries(Object.entries(row).map(([name, value]) => [name, { N: String(value) }])), ...this.#keyItem(key) });
+    this.tables.put(this.#tableOf(key), {
+      ...Object.fromEntries(Object.entries(row).map(([name, value]) => [name, typeof value === 'string' ? { S: value } : { N: String(value) }])),
+      ...this.#keyItem(key),
+    });
   }
 
   #tableOf({ table }: RowKey): string {

@@ -1,7 +1,7 @@
 // Why: the runbooks are state machines; these are the places where the emulator, as installed, ran them otherwise than AWS's documentation says.
 import { DescribeExecutionCommand, SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Engine, type EngineRegion, localAccountId, type RunningRegion, regionUrl, startRegion } from '../../../local/engine/ministack.ts';
+import { type Engine, type EngineRegion, failOnce, localAccountId, type RunningRegion, regionUrl, startRegion } from '../../../local/engine/ministack.ts';
 import { credentials, deploy, discard, eventually, install, lambda, newRegion } from './engine-fixture.ts';
 
 let engine: Engine;
@@ -40,6 +40,27 @@ describe('Step Functions', () => {
       return { status: execution.status, output: JSON.parse(execution.output ?? 'null'), error: execution.error, seconds };
     });
   }
+
+  test('a call that is to fail once is not carried out, fails by a name of Lambda, and the next one is', async () => {
+    await deploy(region, 'counter', { Resources: { Counter: lambda('counter', 'let calls = 0; exports.handler = async () => ({ calls: (calls += 1) });') } });
+    failOnce(region.directory, 'counter');
+    const Count = {
+      Type: 'Task',
+      Resource: 'arn:aws:states:::lambda:invoke',
+      Arguments: { FunctionName: `arn:aws:lambda:us-east-1:${localAccountId}:function:counter`, Payload: {} },
+      Retry: [{ ErrorEquals: ['Lambda.ServiceException'], IntervalSeconds: 1, MaxAttempts: 1, BackoffRate: 1 }],
+      Output: '{% $states.result.Payload %}',
+      End: true,
+    };
+    const result = await runMachine('counting', { QueryLanguage: 'JSONata', StartAt: 'Count', States: { Count } });
+    expect(result).toMatchObject({ status: 'SUCCEEDED', output: { calls: 1 } });
+    expect(result.seconds).toBeGreaterThanOrEqual(0.9);
+    failOnce(region.directory, 'counter');
+    expect(await runMachine('counting-without-retry', { QueryLanguage: 'JSONata', StartAt: 'Count', States: { Count: { ...Count, Retry: [] } } })).toMatchObject({
+      status: 'FAILED',
+      error: 'Lambda.ServiceException',
+    });
+  });
 
   test('Catch matches the name of the error', async () => {
     await deploy(region, 'thrower', {

@@ -1,0 +1,61 @@
+// The play of planned switch-overs: played, judged, printed, reported.
+import type { Clock } from './clock.ts';
+import { describeMachine, gitCommit, writeReport } from './report.ts';
+import { failingStep, killFault, MOMENTS, type SwitchFault } from './switch-faults.ts';
+import { playSwitches, SWITCH_TIMINGS, type SwitchJournal } from './switch-play.ts';
+import { judgeSwitches, switchBars, switchFigures, type SwitchFigures } from './switch-verdicts.ts';
+import type { Invariant } from './verdicts.ts';
+
+type Common = { readonly clock: Clock; readonly regionsPath: string; readonly product: readonly string[]; readonly say: (line: string) => void; readonly signal: AbortSignal };
+type Values = { readonly switches?: string; readonly kill?: string; readonly between?: string; readonly fail?: string; readonly out: string; readonly bars: boolean };
+
+/** @returns 0 when every invariant held; 1 when one was broken; 3 when a bar was missed, only with --bars */
+export async function switches(common: Common, values: Values): Promise<number> {
+  const count = Number(values.switches);
+  if (!Number.isSafeInteger(count) || count < 1) throw new Error('--switches must be a whole number from 1: so many there and back');
+  const fault = faultOf(values, common.regionsPath);
+  const journal = await playSwitches({ ...common, switches: count, timings: SWITCH_TIMINGS, ...(fault === undefined ? {} : { fault }) });
+  const figures = switchFigures(journal);
+  const invariants = judgeSwitches(journal, fault !== undefined);
+  const bars = fault === undefined ? switchBars(figures) : [];
+  writeReport(values.out, {
+    version: 1,
+    startedAt: common.clock.startedAt,
+    commit: gitCommit(),
+    machine: describeMachine(),
+    fault: fault?.name ?? null,
+    figures,
+    bars,
+    invariants,
+    switches: journal.switches,
+  });
+  console.log(table(journal, figures, bars, invariants));
+  console.log(`\nreport: ${values.out}`);
+  if (invariants.some(({ held }) => !held)) return 1;
+  return values.bars && bars.some(({ isMet }) => !isMet) ? 3 : 0;
+}
+
+function faultOf({ kill, between, fail, out }: Values, regionsPath: string): SwitchFault | undefined {
+  if (fail !== undefined) return failingStep(fail, regionsPath);
+  if (kill === undefined) return undefined;
+  const moment = MOMENTS.find((name) => name === between);
+  if ((kill !== 'old' && kill !== 'new') || moment === undefined) throw new Error(`--kill old|new needs --between ${MOMENTS.join('|')}, and is '${kill}' '${between ?? ''}'`);
+  return killFault(kill, moment, regionsPath, out);
+}
+
+function table(journal: SwitchJournal, figures: SwitchFigures, bars: ReturnType<typeof switchBars>, invariants: readonly Invariant[]): string {
+  const shown = (seconds: number | null | undefined) => (seconds === null || seconds === undefined ? 'not seen' : seconds.toFixed(2)).padStart(10);
+  return [
+    '',
+    `writes refused, seconds    following a 307    by DNS alone`,
+    ...journal.switches.map(({ from, to, epoch, command, fault, holder }, n) => {
+      const after = holder === null ? 'nobody holds' : `${holder.region} holds epoch ${holder.epoch}`;
+      return `${shown(figures.followingSeconds[n])}${shown(figures.byDnsSeconds[n])}   ${from} → ${to} out of epoch ${epoch}: exit ${command.exitCode}, ${after}${fault === null ? '' : ` (${fault})`}`;
+    }),
+    `${shown(figures.followingMedianSeconds)}${shown(figures.byDnsMedianSeconds)}   median; ${bars.map(({ figure, atMost, isMet }) => `${figure} ≤ ${atMost} ${isMet ? 'met' : 'MISSED'}`).join(', ')}`,
+    `${figures.writesAcknowledged} writes acknowledged, ${figures.writesLost} lost, ${figures.writesDoubled} carried out twice, ${figures.divergentRows} divergent rows`,
+    '',
+    'invariants',
+    ...invariants.flatMap(({ held, name, because, evidence }) => [`  ${held ? 'held  ' : 'BROKEN'}  ${name}: ${because}`, ...(held ? [] : evidence.map((line) => `            ${line}`))]),
+  ].join('\n');
+}

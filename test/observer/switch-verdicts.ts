@@ -1,0 +1,146 @@
+// What was seen of planned switch-overs, as figures and verdicts: pure functions of the journal.
+import { acknowledgedWrites, dualActiveSpans, rtoSeconds, staleEpochWrites, writesByNonHolder } from './figures.ts';
+import type { AcknowledgedWrite, Attempt } from './journal.ts';
+import type { SwitchJournal, SwitchRecord } from './switch-play.ts';
+import type { Item } from './tables.ts';
+import type { Invariant } from './verdicts.ts';
+
+/** Writes refused, for a client that goes where a 307 sends it: the median over the switch-overs. */
+export const FOLLOWING_SECONDS_MAX = 4;
+/** For one that goes by DNS alone: the hand-over, the health check's next look (10 s), the answer's life (15 s), and a request on each side. */
+export const BY_DNS_SECONDS_MAX = 35;
+const EVIDENCE_MAX = 20;
+
+export interface SwitchFigures {
+  /** From the last acknowledged write of the old epoch to the first of a later one, a switch-over each; null where one of both was never seen. */
+  readonly followingSeconds: readonly (number | null)[];
+  readonly byDnsSeconds: readonly (number | null)[];
+  readonly followingMedianSeconds: number | null;
+  readonly byDnsMedianSeconds: number | null;
+  readonly writesAcknowledged: number;
+  readonly writesLost: number;
+  readonly writesDoubled: number;
+  readonly divergentRows: number;
+}
+
+export function switchFigures(journal: SwitchJournal): SwitchFigures {
+  const seconds = (attempts: readonly Attempt[]) => journal.switches.map(({ epoch }) => rtoSeconds(attempts, epoch));
+  const [followingSeconds, byDnsSeconds] = [seconds(journal.following), seconds(journal.byDns)];
+  return {
+    followingSeconds,
+    byDnsSeconds,
+    followingMedianSeconds: median(followingSeconds),
+    byDnsMedianSeconds: median(byDnsSeconds),
+    writesAcknowledged: acknowledged(journal).length,
+    writesLost: lost(journal, tablesOf(journal)).length,
+    writesDoubled: doubled(journal, tablesOf(journal)).length,
+    divergentRows: journal.regions.reduce((sum, { divergent }) => sum + (divergent?.length ?? 0), 0),
+  };
+}
+
+/** @param isFaulty a switch-over that something was done to may end otherwise, and leave a region to be reconciled; it loses nothing all the same */
+export function judgeSwitches(journal: SwitchJournal, isFaulty: boolean): Invariant[] {
+  const { readings, acceptors, gateSamples } = journal;
+  const attempts = [...journal.following, ...journal.byDns];
+  // What a killed region has is looked at where it serves: the other one may wait for a person.
+  const held = isFaulty ? tablesOf(journal).filter(({ region }) => region === journal.switches.at(-1)?.holder?.region) : tablesOf(journal);
+  const listed = JSON.stringify(journal.regions.flatMap(({ divergent: rows }) => rows ?? []));
+  const missing = lost(journal, held).filter(({ id }) => !isFaulty || !listed.includes(id));
+  const stale = staleEpochWrites(readings, acceptors, attempts);
+  const divergent = journal.regions.flatMap(({ region, divergent: rows }) => (rows ?? []).map((row) => `${region}: ${JSON.stringify(row['itemKey'] ?? row['sk'])}`));
+  return [
+    invariant('each switch-over came off', 'each ended in the region that was asked for, in the next epoch', isFaulty ? [] : journal.switches.flatMap(notSwitched)),
+    invariant(
+      'no acknowledged write is lost',
+      isFaulty ? "each is in the holder's table, as it was sent, or in the divergence report" : 'each is in both tables, as it was sent',
+      missing.map(describe),
+    ),
+    invariant('no write is carried out twice', 'each is stored with the epoch that acknowledged it', doubled(journal, held)),
+    invariant('nothing diverged', 'the divergence reports are empty', isFaulty ? [] : divergent),
+    invariant(
+      'the old region stays reconciled',
+      'the register says of every candidate that it is',
+      isFaulty ? [] : journal.regions.flatMap(({ region, reconciled }) => (reconciled === false ? [`the acceptor of ${region} says otherwise`] : [])),
+    ),
+    invariant(
+      'one region at a time',
+      'no two gates said 200 at once',
+      dualActiveSpans(gateSamples).map((s) => `${s.regions.join(' and ')} from ${Math.round(s.fromMs)} to ${Math.round(s.toMs)} ms`),
+    ),
+    invariant('no write of an old epoch', 'none was acknowledged that was sent after its epoch was over', stale.sentAfter.map(describe)),
+    invariant('only the holder writes', 'every write was acknowledged by the region that held its epoch', writesByNonHolder(readings, acceptors, attempts).map(describe)),
+    invariant('the run measured what it claims', 'every switch-over was seen by both customers, and every table was read', notMeasured(journal, isFaulty)),
+  ];
+}
+
+export function switchBars(figures: SwitchFigures): { readonly figure: string; readonly value: number | null; readonly atMost: number; readonly isMet: boolean }[] {
+  const bar = (figure: string, value: number | null, atMost: number) => ({ figure, value, atMost, isMet: value !== null && value <= atMost });
+  return [bar('followingMedianSeconds', figures.followingMedianSeconds, FOLLOWING_SECONDS_MAX), bar('byDnsMedianSeconds', figures.byDnsMedianSeconds, BY_DNS_SECONDS_MAX)];
+}
+
+function notSwitched({ from, to, epoch, command, holder }: SwitchRecord): string[] {
+  if (command.exitCode === 0 && holder?.region === to && holder.epoch === epoch + 1) return [];
+  const stands = holder === null ? 'nobody held calmly afterwards' : `${holder.region} held epoch ${holder.epoch} afterwards`;
+  return [`from ${from} to ${to} out of epoch ${epoch}: exit status ${command.exitCode}, ${stands}: ${command.said.slice(-200)} ${JSON.stringify(command.answer)}`];
+}
+
+function acknowledged({ following, byDns }: SwitchJournal): AcknowledgedWrite[] {
+  return [...acknowledgedWrites(following), ...acknowledgedWrites(byDns)];
+}
+
+type TableOf = { readonly region: string; readonly held: ReadonlyMap<string, Item> };
+
+function tablesOf(journal: SwitchJournal): TableOf[] {
+  return journal.regions.flatMap(({ region, orders }) =>
+    orders === null ? [] : [{ region, held: new Map(orders.flatMap((item) => (item[journal.keyName]?.S === undefined ? [] : [[item[journal.keyName]?.S ?? '', item] as const]))) }],
+  );
+}
+
+/** In one of the tables not there, or not as it was sent. */
+function lost(journal: SwitchJournal, tables: readonly TableOf[]): AcknowledgedWrite[] {
+  return acknowledged(journal).filter((w) => tables.some(({ held }) => !JSON.stringify(held.get(w.id) ?? null).includes(w.text)));
+}
+
+/** The item says in which epoch it was written last: a write that was carried out once says the one that acknowledged it. */
+function doubled(journal: SwitchJournal, tables: readonly TableOf[]): string[] {
+  return tables.flatMap(({ region, held }) =>
+    acknowledged(journal).flatMap((w) => {
+      const epoch = held.get(w.id)?.['holdfastEpoch']?.N;
+      return epoch === undefined || Number(epoch) === w.epoch ? [] : [`${describe(w)} is in ${region} with epoch ${epoch}`];
+    }),
+  );
+}
+
+function notMeasured(journal: SwitchJournal, isFaulty: boolean): string[] {
+  const figures = switchFigures(journal);
+  const unseen = (name: string, seconds: readonly (number | null)[]) => seconds.flatMap((s, n) => (s === null ? [`switch-over ${n + 1}: the customer ${name} was not seen on both sides`] : []));
+  return [
+    ...(journal.switches.length === 0 ? ['nothing was switched'] : []),
+    ...(isFaulty ? [] : [...unseen('that follows', figures.followingSeconds), ...unseen('by DNS', figures.byDnsSeconds)]),
+    ...journal.regions.flatMap(({ region, orders, divergent, reconciled }) =>
+      orders === null || divergent === null || reconciled === null ? [`the tables of ${region} could not be read at the end`] : [],
+    ),
+    ...journal.switches.flatMap(({ holder, fault, from, to }) =>
+      holder === null ? [`nobody held calmly again after the switch-over from ${from} to ${to} (${fault ?? 'nothing was done to it'})`] : [],
+    ),
+    ...(isFaulty ? journal.switches.flatMap(({ fault, from, to }) => (fault === null ? [`nothing was done to the switch-over from ${from} to ${to}`] : [])) : []),
+    ...(journal.regions.length < 2 ? ['fewer than two regions were read at the end'] : []),
+  ];
+}
+
+function median(seconds: readonly (number | null)[]): number | null {
+  const known = seconds.filter((s) => s !== null).toSorted((a, b) => a - b);
+  if (known.length === 0 || known.length < seconds.length) return null;
+  const [low = 0, high = 0] = [known[Math.floor((known.length - 1) / 2)], known[Math.ceil((known.length - 1) / 2)]];
+  return (low + high) / 2;
+}
+
+function invariant(name: string, heldBecause: string, evidence: readonly string[]): Invariant {
+  const held = evidence.length === 0;
+  const more = evidence.length - EVIDENCE_MAX;
+  return { name, held, because: held ? heldBecause : `${evidence.length} times otherwise`, evidence: more > 0 ? [...evidence.slice(0, EVIDENCE_MAX), `… and ${more} more`] : evidence };
+}
+
+function describe(w: AcknowledgedWrite): string {
+  return `${w.id} by ${w.region} in epoch ${w.epoch}, sent at ${Math.round(w.sentAtMs)} ms, acknowledged at ${Math.round(w.answeredAtMs)} ms`;
+}
