@@ -39,13 +39,6 @@ const kinds = [
   /** Denies the principals everything on the tables. Absent: the protected table. */
   z.strictObject({ ...common, kind: z.literal('table-access'), tables: list(/^[a-zA-Z0-9_.-]{3,255}$/, 'names of DynamoDB tables', 10).optional(), principals }),
   z.strictObject({ ...common, kind: z.literal('bucket-access'), buckets: list(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, 'names of S3 buckets', 10), principals }),
-  /** Every network interface of the instances gets this group only; it has no rules. */
-  z.strictObject({
-    ...common,
-    kind: z.literal('security-group'),
-    instances,
-    quarantineGroup: z.string().regex(/^sg-[0-9a-f]{8,17}$/, { error: 'must be a security group, like sg-0123456789abcdef0' }),
-  }),
   z.strictObject({ ...common, kind: z.literal('ec2-stop'), instances }),
   z.strictObject({
     ...common,

@@ -12,7 +12,6 @@ const password = { keyId: `mrk-${'a'.repeat(32)}`, ciphertext: 'AQICAHh=' };
 const each: Readonly<Record<FenceInput['kind'], FenceInput>> = {
   'table-access': { ...common, kind: 'table-access', principals: [role] },
   'bucket-access': { ...common, kind: 'bucket-access', buckets: ['orders-media'], principals: [role] },
-  'security-group': { ...common, kind: 'security-group', instances: ['i-0123456789abcdef0'], quarantineGroup: 'sg-0123456789abcdef0' },
   'ec2-stop': { ...common, kind: 'ec2-stop', instances: ['i-0123456789abcdef0'] },
   'target-deregistration': { ...common, kind: 'target-deregistration', targetGroup: 'arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/orders/0123456789abcdef' },
   'ebs-detach': { ...common, kind: 'ebs-detach', volumes: ['vol-0123456789abcdef0'] },

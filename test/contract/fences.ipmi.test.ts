@@ -19,7 +19,6 @@ async function make() {
 
 const accessTo = ({ port }: Simulator) => ({ host: '127.0.0.1', port, user: 'holdfast', password: async () => password, cipherSuite: 3 as const });
 const target = { region: east, epoch: 5 };
-const soon = () => AbortSignal.timeout(10_000);
 
 describe.skipIf(missing !== undefined)(missing === undefined ? 'with ipmi_sim' : `SKIPPED: ${missing}`, () => {
   fenceContract('IPMI power', ['unreachable', 'silent', 'answer-lost', 'ineffective'], async () => {
@@ -35,7 +34,7 @@ describe.skipIf(missing !== undefined)(missing === undefined ? 'with ipmi_sim' :
 
   test('a wrong password: nobody knows, nothing is changed, and no password is in what it says', async () => {
     const simulator = await make();
-    const outcome = await new IpmiPower({ ...accessTo(simulator), password: async () => 'wrong-but-secret' }).fence(target, soon());
+    const outcome = await new IpmiPower({ ...accessTo(simulator), password: async () => 'wrong-but-secret' }).fence(target, AbortSignal.timeout(1500));
     expect(outcome).toMatchObject({ kind: 'unknown', because: expect.stringContaining('Unable to establish') });
     expect(outcome.because).not.toContain('wrong-but-secret');
     expect(simulator.isOn()).toBe(true);

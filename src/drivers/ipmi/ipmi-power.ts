@@ -43,21 +43,23 @@ export class IpmiPower implements Fence {
     return this.#bring('on', signal);
   }
 
+  /** ipmitool does not tell a refusal from silence, so it is asked again until the time is over. */
   async #bring(wanted: 'on' | 'off', signal: AbortSignal): Promise<FenceOutcome> {
     let said = 'its time was over before it was begun';
-    let isAsked = false;
-    try {
-      for (;;) {
+    let isAccepted = false;
+    while (!signal.aborted) {
+      try {
         const power = await this.#status(signal);
         if (power === wanted) return { kind: 'confirmed', because: `its chassis power is ${wanted}` };
-        said = isAsked ? `'power ${wanted}' was accepted, and its chassis power is still ${power}` : `its chassis power is ${power}`;
-        if (!isAsked) await this.#ipmitool(['chassis', 'power', wanted], signal);
-        isAsked = true;
-        await setTimeout(pollMs, undefined, { signal });
+        said = `${isAccepted ? `'power ${wanted}' was accepted, and ` : ''}its chassis power is ${power}`;
+        if (!isAccepted) await this.#ipmitool(['chassis', 'power', wanted], signal);
+        isAccepted = true;
+      } catch (error) {
+        if (!signal.aborted) said = whatItSaid(error);
       }
-    } catch (error) {
-      return { kind: 'unknown', because: `${said}; ${signal.aborted ? 'its time is over' : whatItSaid(error)}` };
+      await setTimeout(pollMs, undefined, { signal }).catch(() => undefined);
     }
+    return { kind: 'unknown', because: `its time is over: ${said}` };
   }
 
   async #status(signal: AbortSignal): Promise<'on' | 'off'> {

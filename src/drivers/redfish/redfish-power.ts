@@ -33,23 +33,24 @@ export class RedfishPower implements Fence {
     return this.#bring('On', 'On', signal);
   }
 
+  /** A controller that does not answer is asked again until the time is over; what it refuses ends it. */
   async #bring(wanted: 'On' | 'Off', resetType: 'On' | 'ForceOff', signal: AbortSignal): Promise<FenceOutcome> {
     let said = 'its time was over before it was begun';
-    let isAsked = false;
-    try {
-      for (;;) {
+    let isAccepted = false;
+    while (!signal.aborted) {
+      try {
         const system = await this.#system(signal);
         if (system.power === wanted) return { kind: 'confirmed', because: `its power state is ${wanted}` };
-        said = isAsked ? `${resetType} was accepted, and its power state is still '${system.shown}'` : `its power state is '${system.shown}'`;
-        if (!isAsked) await redfishRequest(this.#access, { method: 'POST', path: system.resetPath, body: { ResetType: resetType } }, signal);
-        isAsked = true;
-        await setTimeout(pollMs, undefined, { signal });
+        said = `${isAccepted ? `${resetType} was accepted, and ` : ''}its power state is '${system.shown}'`;
+        if (!isAccepted) await redfishRequest(this.#access, { method: 'POST', path: system.resetPath, body: { ResetType: resetType } }, signal);
+        isAccepted = true;
+      } catch (error) {
+        if (error instanceof RedfishRefusal) return { kind: isAccepted ? 'unknown' : 'failed', because: error.message };
+        if (error instanceof Error && !signal.aborted) said = error.message;
       }
-    } catch (error) {
-      if (error instanceof RedfishRefusal && !isAsked) return { kind: 'failed', because: error.message };
-      const why = signal.aborted || !(error instanceof Error) ? 'its time is over' : error.message;
-      return { kind: 'unknown', because: `${said}; ${why}` };
+      await setTimeout(pollMs, undefined, { signal }).catch(() => undefined);
     }
+    return { kind: 'unknown', because: `its time is over: ${said}` };
   }
 
   async #system(signal: AbortSignal): Promise<System> {
