@@ -104,6 +104,15 @@ export class FenceClosedError extends HoldfastError {
   }
 }
 
+/** A write was not sent: more of this region's changes than the owner allows may be in no other region (`lagBrake`). */
+export class LagExceededError extends HoldfastError {
+  readonly lagMs: number;
+  constructor(message: string, lagMs: number) {
+    super('LagExceededError', message, true);
+    this.lagMs = lagMs;
+  }
+}
+
 /** A write was refused, surely not carried out: its epoch is over in this region, for good. Another region may hold the lease. */
 export class StaleEpochError extends HoldfastError {
   readonly epoch: number;
