@@ -122,6 +122,13 @@ export class StaleEpochError extends HoldfastError {
   }
 }
 
+/** An object was not written: it is not (any more) what was read. Nothing was changed; read it again. */
+export class ObjectChangedError extends HoldfastError {
+  constructor(message: string) {
+    super('ObjectChangedError', message, false);
+  }
+}
+
 /** A write was sent and not answered (time-out, lost connection, a server's own error): it may be written here, or be written yet. */
 export class WriteUnknownError extends HoldfastError {
   readonly epoch: number;
