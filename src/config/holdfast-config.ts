@@ -8,7 +8,7 @@ import { partitionOf, regionSchema, residencyOf } from './aws-regions.ts';
 import { configError } from './config-error.ts';
 import { fencesSchema, refuseFences } from './fences.ts';
 import { refusalOfRegionSet } from './region-sets.ts';
-import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema, vaultSchema } from './settings.ts';
+import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, lagBrakeSchema, modeSchema, policySchema, timingSchema, vaultSchema } from './settings.ts';
 
 const memberSchema = z.strictObject({
   region: regionSchema,
@@ -41,6 +41,9 @@ const divergenceSchema = z
   })
   .prefault({});
 
+/** A tick may be late by one, and the look is as old as the tick before. */
+const lagTicksMin = 3;
+
 const configSchema = z
   .strictObject({
     group: groupSchema,
@@ -63,6 +66,8 @@ const configSchema = z
     isFenced: z.boolean({ error: 'must be true or false' }).default(false),
     /** One row carries some 500 fenced writes a second; the key's hash chooses the row. */
     fenceShards: fenceShardsSchema.default(1),
+    /** Refuses fenced writes while changes of this region have been in no other one for longer. Absent: it never does. */
+    lagBrake: lagBrakeSchema.optional(),
     quorumLost: z.enum(['stop', 'hold-open'], { error: "must be 'stop'" }).default('stop'),
     timing: timingSchema,
     dns: dnsSchema,
@@ -86,6 +91,10 @@ const configSchema = z
         ['vault', 'subject', 'attribute'],
         `is '${config.table.partitionKey}', the table's partition key, which stays readable in the vault: name another attribute, and let the key be no person's name`,
       );
+    if (config.lagBrake !== undefined && !config.isFenced) refuse(['lagBrake'], 'needs isFenced: true: only fenced writes can be refused');
+    const shortestMs = lagTicksMin * config.timing.tickMs;
+    if (config.lagBrake !== undefined && config.lagBrake.maxLagMs < shortestMs)
+      refuse(['lagBrake', 'maxLagMs'], `is ${config.lagBrake.maxLagMs}; each tick looks once, so it must be at least ${lagTicksMin} ticks (${shortestMs}), or a late tick would stop the service`);
     if (config.divergence.rule === 'merge' && config.divergence.merge === undefined)
       refuse(['divergence', 'merge'], "is missing, and the rule is 'merge': name a merge function, or take another rule");
     if (config.quorumLost === 'hold-open') {

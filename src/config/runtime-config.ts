@@ -6,7 +6,7 @@ import { partitionOf, regionSchema } from './aws-regions.ts';
 import { InvalidConfigError } from '../core/errors.ts';
 import { configError } from './config-error.ts';
 import type { HoldfastConfig } from './holdfast-config.ts';
-import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, runtimeVaultSchema, timingSchema } from './settings.ts';
+import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, lagBrakeSchema, modeSchema, policySchema, runtimeVaultSchema, timingSchema } from './settings.ts';
 
 const voterSchema = z.strictObject({
   region: regionSchema,
@@ -33,6 +33,7 @@ export const runtimeConfigSchema = z
     mode: modeSchema,
     isFenced: z.boolean(),
     fenceShards: fenceShardsSchema,
+    lagBrake: lagBrakeSchema.optional(),
     timing: timingSchema,
     dns: dnsSchema,
     policy: policySchema,
@@ -71,6 +72,7 @@ export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
     mode: config.mode,
     isFenced: config.isFenced,
     fenceShards: config.fenceShards,
+    ...(config.lagBrake === undefined ? {} : { lagBrake: config.lagBrake }),
     timing: config.timing,
     dns: config.dns,
     policy: config.policy,

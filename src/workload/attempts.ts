@@ -54,8 +54,12 @@ export class Attempts {
     const options = abortSignal === undefined ? {} : { abortSignal };
     ofOptions.set(options, this);
     const handler = resolved(command, [stack, guardedConfig(client.config), options]);
+    const { fence, clock } = this.#rules;
+    const beganAtMs = fence.brake === undefined ? 0 : clock.nowMs();
     try {
-      return (await call(handler, command)).output;
+      const { output } = await call(handler, command);
+      fence.brake?.wrote(beganAtMs);
+      return output;
     } catch (error) {
       throw this.#conclusion(error);
     }

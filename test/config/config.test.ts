@@ -101,6 +101,8 @@ describe('defineConfig', () => {
       { register: 'mrsc', regions: ['us-east-1', 'us-west-2', 'us-east-2'].map((r, n) => ({ ...candidate(r), account: `11112222333${n}` })) },
       /register: 'mrsc' is one global table, which lies in one account/,
     ],
+    ['a lag brake without a fence', { lagBrake: { maxLagMs: 60_000 } }, /lagBrake: needs isFenced: true/],
+    ['a lag brake that a late tick would pull', { isFenced: true, lagBrake: { maxLagMs: 14_999 } }, /lagBrake\.maxLagMs: is 14999.*at least 3 ticks \(15000\)/],
     ['no fence rows', { fenceShards: 0 }, /fenceShards: must be at least 1/],
     ['too many fence rows', { fenceShards: 65 }, /fenceShards: must be at most 64/],
     ['hold-open', { quorumLost: 'hold-open' }, /quorumLost: 'hold-open'.*is not built yet; use 'stop'/],
@@ -144,6 +146,8 @@ describe('defineConfig', () => {
   });
 
   it('takes each limit itself', () => {
+    expect(toRuntimeConfig(defineConfig({ ...least, isFenced: true, lagBrake: { maxLagMs: 15_000 } })).lagBrake).toEqual({ maxLagMs: 15_000 });
+    expect(toRuntimeConfig(defineConfig(least))).not.toHaveProperty('lagBrake');
     expect(defineConfig({ ...least, fenceShards: 64 }).fenceShards).toBe(64);
     expect(defineConfig({ ...least, timing: { leaseMs: 17_000 } }).timing.leaseMs).toBe(17_000);
     expect(defineConfig({ ...least, timing: { skewAllowanceMs: 755 } }).timing.skewAllowanceMs).toBe(755);
