@@ -43,7 +43,8 @@ export interface SwitchRecord {
   /** Why the product refused it before, each time with nothing changed. */
   readonly refusals: readonly string[];
   /** What was done to it on the way; null where nothing was. */
-  readonly fault: string | null;
+  readonly fault: { readonly kind: SwitchFault['kind']; readonly what: string } | null;
+  readonly wasToBeStruck: boolean;
   /** Who held in which epoch when it was over; null where that was never calm again. */
   readonly holder: { readonly region: string; readonly epoch: number } | null;
 }
@@ -72,9 +73,11 @@ export interface SwitchPlayOptions {
   readonly clock: Clock;
   readonly regionsPath: string;
   readonly product: readonly string[];
+  /** In all; each goes to the region that does not hold. */
   readonly switches: number;
   readonly timings: SwitchTimings;
-  readonly fault?: SwitchFault;
+  /** The nth one is done to the nth switch-over. */
+  readonly faults: readonly SwitchFault[];
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -89,7 +92,7 @@ export async function playSwitches(options: SwitchPlayOptions): Promise<SwitchJo
   try {
     const run = new SwitchRun(watch, following, new Product(clock, options.product, signal), timings, { clock, say, signal });
     const switches: SwitchRecord[] = [];
-    for (let n = 0; n < options.switches * 2; n += 1) switches.push(await run.switchOnce(options.fault));
+    for (let n = 0; n < options.switches; n += 1) switches.push(await run.switchOnce(options.faults[n]));
     await Promise.all([following.stop(), watch.writer.stop(), watch.reviser.stop()]);
     const { keyName, regions } = await run.settle();
     return {
@@ -145,7 +148,16 @@ class SwitchRun {
     await striking?.heal();
     const after = await this.#calm();
     if (after !== null) this.#waiting.say(`${after.region} holds epoch ${after.epoch}, and both customers write there`);
-    return { from: before.region, to, epoch: before.epoch, command, refusals, fault: struck, holder: after };
+    return {
+      from: before.region,
+      to,
+      epoch: before.epoch,
+      command,
+      refusals,
+      fault: fault === undefined || struck === null ? null : { kind: fault.kind, what: struck },
+      wasToBeStruck: fault !== undefined,
+      holder: after,
+    };
   }
 
   async #ask(to: string): Promise<{ command: CommandRun; refusals: string[] }> {
