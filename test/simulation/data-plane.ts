@@ -3,9 +3,11 @@
 import type { RunbookInput } from '../../src/core/failover/runbook.ts';
 import type { Sighting } from '../../src/core/register/sighting.ts';
 import type { LogApplier } from '../../src/operations/apply-log.ts';
-import type { Governor } from '../../src/operations/governor.ts';
+import type { RegisterValue } from '../../src/core/register/value.ts';
+import type { Governor, HandOverPorts } from '../../src/operations/governor.ts';
 import type { LogStore } from '../../src/ports/log-store.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
+import { handOverPorts } from './hand-over-ports.ts';
 import type { Product } from './product.ts';
 import { identityOf, nameOf, recordIdentity, Replica, type Identity } from './replica.ts';
 import type { Invocation, Region } from './region.ts';
@@ -16,6 +18,7 @@ const batchMax = 20;
 const applyPagesMax = 20;
 const deliverEveryMs = 1200;
 
+type Shard = ReturnType<Replica['stream']['shards']>[number];
 type Acknowledged = Identity & { readonly key: string };
 
 export class DataPlane {
@@ -25,10 +28,11 @@ export class DataPlane {
   readonly #acknowledged: Acknowledged[] = [];
   /** By region: what stood in its table when a person signed it off, for better or worse. */
   readonly #signedOff = new Map<Region, Set<string>>();
+  readonly #handedOver: { readonly origin: string; readonly epoch: number }[] = [];
   /** Regions in which applying has been woken and has not begun. */
   readonly #woken = new Set<Region>();
 
-  constructor(ports: Ports, product: Product) {
+  constructor(ports: Ports, product: Product, streamShards = 1) {
     this.#ports = ports;
     this.#product = product;
     const { world, policy, invariants } = ports;
@@ -37,11 +41,11 @@ export class DataPlane {
       openedEpoch: (region: Region) => invariants.openedEpoch(region),
       wallMs: (region: Region) => region.wallAt(world.nowMs),
     };
-    this.#replicas = world.regions.map((region) => new Replica(region, product, policy.fenceShards, judges));
+    this.#replicas = world.regions.map((region) => new Replica(region, product, policy.fenceShards, judges, streamShards));
   }
 
   begin(): void {
-    for (const region of this.#ports.world.regions) if (region.isCandidate) this.#deliveries(region);
+    for (const region of this.#ports.world.regions) if (region.isCandidate) for (const shard of this.replicaOf(region).stream.shards()) this.#deliveries(region, shard);
   }
 
   /** For the account of a history. */
@@ -60,16 +64,27 @@ export class DataPlane {
     return replica;
   }
 
-  /** The stream of a region: a batch at a time, again until it is dealt with, sometimes once more, cut otherwise. */
-  #deliveries(region: Region): void {
+  /** One of the shards of a region's stream closes, and two others go on. */
+  split(region: Region): void {
+    const { stream } = this.replicaOf(region);
+    const open = stream.shards().filter((s) => !s.isClosed);
+    const before = stream.shards().length;
+    stream.split(open[this.#ports.world.random.below(open.length)]?.id ?? '');
+    for (const shard of stream.shards().slice(before)) this.#deliveries(region, shard);
+  }
+
+  /** A shard of a region's stream: a batch at a time, again until it is dealt with, sometimes once more, cut otherwise. */
+  #deliveries(region: Region, shard: Shard): void {
     const { world } = this.#ports;
     const { random, weather } = world;
     const replica = this.replicaOf(region);
-    const again = () => world.queue.after(deliverEveryMs * (0.5 + random.next()), () => this.#deliveries(region));
-    const from = random.chance(weather.twice) ? Math.max(0, replica.shippedEntries - 7) : replica.shippedEntries;
-    if (!region.isUp || Math.max(region.hostsFrozenUntilMs, region.streamStopsUntilMs) > world.nowMs || replica.stream.length === from) return again();
-    const to = Math.min(replica.stream.length, from + batchMax);
-    const records = replica.pending(from, to - from);
+    const again = () => world.queue.after(deliverEveryMs * (0.5 + random.next()), () => this.#deliveries(region, shard));
+    const shipped = replica.shipped.get(shard.id) ?? 0;
+    if (shard.isClosed && shipped === shard.entries.length) return undefined;
+    const from = random.chance(weather.twice) ? Math.max(0, shipped - 7) : shipped;
+    if (!region.isUp || Math.max(region.hostsFrozenUntilMs, region.streamStopsUntilMs) > world.nowMs || shard.entries.length === from || !replica.isReady(shard.parent)) return again();
+    const to = Math.min(shard.entries.length, from + batchMax);
+    const records = replica.recordsOf(shard.entries.slice(from, to));
     const invocation = world.invoke(region, 'ship');
     const { life } = region;
     // A batch whose function died or never ends comes again after the function's time limit.
@@ -83,7 +98,7 @@ export class DataPlane {
     const shipping = records.length === 0 ? Promise.resolve() : this.#product.shipLog.shipLog(this.logOf(invocation, region), records, this.#others(invocation), fullDigest);
     return void shipping.then(
       () => {
-        if (life === region.life) replica.shippedEntries = Math.max(replica.shippedEntries, to);
+        if (life === region.life) replica.shipped.set(shard.id, Math.max(replica.shipped.get(shard.id) ?? 0, to));
         end();
       },
       (error: unknown) => {
@@ -190,6 +205,44 @@ export class DataPlane {
     };
   }
 
+  /** What a tick of this invocation hands its data over with. */
+  handOver(invocation: Invocation): HandOverPorts {
+    const { region } = invocation;
+    const replica = this.replicaOf(region);
+    return handOverPorts(this.#ports, invocation, { stream: replica.stream, set: (key, image) => replica.set(key, image), log: this.logOf(invocation, region) });
+  }
+
+  /** At the release of a planned switch-over: what was acknowledged is all there, where it is to be served from. No fault can excuse it. */
+  judgeHandedOver({ holder, epoch, successor }: RegisterValue): void {
+    const { world } = this.#ports;
+    const region = world.regions.find((r) => r.name === successor);
+    if (region === undefined) return;
+    this.#handedOver.push({ origin: holder, epoch });
+    const { standing } = this.replicaOf(region);
+    for (const write of this.#acknowledged) {
+      if (write.origin !== holder || write.epoch !== epoch) continue;
+      const found = standing.get(write.key);
+      if (found !== undefined && (found.epoch > epoch || (found.epoch === epoch && found.sequence >= write.sequence))) continue;
+      return world.violate('a planned switch-over leaves nothing behind', `${nameOf(write)} (${write.key}) was acknowledged, and is not in ${region.name} as ${holder} releases epoch ${epoch} to it`);
+    }
+  }
+
+  /** What was handed over is divergent nowhere. */
+  #judgeNothingLate(): void {
+    const late = this.#replicas.flatMap((replica) =>
+      replica.divergence
+        .listed()
+        .filter(({ origin, record }) => this.#handedOver.some((h) => h.origin === origin && h.epoch === record.epoch) && !record.sequenceNumber.startsWith('compared'))
+        .map((d) => ({ d, replica })),
+    );
+    const [first] = late;
+    if (first !== undefined)
+      this.#ports.world.violate(
+        'a planned switch-over leaves nothing behind',
+        `${nameOf(recordIdentity(first.d.origin, first.d.record))} (${first.d.record.key}) is divergent in ${first.replica.region.name}, and was handed over`,
+      );
+  }
+
   get replicas(): readonly Replica[] {
     return this.#replicas;
   }
@@ -207,6 +260,7 @@ export class DataPlane {
   /** At the end: each acknowledged write is in the holder's table, or something later of its key is, or it is listed, or it can be yet. */
   async judgeEnd(holder: Region): Promise<void> {
     const { world } = this.#ports;
+    this.#judgeNothingLate();
     const table = this.replicaOf(holder);
     const listed = new Set(this.#replicas.flatMap(listedNames));
     const yetToCome = await this.#yetToCome(holder);
@@ -236,7 +290,7 @@ export class DataPlane {
   async #yetToCome(holder: Region): Promise<Set<string>> {
     const names = new Set<string>();
     for (const origin of this.#replicas) {
-      for (const record of origin.pending(origin.shippedEntries, Number.MAX_SAFE_INTEGER)) names.add(nameOf(recordIdentity(origin.region.name, record)));
+      for (const record of origin.pending()) names.add(nameOf(recordIdentity(origin.region.name, record)));
       const after = await this.positionOf(holder, origin.region);
       for (const copy of this.#replicas) {
         for (const segment of await copy.log.read(origin.region.name, after, Number.MAX_SAFE_INTEGER))

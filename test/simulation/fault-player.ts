@@ -1,4 +1,5 @@
 // Plays a plan of faults on the simulated world.
+import type { DataPlane } from './data-plane.ts';
 import type { Executions } from './executions.ts';
 import { armedMsMax, calm, type Fault, type Plan, type StateAfter, type When } from './faults.ts';
 import type { Operator } from './operator.ts';
@@ -11,6 +12,8 @@ export class FaultPlayer {
   readonly #executions: Executions;
   readonly #operator: Operator;
   readonly #service: Service;
+  /** Where histories have protected data. */
+  data: DataPlane | undefined;
   /** The region that the register names now. */
   readonly #holder: () => number;
 
@@ -87,6 +90,15 @@ export class FaultPlayer {
       case 'stream': {
         const region = this.#region(fault.region);
         region.streamStopsUntilMs = Math.max(region.streamStopsUntilMs, endMs);
+        return;
+      }
+      case 'switch':
+        return this.#inTheMiddle({ region: this.#holder(), forMs: fault.forMs }, fault.when ?? null, () => this.#operator.switchOver());
+      case 'split':
+        return this.data?.split(this.#region(fault.region));
+      case 'silent': {
+        const region = this.#region(fault.region);
+        region.silentUntilMs = Math.max(region.silentUntilMs, endMs);
         return;
       }
       case 'redrive':

@@ -2,7 +2,9 @@
 import type { Step } from '../../src/core/failover/runbook.ts';
 
 export const callKinds = ['get register', 'prepare register', 'accept register', 'get region', 'change region', 'change fence'] as const;
-export type CallKind = (typeof callKinds)[number];
+/** Of a hand-over: drawn only where somebody switches over. */
+export const handOverCalls = ['list stream', 'read stream', 'mark data', 'get log'] as const;
+export type CallKind = (typeof callKinds)[number] | (typeof handOverCalls)[number];
 export type Phase = 'sent' | 'acted' | 'answered';
 export type HotSpot = { readonly what: CallKind; readonly phase: Phase; readonly share: number };
 
@@ -64,6 +66,12 @@ export type Fault = { readonly atMs: number; readonly forMs: number } & (
   | { readonly kind: 'step'; readonly step: Step; readonly moment: StepMoment; readonly strike: 'crash' | 'pause' | 'cut'; readonly executions: 'resume' | 'lost' }
   /** The stream of the region's table stands still: its writes are shipped to nobody. */
   | { readonly kind: 'stream'; readonly region: number }
+  /** A person asks for a planned switch-over, to any region that may be asked. */
+  | { readonly kind: 'switch'; readonly when?: When }
+  /** A shard of the region's stream closes, and two go on. */
+  | { readonly kind: 'split'; readonly region: number }
+  /** The governor of the region does not tick; its service is well. */
+  | { readonly kind: 'silent'; readonly region: number }
   /** Somebody redrives an execution that is over, or that was lost with its region. */
   | { readonly kind: 'redrive' }
 );
@@ -93,6 +101,12 @@ export type Plan = {
   readonly hasData?: boolean;
   /** These regions run a newer version until then: it writes fields that the others do not know. */
   readonly newer?: { readonly regions: readonly number[]; readonly untilMs: number };
+  /** How many shards the stream of each region's table has at first; 1 where left out. */
+  readonly streamShards?: number;
+  /** So little goes wrong that each planned switch-over comes off. */
+  readonly switchesComplete?: boolean;
+  /** Nobody has a reason to say that a holder fails: a planned switch-over is taken as released, or not at all. */
+  readonly isHolderWell?: boolean;
   /** Voters join and leave; the regions that are not founders are there from the beginning, with empty acceptors. */
   readonly voters?: readonly VoterFault[];
 };
@@ -133,6 +147,12 @@ export function describeFault(fault: Fault, names: readonly string[]): string {
       return `${from}: ${fault.strike} of the target ${fault.moment} ${fault.step} (executions ${fault.executions})`;
     case 'stream':
       return `${from}: the stream of ${names[fault.region]} stands still`;
+    case 'switch':
+      return `${from} planned${inTheMiddleOf(fault.when ?? null)}`;
+    case 'split':
+      return `${from} of a shard of the stream of ${names[fault.region]}`;
+    case 'silent':
+      return `${from}: the governor of ${names[fault.region]}`;
     case 'redrive':
       return `${from} of an old execution`;
   }

@@ -4,6 +4,8 @@ import { Executions } from './executions.ts';
 import { watchCalm } from './calm-day.ts';
 import { DataPlane } from './data-plane.ts';
 import { drawPlan } from './draw-plan.ts';
+import { withSwitches } from './draw-switches.ts';
+import { emptyTables } from './hand-over-ports.ts';
 import { FaultPlayer } from './fault-player.ts';
 import { brokenAssumptions, type Plan } from './faults.ts';
 import { Invariants } from './invariants.ts';
@@ -52,6 +54,8 @@ export type HistoryResult = {
   readonly changesApplied: number;
   /** Divergent keys that a person decided. */
   readonly keysDecided: number;
+  /** Planned switch-overs: released, taken as released, taken back. */
+  readonly switches: { readonly released: number; readonly taken: number; readonly takenBack: number };
   readonly gateAnswers: number;
   readonly clockAlarms: number;
   /** Writes of the register that met another region's; only in one table. */
@@ -96,12 +100,15 @@ export function recoveryBudgetMs(policy: Policy): number {
   return 3 * 2 * (leaseMs + skewAllowanceMs) + 2 * (leaseMs + skewAllowanceMs) + 6 * tickMs;
 }
 
+const switchSalt = 0x2f6e2b1;
+
 /** Open for this long in one go, after the last fault, counts as well again. */
 const steadyMs = 12_000;
 
 export async function runHistory(options: HistoryOptions): Promise<HistoryResult> {
   const { seed, product = realProduct } = options;
-  const drawn = options.plan ?? drawPlan(new Random(seed), options.regions ?? 3, options.skewFactor, options.driftFactor);
+  // Switch-overs last, and from a stream of their own: the seeds that have none mean the same histories as before there were any.
+  const drawn = options.plan ?? withSwitches(new Random(seed ^ switchSalt), drawPlan(new Random(seed), options.regions ?? 3, options.skewFactor, options.driftFactor));
   const { voters: changes, ...unchanged } = drawn;
   // One table's replicas neither join nor leave.
   const plan: Plan = options.register === 'strong' || changes === undefined ? unchanged : drawn;
@@ -130,15 +137,20 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   const ticks = new Ticks(ports, product);
   const operator = new Operator(ports, product);
   const service = new Service(ports, product, options.gate ?? soundGate, options.write ?? soundWrite);
-  const data = plan.hasData === true ? new DataPlane(ports, product) : undefined;
+  const data = plan.hasData === true ? new DataPlane(ports, product, plan.streamShards) : undefined;
   for (const user of [executions, ticks, service, operator]) user.data = data;
   const reconciliation = data === undefined ? undefined : new Reconciliation(ports, data);
   operator.reconciliation = reconciliation;
+  if (plan.faults.some((f) => f.kind === 'switch')) ticks.handOver = data === undefined ? emptyTables(ports) : (invocation) => data.handOver(invocation);
+  invariants.handedOver = (value) => data?.judgeHandedOver(value);
+  invariants.isHolderWell = plan.isHolderWell === true;
   data?.begin();
   ticks.begin();
   operator.begin();
   for (const region of world.regions) if (region.isCandidate) service.begin(region);
-  new FaultPlayer(world, executions, operator, service, () => world.regions.findIndex((r) => r.name === invariants.register.newest.value.holder)).play(plan);
+  const player = new FaultPlayer(world, executions, operator, service, () => world.regions.findIndex((r) => r.name === invariants.register.newest.value.holder));
+  player.data = data;
+  player.play(plan);
   new VoterFaults(ports, product).play(plan.voters ?? []);
 
   if (plan.isCalm === true) watchCalm(world, product, invariants, plan.calmFromMs);
@@ -167,6 +179,9 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   queue.at(plan.calmFromMs, watch);
   await withParseCache(() => queue.run(() => isWell || world.violation !== undefined));
   const last = world.regions.find((r) => r.name === invariants.register.newest.value.holder);
+  const asked = plan.faults.filter((f) => f.kind === 'switch').length;
+  if (plan.switchesComplete === true && invariants.switches.taken !== asked)
+    world.violate('a calm switch-over comes off', `of ${asked} that were asked for, ${invariants.switches.taken} were taken as released and ${invariants.switches.takenBack} taken back`);
   if (world.violation === undefined && last !== undefined) await data?.judgeEnd(last);
   if (world.violation === undefined && last !== undefined) await reconciliation?.judgeReconciled(last);
 
@@ -184,6 +199,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
     writesAccepted: invariants.writesAccepted,
     changesApplied: data?.applied ?? 0,
     keysDecided: reconciliation?.decided ?? 0,
+    switches: invariants.switches,
     gateAnswers: invariants.gateAnswers,
     clockAlarms: invariants.clockAlarms,
     writeConflicts: strong?.conflicts ?? 0,

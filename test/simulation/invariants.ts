@@ -1,6 +1,7 @@
 // The invariants, judged after every change of a row. They say what *could* happen at this instant (a gate that read the row
 // a moment ago, a write that is in flight), so that no sample has to hit it.
 import type { FenceRow, LeaseRow } from '../../src/core/lease/lease-rows.ts';
+import type { RegisterValue } from '../../src/core/register/value.ts';
 import type { Configuration } from '../../src/core/register/configuration.ts';
 import type { Policy } from '../../src/core/policy.ts';
 import type { Row, RowChange } from '../../src/core/rows/row.ts';
@@ -26,6 +27,13 @@ export class Invariants {
   #newestAnswer = { epoch: 0, region: '', atMs: 0 };
   /** What was chosen last, but for its renewal. */
   #told = '';
+  #chosenBefore: RegisterValue | undefined;
+  /** Told of each release of a planned switch-over. */
+  handedOver: (value: RegisterValue) => void = () => undefined;
+  /** Nobody has a reason to say that a holder fails (Plan.isHolderWell). */
+  isHolderWell = false;
+  /** Planned switch-overs, for the account of a history. */
+  readonly switches = { released: 0, taken: 0, takenBack: 0 };
   /** Epochs in which some gate opened, for the account of a history. */
   readonly epochsOpened = new Set<number>();
 
@@ -65,8 +73,10 @@ export class Invariants {
     const { key } = change;
     if (by.isOverAlready && (key.table === 'fence' || key.pk === 'LEASE'))
       this.#world.violate('an old execution does nothing', `${by.kind} of an execution that was over before it began changed ${key.pk} of ${region.name}: ${JSON.stringify(change.set)}`);
-    if (key.table === 'fence') this.#fenceChanged(region, key.pk, this.#product.leaseRows.parseFenceRow(row), by);
-    else if (key.table === 'region' && key.pk === 'LEASE') this.#leaseChanged(region, this.#product.leaseRows.parseLeaseRow(row), by);
+    if (key.table === 'fence') {
+      this.#fenceChanged(region, key.pk, this.#product.leaseRows.parseFenceRow(row), by);
+      this.#sendsOn(region, key.pk, row);
+    } else if (key.table === 'region' && key.pk === 'LEASE') this.#leaseChanged(region, this.#product.leaseRows.parseLeaseRow(row), by);
     else if (key.table === 'region' && key.pk === 'FAILOVER') this.#ownOf(region).step = `${row['step']} of epoch ${row['epoch']}`;
     else if (key.table === 'register') this.#acceptorChanged(`${region.name}/${registerTable}`, change, row, by);
   }
@@ -101,6 +111,33 @@ export class Invariants {
       before === this.#told,
     );
     if (value.released) this.#isReleased(value.holder, value.epoch);
+    this.#judgeSwitch(this.#chosenBefore ?? value, value);
+    this.#chosenBefore = value;
+  }
+
+  /** What a planned switch-over may do to the register, one chosen value after the other. */
+  #judgeSwitch(before: RegisterValue, value: RegisterValue): void {
+    const { violate } = { violate: (invariant: string, what: string) => this.#world.violate(invariant, what) };
+    if (value.planned === true && value.released && !before.released) {
+      this.switches.released += 1;
+      this.handedOver(value);
+    }
+    if (value.epoch !== before.epoch + 1) return;
+    const isHandedOver = before.planned === true && before.released;
+    if (value.holder !== before.holder) {
+      if (isHandedOver) this.switches.taken += 1;
+      if (value.regions[before.holder]?.reconciled !== (isHandedOver && before.regions[before.holder]?.reconciled))
+        violate('only who handed over stays reconciled', `${value.holder} took epoch ${value.epoch} from ${before.holder}, which is ${isHandedOver ? 'not ' : ''}reconciled after it`);
+      if (before.planned === true && !before.released && this.isHolderWell)
+        violate('a planned switch-over waits for its release', `${value.holder} took epoch ${value.epoch} from ${before.holder} by its clock, and nobody could say that it fails`);
+    } else if (before.planned === true && before.successor !== before.holder && value.transitions.at(-1)?.on === 'handed-back') {
+      this.switches.takenBack += 1;
+      if (before.released) violate('what was released is not taken back', `${value.holder} took epoch ${before.epoch} back, which it had released to ${before.successor}`);
+      const own = this.#world.regions.filter((r) => r.name === value.holder).map((r) => this.#ownOf(r))[0];
+      const isClosed = own !== undefined && own.gate.row.closedEpoch >= before.epoch && [...own.fences.values()].every((f) => f.epoch === before.epoch && f.closedThroughMs >= 9e15);
+      if (!isClosed)
+        violate('taken back only once closed', `${value.holder} took epoch ${before.epoch} back, and some row of it was not closed for good: what was begun in it may open or write beside the next`);
+    }
   }
 
   #ownOf(region: Region): Own {
@@ -150,6 +187,18 @@ export class Invariants {
       this.#world.violate('only OpenGate opens a fence', `${pk} of ${region.name} was opened in epoch ${row.epoch} by ${by.kind}: the log may still be applied there`);
     if (before !== undefined && row.epoch < before.epoch) this.#world.violate('row epochs only rise', `${pk} of ${region.name} went from epoch ${before.epoch} to ${row.epoch}`);
     this.#checkFences(region, own);
+  }
+
+  /** Where the row sends clients on to, once the region itself serves them or before anybody else does. */
+  #sendsOn(region: Region, pk: string, row: Row): void {
+    const movedTo = String(row['movedTo'] ?? '');
+    if (movedTo === '') return;
+    const fence = this.#product.leaseRows.parseFenceRow(row);
+    const { value } = this.register.newest;
+    if (this.#product.leaseRows.isFenceOpen(fence))
+      this.#world.violate('clients are sent on to who serves', `${pk} of ${region.name} is open in epoch ${fence.epoch}, and sends clients on to ${movedTo}`);
+    const isUnreleased = value.holder === region.name && value.epoch === fence.epoch && !value.released;
+    if (isUnreleased) this.#world.violate('clients are sent on to who serves', `${pk} of ${region.name} sends clients on to ${movedTo} in epoch ${fence.epoch}, which is not released`);
   }
 
   /** Checking first and acting later is the bug (H8): the step's own write must have found its step current. */

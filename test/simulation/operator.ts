@@ -56,6 +56,19 @@ export class Operator {
     }
   }
 
+  /** Planned: to a region that may be asked, whichever that is; what is not well, the product finds out by itself. */
+  switchOver(): void {
+    const { world, policy } = this.#ports;
+    this.#asked += 1;
+    const asked = this.#asked;
+    const maker = { by: `operator ${asked}`, atMs: 1, because: `asked for, ${asked}`, evidence: '', digest: () => String(asked).padStart(64, '0') };
+    const first = world.random.below(policy.voters.length);
+    void this.#change((value) => {
+      const targets = world.regions.filter((r) => r.isCandidate && r.name !== value.holder && value.regions[r.name]?.reconciled === true);
+      return this.#product.registerChanges.operatorSwitch(value, targets[first % Math.max(1, targets.length)]?.name ?? value.holder, policy, maker);
+    }, first);
+  }
+
   /** Reads again and again by a change that is always refused: what it is shown must have been chosen (C8). */
   audit(endMs: number): void {
     const { world } = this.#ports;

@@ -135,7 +135,7 @@ export class Reconciliation {
   /** Keys of the holder's writes that are in its stream, or in some copy of its log beyond what the region has dealt with. */
   async #keysToCome(holder: Region, region: Region): Promise<Set<string>> {
     const origin = this.#data.replicaOf(holder);
-    const found = new Set(origin.pending(origin.shippedEntries, Number.MAX_SAFE_INTEGER).map((record) => record.key));
+    const found = new Set(origin.pending().map((record) => record.key));
     const after = await this.#data.positionOf(region, holder);
     for (const copy of this.#data.replicas) for (const segment of await copy.log.read(holder.name, after, Number.MAX_SAFE_INTEGER)) for (const record of segment.records) found.add(record.key);
     return found;

@@ -19,6 +19,8 @@ export class Region {
   storeFrozenUntilMs = 0;
   isSick = false;
   streamStopsUntilMs = 0;
+  /** Its governor does not tick until then. */
+  silentUntilMs = 0;
   /** Its rows of some time ago, where a restore to them is to come. */
   remembered: ReadonlyMap<string, Row> | undefined;
   /** Runs the newer version of Holdfast until then. */

@@ -3,10 +3,12 @@
 import type { ChangeRecord, Image, StreamEntry } from '../../src/core/log/change-record.ts';
 import type { LogHead, Segment } from '../../src/core/log/segment.ts';
 import type { RowCheck } from '../../src/core/rows/row.ts';
+import { isMarkerKey } from '../../src/core/failover/hand-over.ts';
 import { epochOf } from '../../src/core/log/change-record.ts';
 import type { ApplyAnswer } from '../../src/ports/data-store.ts';
 import type { LiveTable } from '../../src/ports/live-table.ts';
 import type { MemoryDataStore } from '../../src/drivers/memory/memory-data-store.ts';
+import { MemoryChangeStream } from '../../src/drivers/memory/memory-change-stream.ts';
 import type { MemoryDivergenceStore } from '../../src/drivers/memory/memory-divergence-store.ts';
 import type { MemoryLogStore } from '../../src/drivers/memory/memory-log-store.ts';
 import type { Product } from './product.ts';
@@ -49,41 +51,43 @@ export class Replica {
   readonly divergence: MemoryDivergenceStore;
   /** As decisions about divergent items write it. */
   readonly live: LiveTable;
-  readonly stream: StreamEntry[] = [];
+  readonly stream: MemoryChangeStream;
   /** Of each key, the last write that was made or applied here, a removal too. */
   readonly standing = new Map<string, Identity>();
-  /** Of the stream's entries, those that were delivered to the end. */
-  shippedEntries = 0;
+  /** By shard of the stream, how many of its entries were delivered to the end. */
+  readonly shipped = new Map<string, number>();
+  #changes = 0;
   applied = 0;
   readonly #appliedOnce = new Set<string>();
   readonly #judges: Judges;
   readonly #product: Product;
 
-  constructor(region: Region, product: Product, fenceShards: number, judges: Judges) {
+  constructor(region: Region, product: Product, fenceShards: number, judges: Judges, streamShards = 1) {
     this.region = region;
     this.#product = product;
     this.#judges = judges;
+    this.stream = new MemoryChangeStream(region.name, streamShards, (key, image) => this.set(key, image));
     this.log = new product.logStore.MemoryLogStore(region.name);
     this.data = new product.dataStore.MemoryDataStore(region.store, fenceShards);
     this.divergence = new product.divergenceStore.MemoryDivergenceStore();
-    const items = { get: (key: string) => this.data.contents().get(key) ?? null, set: async (key: string, image: Image | null) => this.#set(key, image) };
+    const items = { get: (key: string) => this.data.contents().get(key) ?? null, set: async (key: string, image: Image | null) => this.set(key, image) };
     this.live = new product.liveTable.MemoryLiveTable(region.store, items, { keyName: 'id', fenceShards });
   }
 
-  /** What a decision writes: under its own conditions, and into the same stream. */
-  #set(key: string, image: Image | null): void {
+  /** What a decision or a hand-over writes: under its own conditions, and into the same stream. */
+  set(key: string, image: Image | null): void {
     const before = this.data.contents().get(key) ?? null;
     if (image === null && before === null) return;
     const epoch = epochOf(image ?? before);
     if (image === null) this.data.remove(key);
     else this.data.put(key, image, epoch);
     this.#emit(key, image, before);
-    this.standing.set(key, { epoch, origin: this.region.name, sequence: this.stream.length });
+    this.standing.set(key, { epoch, origin: this.region.name, sequence: this.#changes });
   }
 
   /** The service writes; its fence has let it. @returns which write it is */
   write(key: string, epoch: number): Identity {
-    const identity = { epoch, origin: this.region.name, sequence: this.stream.length + 1 };
+    const identity = { epoch, origin: this.region.name, sequence: this.#changes + 1 };
     const image = { id: { S: key }, write: { N: String(identity.sequence) }, holdfastEpoch: { N: String(epoch) }, holdfastOrigin: { S: this.region.name } };
     this.data.put(key, image, epoch);
     this.#emit(key, image);
@@ -92,7 +96,8 @@ export class Replica {
   }
 
   #emit(key: string, newImage: Image | null, oldImage: Image | null = null): void {
-    this.stream.push({ key, newImage, oldImage, atMs: Math.round(this.#judges.wallMs(this.region)), sequenceNumber: String(this.stream.length + 1) });
+    this.#changes += 1;
+    this.stream.add({ key, newImage, oldImage, atMs: Math.round(this.#judges.wallMs(this.region)), sequenceNumber: String(this.#changes) });
   }
 
   async apply(origin: string, epoch: number, records: readonly ChangeRecord[], checks: readonly RowCheck[]): Promise<ApplyAnswer> {
@@ -117,7 +122,8 @@ export class Replica {
     if (text(image, 'holdfastOrigin', 'S') === this.region.name) violate('an echo is applied nowhere', `${name} came back to ${this.region.name}`);
     // A write of this region's older epoch that was in flight may land over it: then its log, which comes at least once, puts it back.
     const isPutBack = (before === null ? epoch : epochOf(before)) < epoch;
-    if (this.#appliedOnce.has(name) && !isPutBack) violate('an echo is applied nowhere', `${name} was applied a second time in ${this.region.name}`);
+    // Of a hand-over's marker nothing is left that could tell that it was there.
+    if (this.#appliedOnce.has(name) && !isPutBack && !isMarkerKey(record.key)) violate('an echo is applied nowhere', `${name} was applied a second time in ${this.region.name}`);
     this.#appliedOnce.add(name);
     const opened = openedEpoch(this.region);
     if (opened > epoch) violate('no write of an old epoch', `${name} was applied in ${this.region.name}, which had opened in epoch ${opened} without it`);
@@ -132,8 +138,19 @@ export class Replica {
     return answer;
   }
 
+  /** What is shipped of these entries. */
+  recordsOf(entries: readonly StreamEntry[]): ChangeRecord[] {
+    return entries.flatMap((entry) => this.#product.changeRecord.toChangeRecord(entry, this.region.name) ?? []);
+  }
+
   /** The entries that no delivery has dealt with, as what is shipped. */
-  pending(after: number, most: number): ChangeRecord[] {
-    return this.stream.slice(after, after + most).flatMap((entry) => this.#product.changeRecord.toChangeRecord(entry, this.region.name) ?? []);
+  pending(): ChangeRecord[] {
+    return this.stream.shards().flatMap((shard) => this.recordsOf(shard.entries.slice(this.shipped.get(shard.id) ?? 0)));
+  }
+
+  /** A shard is delivered once all that its parent had was. */
+  isReady(parent: string | null): boolean {
+    const above = this.stream.shards().find((s) => s.id === parent);
+    return above === undefined || (this.shipped.get(above.id) ?? 0) >= above.entries.length;
   }
 }

@@ -1,16 +1,22 @@
 // The scheduler's part: a slot each T in each region, sometimes missed, sometimes delivered twice or late.
 import type { Sighting } from '../../src/core/register/sighting.ts';
 import type { LogApplier } from '../../src/operations/apply-log.ts';
-import type { Governor } from '../../src/operations/governor.ts';
+import type { Governor, HandOverPorts } from '../../src/operations/governor.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { Invariants } from './invariants.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
 import type { Product } from './product.ts';
-import type { Region } from './region.ts';
+import type { Invocation, Region } from './region.ts';
 
 /** A slot's second message comes this much later at most. */
 const lateMsMax = 120_000;
 const minuteMs = 60_000;
+
+/**
+ * What a hand-over adds at most: forty looks in its eight seconds, at up to eight shards and the log, three verdicts a look in eight of them; nine rounds
+ * of markers for up to eight shards, each written and removed; its row changes and two changes of the register.
+ */
+const handOverCallsMax = 40 * (8 + 2 + 1) + 8 * 5 + 9 * 34 * 2 + 100;
 
 /** What a tick may cost at most, whatever happens; the same on a calm day and on the worst. */
 export function callsMaxOf(voters: number, candidates: number, fenceShards: number, isChangingVoters = false): number {
@@ -22,7 +28,7 @@ export function callsMaxOf(voters: number, candidates: number, fenceShards: numb
   const closing = fenceShards + Math.max(fenceShards + 1 + changeRegister + 1 + fenceShards, 1 + 2 * fenceShards + changeRegister);
   const renewThenClose = fenceShards + fenceShards + 1 + 2 * changeRegister + 2 + 2 * fenceShards;
   const deciding = look + 1 + changeRegister;
-  const telling = 1 + 1 + 2;
+  const telling = 1 + 1 + 2 + fenceShards;
   return seeing + watching + Math.max(closing, renewThenClose) + deciding + telling;
 }
 
@@ -34,6 +40,8 @@ export class Ticks {
   ticked = 0;
   /** Where histories have protected data. */
   data: DataPlane | undefined;
+  /** Where somebody switches over. */
+  handOver: ((invocation: Invocation) => HandOverPorts) | undefined;
 
   constructor(ports: Ports, product: Product) {
     this.#ports = ports;
@@ -73,7 +81,7 @@ export class Ticks {
 
   #deliver(region: Region, slot: number): void {
     const { world } = this.#ports;
-    if (!region.isUp) return;
+    if (!region.isUp || region.silentUntilMs > world.nowMs) return;
     if (region.hostsFrozenUntilMs > world.nowMs) {
       // The queue keeps a message until somebody takes it; the tick itself drops what is late.
       if (world.random.chance(0.3)) world.queue.at(region.hostsFrozenUntilMs + world.random.next() * 200, () => this.#deliver(region, slot));
@@ -107,7 +115,8 @@ export class Ticks {
   #tick(region: Region, slot: number): void {
     const { world } = this.#ports;
     const invocation = world.invoke(region, 'tick');
-    const governor = governorOf(this.#ports, invocation);
+    const handOver = this.handOver?.(invocation);
+    const governor = { ...governorOf(this.#ports, invocation), ...(handOver === undefined ? {} : { handOver }) };
     this.#product.tick
       .tick(
         governor,
@@ -117,7 +126,8 @@ export class Ticks {
       )
       .then(
         (report) => {
-          this.#invariants.tickEnded(region, invocation.calls, this.#callsMax);
+          const isHandingOver = report.kind === 'ticked' && /handed over|as planned|taken back/.test(report.lease);
+          this.#invariants.tickEnded(region, invocation.calls, this.#callsMax + (isHandingOver ? handOverCallsMax : 0));
           if (report.kind !== 'ticked') return;
           this.ticked += 1;
           world.queue.mixText(report.lease);
