@@ -13,9 +13,9 @@ import { waitUntil, type Waiting } from './wait.ts';
 import { startWatch, type Watch } from './watch.ts';
 import { Writer } from './writer.ts';
 
-/** Of each of the two: together no more than the one customer of the other plays. */
-const WRITES_PER_SECOND = 12;
-const CHANGES_PER_SECOND = 5;
+/** Of each of the two: together half of what the one customer of the other plays writes: what is measured is a gap. */
+const WRITES_PER_SECOND = 8;
+const CHANGES_PER_SECOND = 2;
 /** A refusal has changed nothing: a person asks again. */
 const ASKS_MAX = 6;
 const ASK_AGAIN_MS = 5000;
@@ -32,7 +32,7 @@ export interface SwitchTimings {
   readonly settleLimitMs: number;
 }
 
-export const SWITCH_TIMINGS: SwitchTimings = { calmLimitMs: 150_000, warmUpMs: 4000, arrivalLimitMs: 90_000, settleLimitMs: 30_000 };
+export const SWITCH_TIMINGS: SwitchTimings = { calmLimitMs: 150_000, warmUpMs: 6000, arrivalLimitMs: 90_000, settleLimitMs: 30_000 };
 
 /** One switch-over that was asked for; `epoch` is the one that was given up for it. */
 export interface SwitchRecord {

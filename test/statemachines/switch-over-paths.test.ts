@@ -48,6 +48,15 @@ describe('the switch-over machine', () => {
     expect(readFailure('Refused', String(cause))).toMatchObject({ step: 'CheckSwitch', error });
   });
 
+  it('looks again while what stands against it may pass, and is refused in the end', async () => {
+    const passing: Script = (name, _, call) => {
+      if (name === 'CheckSwitch' && call < 16) throw new ScriptedError('StepNotReadyError');
+      return GOOD[name];
+    };
+    expect((await run(passing)).end).toBe('SwitchedOver');
+    expect((await run(failing({ CheckSwitch: 'StepNotReadyError' }))).end).toBe('Refused');
+  });
+
   it('is refused where the register says no, and needs a person where it is not known whether it said yes', async () => {
     const refused = await run(failing({ Revoke: 'RefusedError' }));
     expect(refused.end).toBe('Refused');
