@@ -28,7 +28,7 @@ await runProgram(async (signal) => {
       'no-control-plane': { type: 'boolean', default: false },
     },
   });
-  const { fault, restores, seed, switches } = values;
+  const { fault, restores, switches } = values;
   if (!FAULTS.includes(fault)) throw new Error(`--fault ${fault} is unknown; it may be ${FAULTS.join(', ')}`);
   const out = values.out ?? `.holdfast/demo/${switches !== undefined ? 'switches' : restores === undefined ? 'report' : 'restores'}.json`;
   const given = (name: 'restores' | 'seed' | 'switches' | 'faults') => (values[name] === undefined ? [] : [`--${name}`, values[name]]);

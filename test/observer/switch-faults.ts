@@ -55,7 +55,7 @@ function killFault(who: 'old' | 'new', moment: Moment, regionsPath: string, repo
         return what;
       };
       const done = strike();
-      return { done, heal: async () => (struckAtMs === null ? undefined : bringBack(on, region, fault.end, struckAtMs + AWAY_MS)) };
+      return { done, heal: async () => (struckAtMs === null ? undefined : bringBack(on, region, async () => fault.end(), struckAtMs + AWAY_MS)) };
     },
   };
 }

@@ -29,6 +29,7 @@ export async function switches(common: Common, values: Values): Promise<number> 
     bars,
     invariants,
     switches: journal.switches,
+    register: registerTimeline(journal),
   });
   console.log(table(journal, figures, bars, invariants));
   console.log(`\nreport: ${values.out}`);

@@ -172,7 +172,7 @@ class SwitchRun {
     }
   }
 
-  /** Once the register says normal, and the newest writes of both customers are acknowledged by the holder, for a while. */
+  /** Once the register says normal or degraded (the standby may look unwell on a busy machine), and the newest writes of both customers are acknowledged by the holder, for a while. */
   async #calm(): Promise<{ region: string; epoch: number } | null> {
     const { clock } = this.#waiting;
     const { reader, writer } = this.#watch;
@@ -181,7 +181,7 @@ class SwitchRun {
       const value = reader.chosen();
       const customers = [this.#following, writer];
       const isSettled =
-        value?.state === 'normal' &&
+        (value?.state === 'normal' || value?.state === 'degraded') &&
         customers.every((c) => c.acknowledged.length >= WARM_UP_ACKNOWLEDGED_MIN && c.acknowledged.at(-1)?.epoch === value.epoch && clock.nowMs() - (c.acknowledged.at(-1)?.answeredAtMs ?? 0) < 1000);
       if (!isSettled || value?.holder === null || value === null) {
         sinceMs = null;
