@@ -24,7 +24,7 @@ export async function switches(common: Common, values: Values): Promise<number> 
     startedAt: common.clock.startedAt,
     commit: gitCommit(),
     machine: describeMachine(),
-    fault: fault?.name ?? null,
+    faults: faults.map(({ name }) => name),
     figures,
     bars,
     invariants,
