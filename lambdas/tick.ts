@@ -8,6 +8,7 @@ import { sha256 } from '../src/drivers/aws/system-environment.ts';
 import { measureLag } from '../src/operations/apply-log.ts';
 import { compareBegun } from '../src/operations/compare-begun.ts';
 import { isCandidate } from '../src/operations/governor.ts';
+import { noteShipping } from '../src/operations/note-shipping.ts';
 import { shipBehind } from '../src/operations/ship-log.ts';
 import { tick } from '../src/operations/tick.ts';
 
@@ -15,7 +16,7 @@ export async function handler(event: unknown): Promise<void> {
   for (const slot of parseSlots(event)) {
     let shipping = Promise.resolve();
     const age = () => {
-      shipping = ship();
+      shipping = ship().then(note);
       return dataAgeMs();
     };
     const report = await tick(governor, slot, age, async (sighting) => (applier === undefined ? undefined : compareBegun(governor, applier, sighting)));
@@ -36,6 +37,12 @@ async function ship(): Promise<void> {
   if (applier === undefined) return;
   const failed = (await shipBehind(applier.log, others, sha256)).filter((s) => s.outcome === 'failed');
   if (failed.length > 0) console.warn(JSON.stringify({ shipping: failed }));
+}
+
+/** For the lag brake, if the owner chose one. After the shipping: what it just brought over counts. */
+async function note(): Promise<void> {
+  if (applier === undefined || environment.config.lagBrake === undefined) return;
+  await noteShipping(applier.own, applier.log, others, applier.clock).catch((error: unknown) => console.warn(JSON.stringify({ notShippingNoted: String(error) })));
 }
 
 /** How far this region's data is behind what it received, the worst of all origins; null where that cannot be told. */

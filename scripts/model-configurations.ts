@@ -53,6 +53,17 @@ const sound: readonly Asked[] = [
   { name: 'lease-drift', file: lease, defines: 'K=1 EMAX=2 DUR=2 EPS=1 DRIFT', because: 'each clock may lose or gain a unit in D + ε' },
   { name: 'lease-minority', file: lease, defines: 'K=1 EMAX=2 DUR=2 MINORITY', because: 'renewals left behind at a minority, challengers that see them' },
   { name: 'lease-serves', file: lease, defines: 'LIVE K=1 EMAX=2 DUR=2', search: 'fair', because: 'once faults stop, somebody comes to serve and goes on' },
+  { name: 'lease-planned', file: lease, defines: 'PLANNED K=1 EMAX=3 DUR=2', because: 'planned switch-overs and hand-backs, among all the rest' },
+  { name: 'lease-planned-skew', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=4 EPS=2 SIG=1 EFF=2 CACHE=1', because: 'the same with 2ε = 2σ + effect, gates with a cached row' },
+  { name: 'lease-planned-unclosed', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=4 EPS=2 SIG=1 EFF=2 CACHE=1 LAX_UNCLOSED', because: 'a margin: a hand-back need not wait for its rows' },
+  {
+    name: 'lease-planned-lease-first',
+    file: lease,
+    defines: 'PLANNED K=1 EMAX=2 DUR=4 EPS=2 SIG=1 EFF=2 CACHE=1 LAX_LEASEFIRST',
+    because: 'a margin: where they are closed, the lease row may be raised first',
+  },
+  { name: 'lease-planned-inexact', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=4 EPS=2 SIG=1 EFF=2 CACHE=1 LAX_INEXACT', because: 'a margin: a hand-back need compare holder and epoch only' },
+  { name: 'lease-planned-serves', file: lease, defines: 'LIVE PLANNED K=1 EMAX=2 DUR=2', search: 'fair', because: 'whatever becomes of a planned switch-over, somebody comes to serve and goes on' },
 ];
 
 const deep: readonly Asked[] = [
@@ -92,6 +103,18 @@ const planted: readonly Asked[] = [
   { name: 'EPS-EFFECT', file: lease, defines: 'K=1 EMAX=2 DUR=5 EPS=1 EFF=3 CACHE=0', because: 'ε too small: 2ε < effect' },
   { name: 'EPS-SKEW', file: lease, defines: 'K=1 EMAX=2 DUR=4 EPS=1 SIG=1 EFF=1 CACHE=0', because: 'ε too small: 2ε < 2σ + effect' },
   { name: 'EPS-DRIFT', file: lease, defines: 'K=1 EMAX=2 DUR=2 EPS=0 DRIFT', because: 'ε too small: no room for drift' },
+  { name: 'UNDRAINED', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 PLANT_UNDRAINED', because: 'released before the log is drained' },
+  { name: 'EARLYDRAIN', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 PLANT_EARLYDRAIN', because: 'the drain begins before every fence row is closed' },
+  { name: 'OLDDRAIN', file: lease, defines: 'PLANNED K=1 EMAX=3 DUR=2 PLANT_OLDDRAIN', because: 'the drain of an epoch that was handed back counts for the next' },
+  { name: 'NOVERDICT', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 PLANT_NOVERDICT', because: 'the successor of a plan takes by its clock without a verdict' },
+  { name: 'KEEPSPLAN', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 PLANT_KEEPSPLAN', because: 'taken by the clock, and planned still' },
+  { name: 'LATEPLAN', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 PLANT_LATEPLAN', because: 'planned in an epoch that is revoked already' },
+  { name: 'SURVIVES', file: lease, defines: 'LIVE PLANNED K=1 EMAX=2 DUR=2 PLANT_SURVIVES', search: 'fair', because: 'planned survives into the next attempt' },
+  { name: 'SAMEEPOCH', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 PLANT_SAMEEPOCH', because: 'a hand-back keeps the epoch' },
+  { name: 'REOPENED', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 PLANT_REOPENED', because: 'a hand-back opens its old fence rows instead of raising them' },
+  { name: 'HASTYBACK', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 PLANT_HASTYBACK', because: 'a hand-back neither waits for its rows nor raises the fence rows first' },
+  { name: 'BLINDBACK', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 PLANT_BLINDBACK', because: 'a hand-back does not compare' },
+  { name: 'THAWEDRELEASE', file: lease, defines: 'PLANNED K=1 EMAX=3 DUR=2 PLANT_THAWEDRELEASE', because: 'a release that thaws after a hand-back compares no epoch' },
 ];
 
 const reached: readonly Asked[] = [
@@ -116,6 +139,12 @@ const reached: readonly Asked[] = [
   { name: 'reach-minority', file: lease, defines: 'K=1 EMAX=2 DUR=2 MINORITY REACH_LATE_LOOK', because: 'a clock has run D + ε for a renewal at a minority' },
   { name: 'reach-shards', file: lease, defines: 'K=2 EMAX=2 DUR=1 REACH_SHARDS', because: 'one fence row carries the new epoch, the other not yet' },
   { name: 'reach-three', file: lease, defines: 'K=1 EMAX=4 DUR=1 REACH_THREE', because: 'a third take-over serves' },
+  { name: 'reach-planned', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 REACH_PLANNED', because: 'a planned switch-over comes off, and the second region serves' },
+  { name: 'reach-handback', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 REACH_HANDBACK', because: 'the first region hands back, and serves again' },
+  { name: 'reach-planned-again', file: lease, defines: 'PLANNED K=1 EMAX=3 DUR=2 REACH_PLANNED_AGAIN', because: 'after a hand-back, the next planned switch-over comes off' },
+  { name: 'reach-verdict', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 REACH_VERDICT', because: 'the successor of a plan takes by its clock after a verdict' },
+  { name: 'reach-next', file: lease, defines: 'PLANNED K=1 EMAX=2 DUR=2 REACH_NEXT', because: 'the attempt after a planned one serves' },
+  { name: 'reach-calm-handback', file: lease, defines: 'LIVE PLANNED K=1 EMAX=2 DUR=2 REACH_CALM_HANDBACK', search: 'fair', because: 'the successor stays dead, the holder hands back and serves' },
 ];
 
 export const configurations: readonly Configuration[] = [

@@ -7,6 +7,9 @@
 #define CALM_TAKEOVERS 3
 
 inline calm(isDead0, isDead1) {
+#ifdef PLANNED
+  isQuiet = 0; isJudged = 0; releasing[0] = 0; releasing[1] = 0; handing[0] = 0; handing[1] = 0;
+#endif
   isCalm = 1; isDead[0] = isDead0; isDead[1] = isDead1; hasTicked[0] = 0; hasTicked[1] = 0;
   /* OpenGate is a step that is asked for again; what a gate or a release under way remembers is over. */
   opening[0] = 0; opening[1] = 0; isFenceTxDone[0] = 0; isFenceTxDone[1] = 0
@@ -57,6 +60,24 @@ inline calmRelease(r) {
   if :: waitLeft[r] == 0 -> released = 1 :: else fi
 }
 
+#ifdef PLANNED
+#define isFoundFailing(r) (isDead[r] && !isQuiet)
+#define mayCalmTake(r) (released || isDue(r) && (!planned || isFoundFailing(holder)))
+
+/* As calmRelease; the holder hands back where the successor fails or the hand-over takes too long. */
+inline calmHandOver(r) {
+  if :: closedEpoch[r] < epoch -> beginRelease(r) :: else fi;
+  for (k : 0 .. K-1) { fenceEpoch[F(r,k)] = epoch; closedThrough[F(r,k)] = GOOD; fenceUntil[F(r,k)] = 0 }
+  k = 0; barred[r] = epoch;
+  if
+  :: isFoundFailing(1-r) || !isComplete(r) && attemptLook[r] != NONE && attemptLook[r] >= HANDOVER -> handBack(r); calmRaise(r)
+  :: else -> if :: isComplete(r) -> released = 1 :: else fi
+  fi
+}
+#else
+#define mayCalmTake(r) (released || isDue(r))
+#endif
+
 inline calmClose(r) {
   for (k : 0 .. K-1) {
     if :: isFenceOpen(F(r,k)) && fenceUntil[F(r,k)] <= NOW+SIG -> closedThrough[F(r,k)] = fenceUntil[F(r,k)] :: else fi;
@@ -91,7 +112,12 @@ inline calmTick(r) {
      if :: right[epoch] < RIGHT -> right[epoch] = RIGHT :: else fi;
      look[0] = NONE; look[1] = NONE;
      calmExtend(r); calmOpen(r)
+#ifdef PLANNED
+  :: holder == r && !renewable && !released && planned && epoch < ETOP -> calmHandOver(r)
+  :: holder == r && !renewable && !released && !planned -> calmRelease(r)
+#else
   :: holder == r && !renewable && !released -> calmRelease(r)
+#endif
   :: else
   fi;
   if
@@ -100,7 +126,7 @@ inline calmTick(r) {
   :: else
   fi;
   if
-  :: !renewable && successor == r && epoch < ETOP && (released || isDue(r)) ->
+  :: !renewable && successor == r && epoch < ETOP && mayCalmTake(r) ->
      take(r); calmRaise(r)
   :: else
   fi

@@ -154,6 +154,10 @@ inline age(r) { if :: cached[r] > 0 -> cached[r]-- :: else fi }
 #endif
 #endif
 
+#ifdef PLANNED
+#include "planned.pml"
+#endif
+
 inline forgetLooks() {
 #ifdef MINORITY
   isLeftBehind = 0; leftRight = 0;
@@ -178,6 +182,9 @@ inline name(t) {
   if :: renewable && epoch > 1 -> isReservedAgain = 1 :: else fi;
 #endif
   renewable = 0; successor = t;
+#ifdef PLANNED
+  forgetPlan();
+#endif
 #ifdef LIVE
   isFailingOver = 1; attemptLook[0] = NONE; attemptLook[1] = NONE;
 #endif
@@ -186,6 +193,9 @@ inline name(t) {
 inline take(r) {
 #ifdef REACH_RELEASED
   assert(!released);
+#endif
+#ifdef PLANNED
+  concludePlan(r);
 #endif
 #ifdef PLANT_P2
   if :: isReservedAgain -> isReservedAgain = 0; assert(takenBy[epoch] == r) :: else -> epoch++ fi;
@@ -314,6 +324,10 @@ inline extendFence(i) {
 }
 
 #define isFaulty 1
+#ifndef PLANNED
+#define mayName (renewable || successor != me)
+#define mayTake (released || isDue(me))
+#endif
 #ifdef LIVE
 #include "calm.pml"
 #endif
@@ -371,9 +385,12 @@ end:
        isLeftBehind = 0; leftRight = 0 }
 #endif
   /* Revocation, lapse, next attempt, roll-back: anybody, at any time, names anybody. */
-  :: d_step { isFaulty && epoch < EMAX && (renewable || successor != me) -> name(me) }
+  :: d_step { isFaulty && epoch < EMAX && mayName -> name(me) }
   /* TakeLease's change of the register. */
-  :: d_step { isFaulty && !renewable && successor == me && epoch < EMAX && (released || isDue(me)) -> take(me) }
+  :: d_step { isFaulty && !renewable && successor == me && epoch < EMAX && mayTake -> take(me) }
+#ifdef PLANNED
+  PLAN
+#endif
   RAISE(2)
 #if EMAX > 2
   RAISE(3)
@@ -396,7 +413,9 @@ end:
   :: d_step { isFaulty && lost[me] > 1 && closedEpoch[me] < lost[me]-1 -> closeLease(me, lost[me]-1) }
   /* Release, in this order. */
   :: d_step { holdsRevoked && !isLeaseClosed(me) -> beginRelease(me) }
+#ifndef PLANNED
   :: d_step { holdsRevoked && isLeaseClosed(me) && allShards(isClosedHere, me) && waitLeft[me] == 0 -> released = 1 }
+#endif
   od
 }
 
@@ -421,6 +440,10 @@ end:
   :: d_step { !isCalm -> calm(0, 0) }
   :: d_step { !isCalm -> calm(1, 0) }
   :: d_step { !isCalm -> calm(0, 1) }
+#ifdef PLANNED
+  :: d_step { !isCalm -> calm(1, 0); isQuiet = 1 }
+  :: d_step { !isCalm -> calm(0, 1); isQuiet = 1 }
+#endif
 #else
 #ifdef DRIFT
   :: d_step { 1 -> unit(0); unit(1); count(0); count(1); pack(0); pack(1) }
@@ -452,6 +475,21 @@ end:
   :: d_step { anyShard(isOfOldEpoch) -> assert(!anyShard(isOfOldEpoch)) }
   :: d_step { anyShard(isEarly) -> assert(!anyShard(isEarly)) }
   :: d_step { anyShard(isShutForGood) -> assert(!anyShard(isShutForGood)) }
+#ifdef PLANNED
+  :: d_step { isLeftBehindByPlan -> assert(!isLeftBehindByPlan) }
+#ifdef REACH_PLANNED
+  :: d_step { planned && holder == 1 && isServing(1) -> assert(false) }
+#endif
+#ifdef REACH_HANDBACK
+  :: d_step { isHandedBack && isServing(0) -> assert(false) }
+#endif
+#ifdef REACH_PLANNED_AGAIN
+  :: d_step { isHandedBack && planned && holder == 1 && isServing(1) -> assert(false) }
+#endif
+#ifdef REACH_NEXT
+  :: d_step { wasPlanned && isServing(1) -> assert(false) }
+#endif
+#endif
 #ifdef REACH_SECOND
   :: d_step { isServing(1) -> assert(!isServing(1)) }
 #endif
@@ -473,6 +511,9 @@ end:
 #endif
 #ifdef REACH_CALM
   :: d_step { isCalm && isDead[0] && isServing(1) -> assert(false) }
+#endif
+#ifdef REACH_CALM_HANDBACK
+  :: d_step { isCalm && isHandedBack && isDead[1] && isServing(0) -> assert(false) }
 #endif
 #ifdef REACH_LATE_LOOK
   :: d_step { isLookAtLeft[1] && look[1] >= DUE && look[1] != NONE -> assert(false) }

@@ -16,18 +16,21 @@ export type Engine = { readonly python: string };
 
 type SystemPython = { readonly executable: string; readonly version: string };
 
-/** Installs the emulator from the locked list, hashes checked; does nothing if that was done already for this list and this Python. */
-export async function installEngine(options: { readonly directory: string; readonly log: (line: string) => void }): Promise<Engine> {
-  const { directory, log } = options;
+/**
+ * Installs the emulator from the locked list, hashes checked; does nothing if that was done already for this list and this Python.
+ * @param options.requirements the list of another program that is installed in the same way, `what` it is in the words of the log
+ */
+export async function installEngine(options: { readonly directory: string; readonly log: (line: string) => void; readonly requirements?: string; readonly what?: string }): Promise<Engine> {
+  const { directory, log, requirements = requirementsFile, what = 'the AWS emulator' } = options;
   const system = findPython();
-  const stamp = createHash('sha256').update(readFileSync(requirementsFile)).update(system.version).update(system.executable).digest('hex');
+  const stamp = createHash('sha256').update(readFileSync(requirements)).update(system.version).update(system.executable).digest('hex');
   const engine = { python: path.join(directory, 'bin', 'python') };
   if (isInstalled(directory, stamp)) return engine;
-  log(`Installing the AWS emulator for Python ${system.version} in ${directory}`);
+  log(`Installing ${what} for Python ${system.version} in ${directory}`);
   // Made beside and then renamed: whoever looks meanwhile (tests start together) sees a whole one or none.
   const fresh = `${directory}.${randomUUID()}`;
   try {
-    await fill(fresh, system);
+    await fill(fresh, system, requirements, what);
     writeFileSync(path.join(fresh, 'installed'), stamp);
     if (!isInstalled(directory, stamp)) replaceDirectory(directory, fresh, stamp);
   } finally {
@@ -52,11 +55,11 @@ function replaceDirectory(directory: string, fresh: string, stamp: string): void
   rmSync(stale, { recursive: true, force: true });
 }
 
-async function fill(directory: string, system: SystemPython): Promise<void> {
+async function fill(directory: string, system: SystemPython, requirements: string, what: string): Promise<void> {
   mkdirSync(path.dirname(directory), { recursive: true });
   await run(system.executable, ['-m', 'venv', directory], 'Python could not make a virtual environment (on Debian and Ubuntu it needs the package python3-venv)');
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--require-hashes', '--only-binary', ':all:'];
-  await run(path.join(directory, 'bin', 'python'), [...pip, '--requirement', requirementsFile], 'pip could not install the AWS emulator; is a package index reachable?');
+  await run(path.join(directory, 'bin', 'python'), [...pip, '--requirement', requirements], `pip could not install ${what}; is a package index reachable?`);
 }
 
 function findPython(): SystemPython {

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { connectToStacks } from '../client/connect-to-stacks.ts';
 import { readEndpoints } from '../config/environment.ts';
 import { toRuntimeConfig } from '../config/runtime-config.ts';
-import { loadConfig } from './load-config.ts';
+import { loadConfig, loadPlan } from './load-config.ts';
 import { run } from './run.ts';
 
 const controller = new AbortController();
@@ -22,6 +22,7 @@ process.exitCode = await run(process.argv.slice(2), {
     const config = toRuntimeConfig(written);
     return connectToStacks(config, readEndpoints(config.voters.map((v) => v.region)), written.divergence);
   },
+  loadPlan,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   userName: () => userInfo().username,

@@ -8,6 +8,7 @@ import { backUp, restore, showPoints } from './backups.ts';
 import { divergence } from './divergence.ts';
 import { erase } from './erase.ts';
 import { renderLoss, renderStatus } from './render-status.ts';
+import { switchPlan } from './switch-plan.ts';
 import { switchOver } from './switch.ts';
 import { commands, optionsOf, usage, type Command } from './usage.ts';
 import { voters } from './voters.ts';
@@ -23,6 +24,7 @@ export async function run(args: readonly string[], world: World): Promise<ExitSt
       world.out(usage);
       return 0;
     }
+    if (command === 'switch' && values.plan !== undefined) return await switchPlan(values.plan, values, values.by ?? world.userName(), world);
     return await execute(command, word, values, await world.connect(values.config ?? 'holdfast.config.ts'), world);
   } catch (error) {
     const isUsage = error instanceof UsageError;

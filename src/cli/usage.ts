@@ -29,6 +29,7 @@ export const options = {
   all: { type: 'boolean' },
   seen: { type: 'string' },
   without: { type: 'string' },
+  plan: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const;
 
@@ -38,7 +39,7 @@ export type OptionName = keyof typeof options;
 export const optionsOf: Readonly<Record<Command, readonly OptionName[]>> = {
   status: ['watch'],
   failover: ['to', 'reason', 'by'],
-  switch: ['to', 'reason', 'wait', 'by'],
+  switch: ['to', 'reason', 'wait', 'plan', 'by'],
   approve: ['deny', 'reason', 'by'],
   pause: ['reason', 'by'],
   resume: ['reason', 'by'],
@@ -55,6 +56,7 @@ export const usage = `holdfast: disaster recovery for a service in several AWS r
   holdfast status [--watch]                  who holds the lease, who is well, what is behind, what happened last
   holdfast failover --to REGION --reason …   revokes the lease in favour of REGION; its runbook does the rest
   holdfast switch --to REGION --reason … [--wait]   a planned switch-over while both regions are well: no write is lost; the same goes back
+  holdfast switch --plan FILE --to REGION --reason …   several groups, each after those that it waits for; all, or they go back
   holdfast approve [--deny] [--reason …]     shows the known loss and lets the waiting failover open, or gives its attempt up
   holdfast pause --reason …                  no failover until 'resume'; the active region stays active
   holdfast resume [--reason …]               starts a new group, or goes on after a pause

@@ -1,10 +1,12 @@
 // What the commands of `holdfast` are given: the world, and what a person said.
 import { parseArgs } from 'node:util';
 import type { Connection } from '../client/connection.ts';
+import type { RecoveryPlan } from '../config/recovery-plan.ts';
 import { options } from './usage.ts';
 
 export type World = {
   readonly connect: (configFile: string) => Promise<Connection>;
+  readonly loadPlan: (file: string) => Promise<RecoveryPlan>;
   readonly out: (text: string) => void;
   readonly err: (text: string) => void;
   readonly userName: () => string;

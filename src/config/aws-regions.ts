@@ -43,6 +43,17 @@ const REGIONS_BY_PARTITION: Readonly<Record<string, readonly string[]>> = {
   'aws-us-gov': ['us-gov-east-1', 'us-gov-west-1'],
 };
 
+/**
+ * The regions that lie in member states of the European Union (the same page says where each is): eu-west-2 is in London and eu-central-2
+ * in Zurich, which are not.
+ */
+const REGIONS_IN_THE_EU: readonly string[] = ['eu-central-1', 'eu-north-1', 'eu-south-1', 'eu-south-2', 'eu-west-1', 'eu-west-3'];
+
+/** The regions that a group may use. */
+export function residencyOf(residency: 'EU' | readonly string[]): readonly string[] {
+  return residency === 'EU' ? REGIONS_IN_THE_EU : residency;
+}
+
 /** The partition of a region; `unknown` where AWS has no such region that we know of. */
 export function partitionOf(region: string): string {
   for (const [partition, regions] of Object.entries(REGIONS_BY_PARTITION)) if (regions.includes(region)) return partition;

@@ -4,10 +4,11 @@ import * as z from 'zod';
 import type { MergeFunction } from '../core/divergence/merges.ts';
 import { divergenceRules } from '../core/divergence/rules.ts';
 import { type TimeBudget, refusals, timeBudget } from '../core/budget/time-budget.ts';
-import { partitionOf, regionSchema } from './aws-regions.ts';
+import { partitionOf, regionSchema, residencyOf } from './aws-regions.ts';
 import { configError } from './config-error.ts';
+import { fencesSchema, refuseFences } from './fences.ts';
 import { refusalOfRegionSet } from './region-sets.ts';
-import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, timingSchema, vaultSchema } from './settings.ts';
+import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, lagBrakeSchema, modeSchema, policySchema, timingSchema, vaultSchema } from './settings.ts';
 
 const memberSchema = z.strictObject({
   region: regionSchema,
@@ -19,6 +20,8 @@ const memberSchema = z.strictObject({
     .string()
     .regex(/^\d{12}$/, { error: 'must be the 12 digits of an AWS account, as text' })
     .optional(),
+  /** Of a candidate: who is asked first to take over, 1 before 2, whatever the scores; only one that is well is asked. */
+  priority: z.int({ error: 'must be a whole number' }).min(1, { error: 'must be at least 1, which is asked first' }).max(99, { error: 'must be at most 99' }).optional(),
 });
 
 const tableSchema = z.strictObject({
@@ -38,6 +41,9 @@ const divergenceSchema = z
   })
   .prefault({});
 
+/** A tick may be late by one, and the look is as old as the tick before. */
+const lagTicksMin = 3;
+
 const configSchema = z
   .strictObject({
     group: groupSchema,
@@ -45,6 +51,8 @@ const configSchema = z
     initialRegion: regionSchema,
     /** An odd number of voters, at least two of them candidates. */
     regions: z.array(memberSchema, { error: 'must list the regions that vote' }),
+    /** Where the group's data may be: every region of it keeps some (tables, change logs, backups), a witness too. 'EU', or a list of regions. */
+    residency: z.union([z.literal('EU'), z.array(regionSchema).min(1)], { error: "must be 'EU' (its member states) or a list of regions" }).optional(),
     /**
      * Where the register is. `tables`: one table in each voting region, any odd number of any regions. `mrsc`: one global table with
      * multi-Region strong consistency, in exactly three regions of one set, and for good: no voter joins or leaves.
@@ -58,11 +66,15 @@ const configSchema = z
     isFenced: z.boolean({ error: 'must be true or false' }).default(false),
     /** One row carries some 500 fenced writes a second; the key's hash chooses the row. */
     fenceShards: fenceShardsSchema.default(1),
+    /** Refuses fenced writes while changes of this region have been in no other one for longer. Absent: it never does. */
+    lagBrake: lagBrakeSchema.optional(),
     quorumLost: z.enum(['stop', 'hold-open'], { error: "must be 'stop'" }).default('stop'),
     timing: timingSchema,
     dns: dnsSchema,
     policy: policySchema,
     divergence: divergenceSchema,
+    /** What stops a region that lost the lease, beside the failover: docs/fences.md. */
+    fences: fencesSchema,
     /** Backups into locked buckets in every region of the group; absent: none. */
     vault: vaultSchema.optional(),
   })
@@ -70,6 +82,8 @@ const configSchema = z
     const refuse = (path: PropertyKey[], message: string) => context.addIssue({ code: 'custom', path, message });
     refuseMembers(config, refuse);
     refuseAccounts(config, refuse);
+    refuseResidency(config, refuse);
+    refuseFences(config, refuse);
     const unfit = config.register === 'mrsc' ? refusalOfRegionSet(config.regions.map((member) => member.region)) : undefined;
     if (unfit !== undefined) refuse(['register'], `'mrsc' ${unfit}`);
     if (config.vault?.subject?.attribute === config.table.partitionKey)
@@ -77,6 +91,10 @@ const configSchema = z
         ['vault', 'subject', 'attribute'],
         `is '${config.table.partitionKey}', the table's partition key, which stays readable in the vault: name another attribute, and let the key be no person's name`,
       );
+    if (config.lagBrake !== undefined && !config.isFenced) refuse(['lagBrake'], 'needs isFenced: true: only fenced writes can be refused');
+    const shortestMs = lagTicksMin * config.timing.tickMs;
+    if (config.lagBrake !== undefined && config.lagBrake.maxLagMs < shortestMs)
+      refuse(['lagBrake', 'maxLagMs'], `is ${config.lagBrake.maxLagMs}; each tick looks once, so it must be at least ${lagTicksMin} ticks (${shortestMs}), or a late tick would stop the service`);
     if (config.divergence.rule === 'merge' && config.divergence.merge === undefined)
       refuse(['divergence', 'merge'], "is missing, and the rule is 'merge': name a merge function, or take another rule");
     if (config.quorumLost === 'hold-open') {
@@ -150,6 +168,15 @@ function refuseAccounts({ regions, vault, register }: Pick<HoldfastConfig, 'regi
   });
   if (named.size > 1 && register === 'mrsc') refuse(['register'], "'mrsc' is one global table, which lies in one account; use 'tables' for several");
   if (named.size > 1 && vault !== undefined) refuse(['vault'], "is not built for several accounts yet: its buckets and keys are one account's. Leave it out, or use one account");
+}
+
+function refuseResidency({ regions, residency }: Pick<HoldfastConfig, 'regions' | 'residency'>, refuse: (path: PropertyKey[], message: string) => void): void {
+  regions.forEach(({ region, role, priority }, index) => {
+    if (role === 'witness' && priority !== undefined) refuse(['regions', index, 'priority'], `is of no use: '${region}' is a witness, which never takes over`);
+    if (residency === undefined || residencyOf(residency).includes(region)) return;
+    const kept = role === 'witness' ? "copies of the candidates' change logs, and backups," : 'the table and its backups';
+    refuse(['regions', index, 'region'], `'${region}' is outside the group's residency, and ${kept} would lie there; it may be ${residencyOf(residency).join(', ')}`);
+  });
 }
 
 function count(number: number, what: string): string {

@@ -6,7 +6,7 @@ import { partitionOf, regionSchema } from './aws-regions.ts';
 import { InvalidConfigError } from '../core/errors.ts';
 import { configError } from './config-error.ts';
 import type { HoldfastConfig } from './holdfast-config.ts';
-import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, modeSchema, policySchema, runtimeVaultSchema, timingSchema } from './settings.ts';
+import { dnsSchema, fenceShardsSchema, groupSchema, hostNameSchema, lagBrakeSchema, modeSchema, policySchema, runtimeVaultSchema, timingSchema } from './settings.ts';
 
 const voterSchema = z.strictObject({
   region: regionSchema,
@@ -14,6 +14,7 @@ const voterSchema = z.strictObject({
   /** Its ARN where the configuration names accounts. */
   registerTable: z.string().min(3),
   account: z.string().optional(),
+  priority: z.int().min(1).optional(),
 });
 
 export const runtimeConfigSchema = z
@@ -32,6 +33,7 @@ export const runtimeConfigSchema = z
     mode: modeSchema,
     isFenced: z.boolean(),
     fenceShards: fenceShardsSchema,
+    lagBrake: lagBrakeSchema.optional(),
     timing: timingSchema,
     dns: dnsSchema,
     policy: policySchema,
@@ -54,9 +56,9 @@ export function parseRuntimeConfig(json: string): RuntimeConfig {
 
 /** The physical names of a group's tables; the same in every region. */
 export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
-  const voters = config.regions.map(({ region, role, registerIncarnation, account }) => {
+  const voters = config.regions.map(({ region, role, registerIncarnation, account, priority }) => {
     const name = `holdfast-${config.group}-register-${registerIncarnation}`;
-    return { region, role, registerTable: reachedAs({ region, account }, name), ...(account === undefined ? {} : { account }) };
+    return { region, role, registerTable: reachedAs({ region, account }, name), ...(account === undefined ? {} : { account }), ...(priority === undefined ? {} : { priority }) };
   });
   return {
     group: config.group,
@@ -70,6 +72,7 @@ export function toRuntimeConfig(config: HoldfastConfig): RuntimeConfig {
     mode: config.mode,
     isFenced: config.isFenced,
     fenceShards: config.fenceShards,
+    ...(config.lagBrake === undefined ? {} : { lagBrake: config.lagBrake }),
     timing: config.timing,
     dns: config.dns,
     policy: config.policy,

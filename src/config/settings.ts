@@ -73,6 +73,9 @@ export const modeSchema = z.enum(['observe', 'advise', 'approve', 'automatic'], 
 
 export const fenceShardsSchema = whole(1, 64, 'fence rows');
 
+/** The longest time that changes of this region may be in no other one before its service refuses to write. */
+export const lagBrakeSchema = z.strictObject({ maxLagMs: whole(1000, 86_400_000, 'milliseconds') });
+
 const days = (usual: number) => whole(1, 36_500, 'days').default(usual);
 const mebibyte = 1024 * 1024;
 

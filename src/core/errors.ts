@@ -104,12 +104,28 @@ export class FenceClosedError extends HoldfastError {
   }
 }
 
+/** A write was not sent: more of this region's changes than the owner allows may be in no other region (`lagBrake`). */
+export class LagExceededError extends HoldfastError {
+  readonly lagMs: number;
+  constructor(message: string, lagMs: number) {
+    super('LagExceededError', message, true);
+    this.lagMs = lagMs;
+  }
+}
+
 /** A write was refused, surely not carried out: its epoch is over in this region, for good. Another region may hold the lease. */
 export class StaleEpochError extends HoldfastError {
   readonly epoch: number;
   constructor(message: string, epoch: number) {
     super('StaleEpochError', message, false);
     this.epoch = epoch;
+  }
+}
+
+/** An object was not written: it is not (any more) what was read. Nothing was changed; read it again. */
+export class ObjectChangedError extends HoldfastError {
+  constructor(message: string) {
+    super('ObjectChangedError', message, false);
   }
 }
 

@@ -4,7 +4,13 @@
 export type Mode = 'observe' | 'advise' | 'approve' | 'automatic';
 export type Role = 'candidate' | 'witness';
 
-export type Voter = { readonly region: string; readonly role: Role; readonly registerTable: string };
+export type Voter = {
+  readonly region: string;
+  readonly role: Role;
+  readonly registerTable: string;
+  /** Of a candidate: 1 is asked to take over before 2, and either before one that names none. */
+  readonly priority?: number | undefined;
+};
 
 /** k failures of the last n probes. */
 export type Trigger = { readonly failures: number; readonly of: number };

@@ -4,6 +4,7 @@ import { ConditionalCheckFailedException, DynamoDBServiceException, TransactionC
 import { FenceClosedError, RefusedError, StaleEpochError, WriteUnknownError } from '../core/errors.ts';
 import { translated, type Sent } from './cancellation.ts';
 import { permitToWrite, type Fence } from './fence.ts';
+import { inKeptOrder } from './kept-order.ts';
 import type { WorkloadClock } from './clock.ts';
 
 /** A client's middleware and configuration: what DynamoDBClient and the document client share. */
@@ -13,16 +14,8 @@ type Options = { readonly abortSignal?: AbortSignal };
 
 type Next<Args, Answer> = (args: Args) => Promise<Answer>;
 
-/** A command of either client, as far as marks and middleware are put on it. */
-export type Markable = {
-  readonly middlewareStack: { add(middleware: <Handler>(next: Handler, context: object) => Handler, options: { step: 'initialize'; name: string; priority: 'high'; override: boolean }): void };
-};
-
 /** The part of a command that is needed to send it. */
-type Sendable<Output> = Markable & {
-  readonly middlewareStack: {
-    addRelativeTo(middleware: <Args, Answer>(next: Next<Args, Answer>) => Next<Args, Answer>, options: { name: string; relation: 'before'; toMiddleware: string }): void;
-  };
+type Sendable<Output> = {
   resolveMiddleware(stack: ClientParts['middlewareStack'], config: ClientParts['config'], options: Options): (args: never) => Promise<{ readonly output: Output }>;
 };
 
@@ -35,12 +28,15 @@ export type AttemptRules = {
   readonly abortSignal: AbortSignal | undefined;
 };
 
+/** Of an attempt that has not begun. */
+const none = new AbortController();
+
 export class Attempts {
   readonly #rules: AttemptRules;
   readonly #sent: Sent;
   #unanswered = 0;
   #remainingMs: () => number = () => 0;
-  #abort = new AbortController();
+  #abort = none;
 
   constructor(rules: AttemptRules, sent: Sent) {
     this.#rules = rules;
@@ -48,32 +44,36 @@ export class Attempts {
   }
 
   /** Sends it with the SDK's own retries. @throws what the caller may conclude from: see `conclusion`. */
-  async send<Output>(client: ClientParts, command: Sendable<Output>, mark: (command: Markable) => void): Promise<Output> {
-    mark(command);
+  async send<Output>(client: ClientParts, command: Sendable<Output>): Promise<Output> {
     const attempt =
       <Args, Answer>(next: Next<Args, Answer>): Next<Args, Answer> =>
-      async (args) =>
-        this.#attempt(async () => next(args));
-    command.middlewareStack.addRelativeTo(attempt, { name: 'holdfastAttempt', relation: 'before', toMiddleware: 'httpSigningMiddleware' });
+      (args) =>
+        this.#attempt(next, args);
+    const stack = inKeptOrder(client.middlewareStack, command.constructor, attempt);
     const { abortSignal } = this.#rules;
     const options = abortSignal === undefined ? {} : { abortSignal };
     ofOptions.set(options, this);
-    const handler = command.resolveMiddleware(client.middlewareStack, guardedConfig(client.config), options);
+    const handler = resolved(command, [stack, guardedConfig(client.config), options]);
+    const { fence, clock } = this.#rules;
+    const beganAtMs = fence.brake === undefined ? 0 : clock.nowMs();
     try {
-      return (await call(handler, command)).output;
+      const { output } = await call(handler, command);
+      fence.brake?.wrote(beganAtMs);
+      return output;
     } catch (error) {
       throw this.#conclusion(error);
     }
   }
 
-  async #attempt<Answer>(next: () => Promise<Answer>): Promise<Answer> {
+  async #attempt<Args, Answer>(next: Next<Args, Answer>, args: Args): Promise<Answer> {
     await this.#admit();
     const limitMs = Math.min(this.#remainingMs(), this.#rules.attemptTimeoutMs);
     if (limitMs <= 0) throw this.#over();
     const before = this.#unanswered;
-    this.#abort = new AbortController();
+    const abort = new AbortController();
+    this.#abort = abort;
     try {
-      return await this.#limited(next, limitMs);
+      return await this.#limited(next(args), limitMs, abort);
     } catch (error) {
       if (isAnswer(error)) this.#unanswered = before;
       const plain = translated(error, this.#sent);
@@ -94,20 +94,15 @@ export class Attempts {
     return new FenceClosedError(`The write was not sent: the lease of epoch ${this.#sent.epoch} in ${this.#sent.region} is over. Ask the service's own name again.`);
   }
 
-  async #limited<Answer>(next: () => Promise<Answer>, limitMs: number): Promise<Answer> {
-    let cancel = (): void => {};
-    const expired = new Promise<never>((_, reject) => {
-      cancel = this.#rules.clock.after(limitMs, () => {
+  async #limited<Answer>(answer: Promise<Answer>, limitMs: number, abort: AbortController): Promise<Answer> {
+    return new Promise<Answer>((resolve, reject) => {
+      const cancel = this.#rules.clock.after(limitMs, () => {
         // 'TimeoutError' is what the SDK tries again, if the lease still allows: the transaction's token makes that harmless.
         reject(Object.assign(new Error(`no answer within ${limitMs} ms`), { name: 'TimeoutError' }));
-        this.#abort.abort();
+        abort.abort();
       });
+      answer.finally(cancel).then(resolve, reject);
     });
-    try {
-      return await Promise.race([next(), expired]);
-    } finally {
-      cancel();
-    }
   }
 
   /** The last look at the clock, after signing; from here on the request may be carried out. @returns what aborts it */
@@ -115,7 +110,8 @@ export class Attempts {
     if (this.#remainingMs() <= 0) throw this.#over();
     this.#unanswered += 1;
     const { abortSignal } = this.#rules;
-    return abortSignal === undefined ? this.#abort.signal : AbortSignal.any([abortSignal, this.#abort.signal]);
+    const { signal } = this.#abort;
+    return abortSignal === undefined ? signal : AbortSignal.any([abortSignal, signal]);
   }
 
   #conclusion(error: unknown): unknown {
@@ -164,6 +160,11 @@ function isAnswer(error: unknown): boolean {
 function isOwnCondition(error: unknown): boolean {
   if (error instanceof TransactionCanceledException) return (error.CancellationReasons ?? []).some(({ Code }) => Code === 'ConditionalCheckFailed');
   return error instanceof ConditionalCheckFailedException;
+}
+
+/** With the part of a stack that it needs: see `inKeptOrder`. */
+function resolved<Output>(command: Sendable<Output>, args: readonly unknown[]): ReturnType<Sendable<Output>['resolveMiddleware']> {
+  return Reflect.apply(command.resolveMiddleware, command, args);
 }
 
 async function call<Output>(handler: (args: never) => Promise<Output>, command: unknown): Promise<Output> {

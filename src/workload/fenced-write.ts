@@ -86,8 +86,9 @@ export function stampsBefore(actions: readonly TransactWriteItem[], stamp: Stamp
 
 export function stampedAction(action: TransactWriteItem, stamp: Stamp): TransactWriteItem {
   if (action.Put !== undefined) {
-    const kept = Object.entries(action.Put.Item ?? {}).filter(([name]) => !foreignMarks.includes(name));
-    return { Put: { ...action.Put, Item: { ...Object.fromEntries(kept), ...stamp } } };
+    const item: Record<string, AttributeValue> = { ...action.Put.Item, ...stamp };
+    for (const name of foreignMarks) if (name in item) delete item[name];
+    return { Put: { ...action.Put, Item: item } };
   }
   return action.Update === undefined ? action : { Update: stampedUpdate(action.Update, stamp) };
 }
@@ -108,8 +109,12 @@ function targetOf(action: TransactWriteItem, rules: WriteRules) {
 }
 
 function keyOf(item: Readonly<Record<string, AttributeValue>>, keys: TableKeys | undefined): Record<string, AttributeValue> {
-  const names: readonly (string | undefined)[] = [keys?.partitionKey, keys?.sortKey];
-  return Object.fromEntries(Object.entries(item).filter(([name]) => names.includes(name)));
+  const key: Record<string, AttributeValue> = {};
+  for (const name of [keys?.partitionKey, keys?.sortKey]) {
+    const value = name === undefined ? undefined : item[name];
+    if (name !== undefined && value !== undefined) key[name] = value;
+  }
+  return key;
 }
 
 function partitionOf(table: string, key: Readonly<Record<string, AttributeValue>>, rules: WriteRules): string {

@@ -17,10 +17,11 @@ import {
   type UpdateItemCommandInput,
 } from '@aws-sdk/client-dynamodb';
 import { RefusedError } from '../core/errors.ts';
-import { Attempts, type AttemptRules, type Markable } from './attempts.ts';
+import { Attempts, type AttemptRules } from './attempts.ts';
 import { systemClock, type WorkloadClock } from './clock.ts';
 import { createFence, permitToWrite, type Fence, type FenceSettings, type Permit } from './fence.ts';
 import { actionsMax, deleteAction, fencedKeys, putAction, refuseUnsupported, stampedAction, stampsBefore, updateAction, type TableKeys, type WriteRules } from './fenced-write.ts';
+import { hasMiddleware, replacing } from './kept-order.ts';
 import { stampFirst } from './stamp-first.ts';
 
 export type EpochSettings = FenceSettings & { readonly tables: { readonly data: string; readonly log?: string }; readonly dataKey: string };
@@ -40,21 +41,22 @@ export type EpochOptions = {
 const attemptTimeoutMsDefault = 1000;
 const reads: readonly string[] = ['GetItemCommand', 'BatchGetItemCommand', 'QueryCommand', 'ScanCommand', 'TransactGetItemsCommand'];
 
-/** Contexts of commands that go as they are: our own, and those that the caller marked. */
+/** Contexts of commands that the caller marked: they go as they are. */
 const passing = new WeakSet<object>();
+
+/** A command of either client, as far as a mark is put on it. */
+type Markable = {
+  readonly middlewareStack: { add(middleware: <Handler>(next: Handler, context: object) => Handler, options: { step: 'initialize'; name: string; priority: 'high'; override: boolean }): void };
+};
 
 /** Marks one command as not fenced: it goes as it is, also in a region that lost the lease. Its items carry no epoch. */
 export function unfenced<C extends Markable>(command: C): C {
-  letPass(command);
-  return command;
-}
-
-function letPass(command: Markable): void {
   const mark = <Handler>(next: Handler, context: object): Handler => {
     passing.add(context);
     return next;
   };
   command.middlewareStack.add(mark, { step: 'initialize', name: 'holdfastPass', priority: 'high', override: true });
+  return command;
 }
 
 /**
@@ -64,6 +66,9 @@ function letPass(command: Markable): void {
 export function withEpoch<C extends DynamoDBClient>(client: C, settings: EpochSettings, options: EpochOptions): C {
   // A cached handler would carry one command's mark over to all others of its kind.
   if (client.config.cacheMiddleware === true) throw new RefusedError('withEpoch cannot fence a client with cacheMiddleware: true. Leave that setting out.');
+  // A document client that does not find it there takes another client's middleware in silence, and writes past the fence.
+  if (!client.middlewareStack.identify().some((name) => name.includes('serializerMiddleware')))
+    throw new RefusedError('withEpoch cannot fence this version of DynamoDBClient: its middleware is not its own. Use the version that package.json names.');
   const clock = options.clock ?? systemClock;
   const epoch: Epoch = {
     client,
@@ -85,10 +90,10 @@ export function withEpoch<C extends DynamoDBClient>(client: C, settings: EpochSe
   // Before the command is serialized for nothing; but a document client's items are DynamoDB's only after that.
   client.middlewareStack.add((next, context) => async (args) => (isMarshalledLater(context) ? undefined : await instead(context, args.input)) ?? next(args), {
     step: 'initialize',
-    name: 'holdfastEpoch',
+    name: replacing.plain,
     priority: 'low',
   });
-  client.middlewareStack.add((next, context) => async (args) => (await instead(context, args.input)) ?? next(args), { step: 'build', name: 'holdfastEpochOfDocuments', priority: 'high' });
+  client.middlewareStack.add((next, context) => async (args) => (await instead(context, args.input)) ?? next(args), { step: 'build', name: replacing.documents, priority: 'high' });
   return client;
 }
 
@@ -122,7 +127,7 @@ async function write(epoch: Epoch, name: string, input: ServiceInputTypes, abort
 async function transact(epoch: Epoch, open: Open, input: TransactWriteItemsCommandInput, isSingle: boolean): Promise<TransactWriteItemsCommandOutput> {
   const own = input.TransactItems ?? [];
   const command = new TransactWriteItemsCommand({ ...input, TransactItems: [...own, ...open.checks] });
-  return attemptsOf(epoch, open, own.length, isSingle).send(epoch.client, command, letPass);
+  return attemptsOf(epoch, open, own.length, isSingle).send(epoch.client, command);
 }
 
 function attemptsOf(epoch: Epoch, { permit, abortSignal }: Open, ownActions: number, isSingle: boolean): Attempts {
@@ -130,9 +135,9 @@ function attemptsOf(epoch: Epoch, { permit, abortSignal }: Open, ownActions: num
 }
 
 async function plain(client: DynamoDBClient, attempts: Attempts, { Put, Update, Delete }: TransactWriteItem, more: Pick<PutItemCommandInput, 'ReturnConsumedCapacity'>): Promise<ServiceOutputTypes> {
-  if (Put !== undefined) return attempts.send(client, new PutItemCommand({ ...Put, ...more }), letPass);
-  if (Update !== undefined) return attempts.send(client, new UpdateItemCommand({ ...Update, ...more }), letPass);
-  return attempts.send(client, new DeleteItemCommand({ TableName: undefined, Key: undefined, ...Delete, ...more }), letPass);
+  if (Put !== undefined) return attempts.send(client, new PutItemCommand({ ...Put, ...more }));
+  if (Update !== undefined) return attempts.send(client, new UpdateItemCommand({ ...Update, ...more }));
+  return attempts.send(client, new DeleteItemCommand({ TableName: undefined, Key: undefined, ...Delete, ...more }));
 }
 
 function singleAction(name: string, input: ServiceInputTypes): TransactWriteItem {
@@ -159,7 +164,8 @@ function isOf<Name extends keyof Inputs>(wanted: Name, name: string, input: Serv
 
 /** One condition for each fence row that judges one of the keys. */
 function checksOf(permit: Permit, keys: readonly string[]): TransactWriteItem[] {
-  const byRow = new Map(keys.flatMap((key) => permit.checks(key)).map((check) => [check.ConditionCheck?.Key?.['pk']?.S, check]));
+  const byRow = new Map<string | undefined, TransactWriteItem>();
+  for (const key of keys) for (const check of permit.checks(key)) byRow.set(check.ConditionCheck?.Key?.['pk']?.S, check);
   return [...byRow.values()];
 }
 
@@ -173,7 +179,7 @@ function callersSignal(context: object): AbortSignal | undefined {
 function isMarshalledLater(context: object): boolean {
   const command = keptInContext(context, 'commandInstance');
   if (!(command instanceof PutItemCommand || command instanceof UpdateItemCommand || command instanceof DeleteItemCommand || command instanceof TransactWriteItemsCommand)) return true;
-  return command.middlewareStack.clone().remove('DocumentMarshall');
+  return hasMiddleware(command.middlewareStack, 'DocumentMarshall');
 }
 
 function keptInContext(context: object, name: string): unknown {

@@ -1,12 +1,13 @@
-// What the fence costs a service on the client's side: CPU of a put through withEpoch, less the CPU of the transaction that it becomes, sent by
-// hand, less also what the plain put costs. Nothing leaves the process: the request handler answers at once. `node scripts/bootstrap.mjs
-// test/bench/workload-cost.ts [--writes 300] [--rounds 40]`
+// What the fence costs a service on the client's side: CPU of a put through a client with `withEpoch`, less that of the same put through a client
+// without, and less that of the transaction which it becomes, sent by hand. Nothing leaves the process: the request handler answers at once.
+// `node scripts/bootstrap.mjs test/bench/workload-cost.ts [--writes 100] [--rounds 300]`; prints a record, a line of JSON last.
 import { DynamoDBClient, PutItemCommand, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
+import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { createFence } from '../../src/workload/fence.ts';
 import { withEpoch, type EpochSettings } from '../../src/workload/with-epoch.ts';
 
-const { values } = parseArgs({ options: { writes: { type: 'string', default: '300' }, rounds: { type: 'string', default: '40' } } });
+const { values } = parseArgs({ options: { writes: { type: 'string', default: '100' }, rounds: { type: 'string', default: '300' } } });
 const [writes, rounds] = [Number(values.writes), Number(values.rounds)];
 const region = 'us-east-1';
 const settings: EpochSettings = { tables: { region: 'r', fence: 'f', data: 'orders' }, dataKey: 'id', isFenced: true, fenceShards: 8, timing: { gateCacheMs: 1000 } };
@@ -42,21 +43,32 @@ async function cpuMicrosecondsOf(write: (n: number) => Promise<unknown>): Promis
   return (user + system) / writes;
 }
 
-const sorted = (all: readonly number[]) => all.toSorted((a, b) => a - b);
-const median = (all: readonly number[]) => sorted(all)[Math.floor(all.length / 2)] ?? Number.NaN;
-/** Other processes only ever add to it: the least of the rounds is nearest to the truth on a busy machine. */
-const least = (all: readonly number[]) => sorted(all)[0] ?? Number.NaN;
+const at = (all: readonly number[], share: number) => all.toSorted((a, b) => a - b)[Math.floor((all.length - 1) * share)] ?? Number.NaN;
 const measured = new Map<string, number[]>(Object.keys(ways).map((name) => [name, []]));
-// The first rounds warm up; then in turns, so that a busy moment of the machine meets all three.
-const warmUpRounds = 10;
-for (let round = 1 - warmUpRounds; round <= rounds; round += 1) {
-  for (const [name, write] of Object.entries(ways)) {
+const warmUpRounds = 30;
+const order = Object.entries(ways);
+for (let round = -warmUpRounds; round < rounds; round += 1) {
+  // In turns, and each way as often first: a busy moment of the machine, or a collection of garbage, meets all three alike.
+  order.push(...order.splice(0, 1));
+  for (const [name, write] of order) {
     const microseconds = await cpuMicrosecondsOf(write);
-    if (round > 0) measured.get(name)?.push(microseconds);
+    if (round >= 0) measured.get(name)?.push(microseconds);
   }
 }
-for (const [name, all] of measured) process.stdout.write(`${name}: ${least(all).toFixed(0)} µs of CPU a write at least, median ${median(all).toFixed(0)}\n`);
+const shown = (all: readonly number[]) => ({ median: Math.round(at(all, 0.5)), quartiles: [Math.round(at(all, 0.25)), Math.round(at(all, 0.75))], least: Math.round(at(all, 0)) });
+for (const [name, all] of measured) process.stdout.write(`${name}: ${JSON.stringify(shown(all))} µs of CPU a write\n`);
 const [base = [], byHand = [], through = []] = [...measured.values()];
-process.stdout.write(
-  `withEpoch above the transaction by hand: ${(least(through) - least(byHand)).toFixed(0)} µs (medians: ${(median(through) - median(byHand)).toFixed(0)}); above the plain put: ${(least(through) - least(base)).toFixed(0)} µs\n`,
-);
+// Within a round, not of the medians: what the machine does to a round, it does to both.
+const above = (other: readonly number[]) => shown(through.map((microseconds, round) => microseconds - (other[round] ?? Number.NaN)));
+const cpu = cpus();
+const record = {
+  what: 'µs of CPU that withEpoch adds to a put',
+  abovePlainPut: above(base),
+  aboveTransactionByHand: above(byHand),
+  writes,
+  rounds,
+  at: new Date().toISOString(),
+  node: process.version,
+  machine: `${cpu[0]?.model ?? '?'}, ${cpu.length} processors, load ${loadavg()[0]?.toFixed(1) ?? '?'}`,
+};
+process.stdout.write(`${JSON.stringify(record)}\n`);

@@ -39,12 +39,30 @@ describe('defineConfig', () => {
     expect(config.policy).toMatchObject({ readiness: { failures: 3, of: 4 }, attemptsMax: 3, approvalTimeoutSeconds: 300 });
   });
 
+  it('hands priorities on to the functions, and leaves the identity of the voters to their tables', () => {
+    const regions = [{ ...candidate('eu-west-1'), priority: 2 }, { ...candidate('eu-central-1'), priority: 1 }, candidate('eu-north-1')];
+    const input = { ...least, initialRegion: 'eu-west-1', residency: 'EU' as const, regions };
+    const { voters, configId } = parseRuntimeConfig(JSON.stringify(toRuntimeConfig(defineConfig(input))));
+    expect(voters.map((voter) => voter.priority)).toEqual([2, 1, undefined]);
+    expect(configId).toBe(toRuntimeConfig(defineConfig({ ...input, regions: regions.map(({ region, role }) => ({ region, role })) })).configId);
+  });
+
   it('takes the sample, which is automatic and fenced', () => {
     expect(sample).toMatchObject({ group: 'orders', initialRegion: 'us-east-1', mode: 'automatic', isFenced: true, fenceShards: 2 });
   });
 
   const refused: readonly [string, Partial<HoldfastConfigInput>, RegExp][] = [
     ['an unknown region', { regions: [candidate('us-east-1'), candidate('us-wets-2'), candidate('eu-west-1')] }, /regions\[1\]\.region: 'us-wets-2' is not an AWS region.*did you mean 'us-west-2'/],
+    ['a region outside the residency', { residency: 'EU' }, /regions\[0\]\.region: 'us-east-1' is outside the group's residency.*it may be eu-central-1, eu-north-1/],
+    [
+      'a witness in London of a group that may not leave the EU, for it keeps copies of the log',
+      { residency: 'EU', initialRegion: 'eu-west-1', regions: [candidate('eu-west-1'), candidate('eu-central-1'), { region: 'eu-west-2', role: 'witness' }] },
+      /regions\[2\]\.region: 'eu-west-2' is outside.*copies of the candidates' change logs/,
+    ],
+    ['a residency that leaves one of its regions out', { residency: ['us-east-1', 'us-west-2'] }, /regions\[2\]\.region: 'eu-west-1' is outside/],
+    ['a residency that names no region', { residency: ['us-east-1', 'mars-1'] }, /residency/],
+    ['a priority of a witness', { regions: [candidate('us-east-1'), candidate('us-west-2'), { region: 'eu-west-1', role: 'witness', priority: 1 }] }, /regions\[2\]\.priority: is of no use/],
+    ['a priority of nought', { regions: [{ ...candidate('us-east-1'), priority: 0 }, candidate('us-west-2'), candidate('eu-west-1')] }, /regions\[0\]\.priority: must be at least 1/],
     ['one voter', { regions: [candidate('us-east-1')] }, /regions: lists 1 voter; .*at least 3/],
     ['no voter', { regions: [] }, /regions: lists 0 voters/],
     ['an even number of voters', { regions: ['us-east-1', 'us-west-2', 'eu-west-1', 'eu-west-2'].map(candidate) }, /regions: lists 4 voters; an even number.*use 3 or 5/],
@@ -83,6 +101,8 @@ describe('defineConfig', () => {
       { register: 'mrsc', regions: ['us-east-1', 'us-west-2', 'us-east-2'].map((r, n) => ({ ...candidate(r), account: `11112222333${n}` })) },
       /register: 'mrsc' is one global table, which lies in one account/,
     ],
+    ['a lag brake without a fence', { lagBrake: { maxLagMs: 60_000 } }, /lagBrake: needs isFenced: true/],
+    ['a lag brake that a late tick would pull', { isFenced: true, lagBrake: { maxLagMs: 14_999 } }, /lagBrake\.maxLagMs: is 14999.*at least 3 ticks \(15000\)/],
     ['no fence rows', { fenceShards: 0 }, /fenceShards: must be at least 1/],
     ['too many fence rows', { fenceShards: 65 }, /fenceShards: must be at most 64/],
     ['hold-open', { quorumLost: 'hold-open' }, /quorumLost: 'hold-open'.*is not built yet; use 'stop'/],
@@ -126,6 +146,8 @@ describe('defineConfig', () => {
   });
 
   it('takes each limit itself', () => {
+    expect(toRuntimeConfig(defineConfig({ ...least, isFenced: true, lagBrake: { maxLagMs: 15_000 } })).lagBrake).toEqual({ maxLagMs: 15_000 });
+    expect(toRuntimeConfig(defineConfig(least))).not.toHaveProperty('lagBrake');
     expect(defineConfig({ ...least, fenceShards: 64 }).fenceShards).toBe(64);
     expect(defineConfig({ ...least, timing: { leaseMs: 17_000 } }).timing.leaseMs).toBe(17_000);
     expect(defineConfig({ ...least, timing: { skewAllowanceMs: 755 } }).timing.skewAllowanceMs).toBe(755);

@@ -3,21 +3,9 @@
 import { DeleteItemCommand, GetItemCommand, PutItemCommand, ScanCommand, TransactWriteItemsCommand, UpdateItemCommand, type AttributeValue, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { shardOf } from '../../src/core/lease/fence-shard.ts';
-import { closeFenceAtDeadline, closeFenceOfEpoch, openFence, openLease, raiseFence, raiseLease } from '../../src/core/lease/lease-rows.ts';
-import type { RowChange } from '../../src/core/rows/row.ts';
-import { withEpoch, type EpochSettings } from '../../src/workload/with-epoch.ts';
-
-export type FencedTables = {
-  /** A new client of the data table, not fenced yet. */
-  readonly client: () => DynamoDBClient;
-  readonly settings: EpochSettings;
-  readonly region: string;
-  /** Holdfast's own changes; the rows stand already. @returns whether it was made */
-  readonly change: (change: RowChange) => Promise<boolean>;
-};
-
-/** Each test works in an epoch of its own: epochs only rise. */
-let epoch = 10;
+import { closeFenceAtDeadline, closeFenceOfEpoch, openFence } from '../../src/core/lease/lease-rows.ts';
+import { withEpoch } from '../../src/workload/with-epoch.ts';
+import { openNextEpoch, shardsOf, type FencedTables } from './fenced-tables.ts';
 
 export function fencedWritesContract(name: string, subject: () => FencedTables): void {
   describe(`fenced writes: ${name}`, () => {
@@ -25,21 +13,17 @@ export function fencedWritesContract(name: string, subject: () => FencedTables):
     let plain: DynamoDBClient;
     let TableName: string;
     let untilAtMs: number;
+    let epoch: number;
     const key = (id: string) => ({ [subject().settings.dataKey]: { S: id } });
-    const shards = () => Array.from({ length: subject().settings.fenceShards }, (_, k) => k);
+    const shards = () => shardsOf(subject());
     const stamp = () => ({ holdfastEpoch: { N: String(epoch) }, holdfastOrigin: { S: subject().region } });
     const stored = async (id: string) => (await plain.send(new GetItemCommand({ TableName, Key: key(id), ConsistentRead: true }))).Item;
     const put = async (id: string, more: Record<string, AttributeValue> = {}) => client.send(new PutItemCommand({ TableName, Item: { ...key(id), ...more } }));
 
     beforeEach(async () => {
-      epoch += 1;
-      const { change, settings, region } = subject();
+      const { settings, region } = subject();
       TableName = settings.tables.data;
-      untilAtMs = Date.now() + 60_000;
-      await Promise.all(shards().map(async (k) => change(raiseFence(k, epoch))));
-      await change(raiseLease(epoch, untilAtMs));
-      await Promise.all(shards().map(async (k) => change(openFence(k, epoch, untilAtMs))));
-      expect(await change(openLease(epoch))).toBe(true);
+      ({ epoch, untilAtMs } = await openNextEpoch(subject()));
       plain = subject().client();
       client = withEpoch(subject().client(), settings, { region, attemptTimeoutMs: 10_000 });
     });

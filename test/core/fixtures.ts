@@ -94,7 +94,7 @@ export function verdictOf(region: string, change: Partial<CandidateVerdict> = {}
   const { liveness = judgement('healthy'), readiness = judgement('healthy') } = change;
   const everybody = policy.voters.map((v) => v.region);
   const [failingAt, steadyAt] = [liveness.kind === 'failing' || readiness.kind === 'failing' ? everybody : [], liveness.kind === 'healthy' && readiness.kind === 'healthy' ? everybody : []];
-  return { region, liveness, readiness, failingAt, steadyAt, health: 1, latencyMs: 20, dataAgeMs: 0, ...change };
+  return { region, liveness, readiness, failingAt, steadyAt, health: 1, latencyMs: 20, dataAgeMs: 0, priority: null, ...change };
 }
 
 export const anyState: fc.Arbitrary<GroupState> = fc.constantFrom('normal', 'degraded', 'failing-over', 'recovery', 'failed');

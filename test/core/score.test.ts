@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { rankTargets, scoreTarget } from '../../src/core/failover/score.ts';
-import { east, verdictOf, west } from './fixtures.ts';
+import { east, ireland, verdictOf, west } from './fixtures.ts';
 import { always, around } from './property.ts';
 
 const parts = fc.record({
@@ -48,6 +48,7 @@ test('rankTargets: the best first, ties by name, everyone once', () => {
   const ranked = (...verdicts: ReturnType<typeof verdictOf>[]) => rankTargets(verdicts).map((v) => v.region);
   expect(ranked(verdictOf(west), verdictOf(east))).toEqual([east, west]);
   expect(ranked(verdictOf(east, { health: 0.9 }), verdictOf(west))).toEqual([west, east]);
+  expect(ranked(verdictOf(east), verdictOf(west, { health: 0.1, priority: 2 }), verdictOf(ireland, { health: 0, priority: 1 }))).toEqual([ireland, west, east]);
   always(
     fc.property(fc.array(parts, { maxLength: 5 }), (all) => {
       const verdicts = all.map((p, i) => verdictOf(`r${i}`, p));

@@ -89,6 +89,7 @@ describe('what stands against it beside the register', () => {
     health: 1,
     latencyMs: 10,
     dataAgeMs: 0,
+    priority: null,
   });
   const none: SwitchLag = { notShipped: 0, notShippedAgeMs: 0, notApplied: 0, notAppliedAgeMs: 0 };
   const well = [verdict(east), verdict(west)];

@@ -77,6 +77,7 @@ function* verdicts(): Generator<readonly CandidateVerdict[]> {
         health: liveness === 'failing' ? 0.01 : 0.9,
         latencyMs: 1,
         dataAgeMs: 0,
+        priority: null,
       })),
     ),
   );

@@ -70,6 +70,16 @@ describe('await-approval', () => {
 });
 
 describe('tick', () => {
+  /** Of a region whose rows were just made; it takes every change. */
+  const firstRowsOf = (config: ReturnType<typeof toRuntimeConfig>) => {
+    const item = (row: object) => Object.fromEntries(Object.entries(row).map(([name, v]) => [name, typeof v === 'number' ? { N: String(v) } : { S: String(v) }]));
+    const rows = firstRows(config, 'us-west-2', 'us-west-2');
+    return ({ action, body }: Asked): Answer => {
+      if (action === 'UpdateItem') return { body: { Attributes: {} } };
+      const found = rows.find((r) => r.key.pk === (body['Key'] as { pk: { S: string } } | undefined)?.pk.S);
+      return found === undefined ? { body: {} } : { body: { Item: item(found.row) } };
+    };
+  };
   const load = () => import('../../lambdas/tick.ts');
   test.each([[undefined], [{}], [{ slot: 'x' }], [{ Records: [{ body: '{"slot":1.5}' }] }], [{ Records: [{}] }]])('drops a malformed slot, and asks nothing: %j', async (event) => {
     const { module, asked } = await coldStart(load, silent);
@@ -81,13 +91,7 @@ describe('tick', () => {
     vi.spyOn(console, 'debug').mockImplementation(() => undefined);
     vi.spyOn(console, 'warn').mockImplementation(() => undefined);
     const config = toRuntimeConfig(strongSample);
-    const item = (row: object) => Object.fromEntries(Object.entries(row).map(([name, v]) => [name, typeof v === 'number' ? { N: String(v) } : { S: String(v) }]));
-    const rows = firstRows(config, 'us-west-2', 'us-west-2');
-    const answer = ({ action, body }: Asked): Answer => {
-      if (action === 'UpdateItem') return { body: { Attributes: {} } };
-      const found = rows.find((r) => r.key.pk === (body['Key'] as { pk: { S: string } } | undefined)?.pk.S);
-      return found === undefined ? { body: {} } : { body: { Item: item(found.row) } };
-    };
+    const answer = firstRowsOf(config);
     const environment = { AWS_REGION: 'us-west-2', HOLDFAST_CONFIG: JSON.stringify(config) };
     const { module, asked } = await coldStart(load, answer, environment);
     const { tickMs } = config.timing;
@@ -100,6 +104,18 @@ describe('tick', () => {
     expect(ofRegister[2]?.body['ConditionExpression']).toContain('attribute_exists');
     // What the regions saw of each other stays in tables of their own.
     expect(asked.filter((a) => a.body['TableName'] === strongTable)).toHaveLength(ofRegister.length);
+  });
+
+  test('writes down how far the log is shipped where there is a lag brake, and else not', async () => {
+    vi.spyOn(console, 'debug').mockImplementation(() => undefined);
+    vi.spyOn(console, 'warn').mockImplementation(() => undefined);
+    for (const lagBrake of [undefined, { maxLagMs: 60_000 }]) {
+      const config = { ...toRuntimeConfig(strongSample), isFenced: true, ...(lagBrake === undefined ? {} : { lagBrake }) };
+      const { module, asked } = await coldStart(load, firstRowsOf(config), { AWS_REGION: 'us-west-2', HOLDFAST_CONFIG: JSON.stringify(config) });
+      await module.handler({ Records: [{ body: JSON.stringify({ slot: Math.floor(Date.now() / config.timing.tickMs) }) }] });
+      const noted = asked.filter((a) => a.action === 'UpdateItem' && JSON.stringify(a.body['Key']).includes('SHIPPED'));
+      expect(noted.map((a) => a.body['TableName'])).toEqual(lagBrake === undefined ? [] : [config.tables.region]);
+    }
   });
 
   test('drops a late slot without a call', async () => {

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CreateTableCommand, DeleteTableCommand, PutItemCommand, type DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { localAccountId, regionUrl, startRegion, takeSnapshot, type Engine, type EngineRegion, type RunningRegion } from '../../local/engine/ministack.ts';
+import { loadPlan } from '../../src/cli/load-config.ts';
 import { run } from '../../src/cli/run.ts';
 import { connectToStacks } from '../../src/client/connect-to-stacks.ts';
 import { registerVotersOf } from '../../src/client/voters-client.ts';
@@ -114,6 +115,7 @@ test('a fourth joins, a lost table is replaced, a voter leaves, and the holder r
     let [out, err] = ['', ''];
     const exit = await run(['voters', ...words, '--json'], {
       connect: async () => connectToStacks(configOf(grown.map((r) => (r.region === 'eu-west-1' && words.includes('replace') ? { ...r, registerIncarnation: 2 } : r))), endpoints),
+      loadPlan,
       out: (text) => (out += text),
       err: (text) => (err += text),
       userName: () => 'ada',

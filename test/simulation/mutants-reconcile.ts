@@ -12,12 +12,6 @@ const comparesNothing: Edit = { file: 'operations/sign-off.ts', from: 'missing.p
 export const reconcileMutants: readonly Mutant[] = [
   { name: 'a sign-off believes the logs and compares nothing', hole: 'what stands in one table only is found', foundBy: [equal], edits: [comparesNothing], plan: streamBehindPlan },
   {
-    name: "a sign-off asks neither for the end of the returned region's log nor compares",
-    hole: 'a sign-off waits for all that was written',
-    foundBy: [equal],
-    edits: [comparesNothing, { file: 'core/divergence/sign-off.ts', from: 'return dealtWith >= written ? []', to: 'return dealtWith >= 0 || written > 0 ? []' }],
-  },
-  {
     name: "'ours' writes nothing, and nothing is compared",
     hole: 'a decision is new history, whichever side won',
     foundBy: [equal],

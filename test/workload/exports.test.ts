@@ -11,6 +11,8 @@ test.each([
   ['holdfast/workload/consumer', ['consumer', 'runWhileOpen']],
   ['holdfast/workload/errors', ['StaleEpochError', 'WriteUnknownError', 'FenceClosedError']],
   ['holdfast/workload/epoch-objects', ['EpochObjects']],
+  ['holdfast/workload/same-key-objects', ['SameKeyObjects']],
+  ['holdfast/workload/lease-credentials', ['leaseCredentials', 'leasePolicy']],
   ['holdfast/workload/testing', ['WorkloadLab']],
 ])('%s', async (name, exported) => {
   const file = require.resolve(name);

@@ -19,7 +19,8 @@ export function scoreTarget(verdict: Pick<CandidateVerdict, 'health' | 'latencyM
   return total === 0 ? 0 : parts.reduce((sum, p) => sum + p.weight * p.value, 0) / total;
 }
 
-/** The best first; ties by name. */
+/** The best first: the owner's priority, then the score; ties by name. */
 export function rankTargets(verdicts: readonly CandidateVerdict[]): CandidateVerdict[] {
-  return verdicts.toSorted((a, b) => scoreTarget(b) - scoreTarget(a) || (a.region < b.region ? -1 : 1));
+  const rank = ({ priority }: CandidateVerdict) => priority ?? Number.MAX_SAFE_INTEGER;
+  return verdicts.toSorted((a, b) => rank(a) - rank(b) || scoreTarget(b) - scoreTarget(a) || (a.region < b.region ? -1 : 1));
 }

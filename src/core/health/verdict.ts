@@ -17,6 +17,8 @@ export type CandidateVerdict = {
   readonly health: number | null;
   readonly latencyMs: number | null;
   readonly dataAgeMs: number | null;
+  /** The owner's; null where none is named. */
+  readonly priority: number | null;
 };
 
 /** How many good probes in a row make a candidate healthy again (FEATURES, Health). */
@@ -97,6 +99,7 @@ export function judgeCandidates(vantages: readonly Vantage[], policy: Policy): C
       health: median(windows.map((w) => w.score)),
       latencyMs: median(windows.flatMap((w) => w.latencyMs ?? [])),
       dataAgeMs: vantages.find((v) => v.region === region)?.dataAgeMs ?? null,
+      priority: policy.voters.find((v) => v.region === region)?.priority ?? null,
     };
   });
 }

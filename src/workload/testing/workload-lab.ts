@@ -20,6 +20,7 @@ import {
 } from '../../core/lease/lease-rows.ts';
 import { RefusedError } from '../../core/errors.ts';
 import { holds, type Row, type RowChange, type RowKey } from '../../core/rows/row.ts';
+import { shippingKey } from '../../core/lease/shipping-row.ts';
 import type { TableKeys } from '../fenced-write.ts';
 import type { EpochSettings } from '../with-epoch.ts';
 import type { Item } from './item-values.ts';
@@ -34,6 +35,8 @@ export type LabOptions = {
   readonly fenceShards?: number;
   /** Length of the lease that `open` and `renew` give, in milliseconds. */
   readonly leaseMs?: number;
+  /** As in holdfast.config.ts; `ship` says how far the log came. */
+  readonly lagBrake?: { readonly maxLagMs: number };
 };
 
 const startMs = 1_700_000_000_000;
@@ -58,7 +61,8 @@ export class WorkloadLab {
       dataKey: keys.partitionKey,
       isFenced: true,
       fenceShards: options.fenceShards ?? 4,
-      timing: { gateCacheMs: 1000 },
+      timing: { gateCacheMs: 1000, clockSkewMs: 0 },
+      ...(options.lagBrake === undefined ? {} : { lagBrake: options.lagBrake }),
     };
     this.tables = new MemoryDynamoDb({ ...options.tables, [this.settings.tables.region]: { partitionKey: 'pk', sortKey: 'sk' }, [this.settings.tables.fence]: { partitionKey: 'pk' } });
     this.network = new LabNetwork(this.tables);
@@ -105,6 +109,12 @@ export class WorkloadLab {
     const { epoch } = this.lease();
     this.change(closeLeaseForGood(epoch));
     for (const k of this.#shards()) this.change(closeFenceOfEpoch(k, epoch));
+  }
+
+  /** A tick looks how far this region's log is shipped: to its end, but for what is younger than `unshippedMs`; the log holds all but the last `unloggedMs`. */
+  ship({ unshippedMs = 0, unloggedMs = 0 } = {}): void {
+    const nowMs = this.clock.nowMs();
+    this.#put(shippingKey, { lookedAtMs: nowMs, unshippedSinceMs: unshippedMs === 0 ? 0 : nowMs - unshippedMs, loggedThroughMs: nowMs - unloggedMs, shippedSequence: 0 });
   }
 
   /** Another region is seen to hold `epoch`: everything older is closed for good. */
