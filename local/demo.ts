@@ -24,19 +24,17 @@ await runProgram(async (signal) => {
       restores: { type: 'string' },
       seed: { type: 'string' },
       switches: { type: 'string' },
-      kill: { type: 'string' },
-      between: { type: 'string' },
-      fail: { type: 'string' },
+      faults: { type: 'string' },
       'no-control-plane': { type: 'boolean', default: false },
     },
   });
-  const { fault, restores, seed, switches } = values;
+  const { fault, restores, switches } = values;
   if (!FAULTS.includes(fault)) throw new Error(`--fault ${fault} is unknown; it may be ${FAULTS.join(', ')}`);
   const out = values.out ?? `.holdfast/demo/${switches !== undefined ? 'switches' : restores === undefined ? 'report' : 'restores'}.json`;
-  const given = (name: 'restores' | 'seed' | 'switches' | 'kill' | 'between' | 'fail') => (values[name] === undefined ? [] : [`--${name}`, values[name]]);
+  const given = (name: 'restores' | 'seed' | 'switches' | 'faults') => (values[name] === undefined ? [] : [`--${name}`, values[name]]);
   const play =
     switches !== undefined
-      ? (['switches', 'kill', 'between', 'fail'] as const).flatMap(given)
+      ? (['switches', 'faults'] as const).flatMap(given)
       : restores === undefined
         ? ['--fault', fault, ...(values['no-control-plane'] ? ['--no-control-plane'] : [])]
         : [...given('restores'), ...given('seed')];

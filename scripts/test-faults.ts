@@ -1,4 +1,4 @@
-// Plays every fault against the deployed stacks, one of them without control planes, and then what must be seen: with a gate that never re-reads
+// Plays every fault against the deployed stacks, one of them without control planes, a planned switch-over and back, and then what must be seen: with a gate that never re-reads
 // its lease row the observer has to find two active regions, and a step that asks for a control plane has to be refused. Otherwise its zeros
 // would mean nothing.
 import { spawn } from 'node:child_process';
@@ -77,6 +77,9 @@ for (const fault of ['kill', 'hang', 'partition', 'sick']) {
 }
 process.stdout.write('\nfault: kill, while every control plane is away\n');
 outcomes.push({ name: 'kill without a control plane', code: await demo('--fault', 'kill', '--no-control-plane', '--out', '.holdfast/demo/no-control-plane.json') });
+
+process.stdout.write('\nno fault: a planned switch-over, there and back\n');
+outcomes.push({ name: 'switch-over and back', code: await demo('--switches', '1', '--out', '.holdfast/demo/switches.json') });
 
 async function demoWithPlanted(name: string, plant: Plant, ...args: string[]): Promise<void> {
   const planted = mkdtempSync(join(tmpdir(), 'holdfast-planted-'));

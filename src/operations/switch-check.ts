@@ -1,6 +1,6 @@
 // CheckSwitch: what stands against a planned switch-over, before anything is changed.
-import { NoQuorumError, RefusedError } from '../core/errors.ts';
-import { refusalByRegister, refusalsByHealth, type SwitchInput, type SwitchLag } from '../core/failover/switch-over.ts';
+import { NoQuorumError, RefusedError, StepNotReadyError } from '../core/errors.ts';
+import { refusalByRegister, objectionsTo, type SwitchInput, type SwitchLag } from '../core/failover/switch-over.ts';
 import type { LogStore } from '../ports/log-store.ts';
 import { measureLag } from './apply-log.ts';
 import { lookForStep } from './current-lease.ts';
@@ -11,7 +11,7 @@ export type Checked = SwitchLag & { readonly holder: string; readonly epoch: num
 
 /**
  * @param logs the logs that each region keeps, this one's included
- * @throws RefusedError with all that stands against it; NoQuorumError where that cannot be told. Nothing was changed by either.
+ * @throws RefusedError with all that stands against it; StepNotReadyError where all of it may pass; NoQuorumError where it cannot be told. Nothing was changed.
  */
 export async function checkSwitch(governor: Governor, input: SwitchInput, logs: readonly LogStore[]): Promise<Checked> {
   const { policy, me, clock } = governor;
@@ -22,8 +22,10 @@ export async function checkSwitch(governor: Governor, input: SwitchInput, logs: 
   const refusal = refusalByRegister(value, input.target, policy);
   if (refusal !== undefined) throw refused(input, [refusal]);
   const [verdicts, lag] = await Promise.all([readVerdicts(governor), lagBehind(governor, value.holder, logs)]);
-  const against = [...refusalsByHealth(value, me, verdicts, lag)];
-  if (against.length > 0) throw refused(input, against);
+  const against = objectionsTo(value, me, verdicts, lag);
+  const all = against.map(({ because }) => because);
+  if (against.some(({ mayPass }) => !mayPass)) throw refused(input, all);
+  if (all.length > 0) throw new StepNotReadyError(`The switch-over to ${input.target} cannot be begun now: ${all.join('; ')}. Nothing was changed.`);
   return { holder: value.holder, epoch: value.epoch, checkedAtMs: Math.round(clock.nowMs()), ...lag };
 }
 

@@ -20,11 +20,8 @@ export async function revokeForSwitch(governor: Governor, input: SwitchInput, se
   const { policy, digest } = governor;
   requireHere(governor, input);
   const sighting = await lookForStep(governor);
-  const made = revocationOf(sighting.value, input);
-  if (made !== undefined && sighting.kind === 'chosen') return revoked(input, seen.holder, made);
   const maker = { ...makerOf(governor, switchBecause(input), { ...input, seen }), by: input.by, digest };
   const propose = (current: RegisterValue): Proposed => {
-    if (revocationOf(current, input) !== undefined) return { kind: 'refuse', because: 'it is revoked for this switch-over already' };
     if (current.holder !== seen.holder || current.epoch !== seen.epoch) return { kind: 'refuse', because: `${current.holder} holds epoch ${current.epoch} by now` };
     const refusal = refusalByRegister(current, input.target, policy);
     return refusal === undefined ? operatorSwitch(current, input.target, policy, maker) : { kind: 'refuse', because: refusal };

@@ -1,7 +1,7 @@
 // What stands against a planned switch-over, and how the register says that it came out: every value that the failover and the hand-back can leave.
 import { describe, expect, it } from 'vitest';
 import { declareLapse, gateOpened, handBack, nextAttempt, operatorSwitch, releaseTo, serviceValidated, takeLease, type Proposed } from '../../src/core/failover/register-changes.ts';
-import { judgeProgress, logAgeMsMax, refusalByRegister, refusalsByHealth, revocationOf, switchBecause, type SwitchLag } from '../../src/core/failover/switch-over.ts';
+import { judgeProgress, logAgeMsMax, refusalByRegister, objectionsTo, revocationOf, switchBecause, type SwitchLag } from '../../src/core/failover/switch-over.ts';
 import type { Judgement, CandidateVerdict } from '../../src/core/health/verdict.ts';
 import type { RegisterValue } from '../../src/core/register/value.ts';
 import { east, maker, policy, valueOf, west } from './fixtures.ts';
@@ -95,24 +95,28 @@ describe('what stands against it beside the register', () => {
   const well = [verdict(east), verdict(west)];
 
   it('is nothing where both are well and the log is short', () => {
-    expect(refusalsByHealth(normal, west, well, none)).toEqual([]);
-    expect(refusalsByHealth(normal, west, well, { notShipped: 9, notShippedAgeMs: logAgeMsMax, notApplied: 90, notAppliedAgeMs: logAgeMsMax })).toEqual([]);
+    expect(objectionsTo(normal, west, well, none)).toEqual([]);
+    expect(objectionsTo(normal, west, well, { notShipped: 9, notShippedAgeMs: logAgeMsMax, notApplied: 90, notAppliedAgeMs: logAgeMsMax })).toEqual([]);
   });
 
-  it.each([[verdict(east, 'failing')], [verdict(east, 'unknown')], [verdict(east, 'healthy', 'unknown')]])('is a holder that is not well', (holder) => {
-    expect(refusalsByHealth(normal, west, [holder, verdict(west)], none)).toEqual([expect.stringContaining(`${east} is not seen well`)]);
+  it.each([
+    [verdict(east, 'failing'), false],
+    [verdict(east, 'unknown'), true],
+    [verdict(east, 'healthy', 'unknown'), true],
+  ] as const)('is a holder that is not well; what is only not known may pass', (holder, mayPass) => {
+    expect(objectionsTo(normal, west, [holder, verdict(west)], none)).toEqual([{ because: expect.stringContaining(`${east} is not seen well`), mayPass }]);
   });
 
   it('is a target that is not well, or of which nothing is known', () => {
-    expect(refusalsByHealth(normal, west, [verdict(east), verdict(west, 'healthy', 'failing')], none)).toEqual([expect.stringContaining(`${west} is not seen well`)]);
-    expect(refusalsByHealth(normal, west, [verdict(east)], none)).toEqual([`nothing is known of ${west}'s health`]);
+    expect(objectionsTo(normal, west, [verdict(east), verdict(west, 'healthy', 'failing')], none)).toEqual([{ because: expect.stringContaining(`${west} is not seen well`), mayPass: false }]);
+    expect(objectionsTo(normal, west, [verdict(east)], none)).toEqual([{ because: `nothing is known of ${west}'s health`, mayPass: true }]);
   });
 
   it('is a log that is too long, shipped or not', () => {
-    expect(refusalsByHealth(normal, west, well, { ...none, notShipped: 1, notShippedAgeMs: logAgeMsMax + 1 })).toEqual([
-      expect.stringMatching(/1 changes of us-east-1 are not in us-west-2 yet, the oldest 5\.0 s old/),
+    expect(objectionsTo(normal, west, well, { ...none, notShipped: 1, notShippedAgeMs: logAgeMsMax + 1 })).toEqual([
+      { because: expect.stringMatching(/1 changes of us-east-1 are not in us-west-2 yet, the oldest 5\.0 s old/), mayPass: true },
     ]);
-    expect(refusalsByHealth(normal, west, well, { ...none, notApplied: 1, notAppliedAgeMs: logAgeMsMax + 1 })).toEqual([expect.stringContaining('not applied in us-west-2')]);
+    expect(objectionsTo(normal, west, well, { ...none, notApplied: 1, notAppliedAgeMs: logAgeMsMax + 1 })).toEqual([{ because: expect.stringContaining('not applied in us-west-2'), mayPass: true }]);
   });
 });
 

@@ -2,8 +2,8 @@
 //   node test/observer/main.ts --regions .holdfast/local/regions.json --fault kill --out .holdfast/demo/report.json
 //   node test/observer/main.ts --restores 50 --seed 1       no fault: as many restores to random seconds, each compared with the journal
 //   node test/observer/main.ts --fault kill --no-control-plane      every control plane away from the fault until the lost region is back
-//   node test/observer/main.ts --switches 1       no fault: so many planned switch-overs, there and back; with --kill old|new --between MOMENT a region is
-//                                       killed on the way, with --fail STEP a step fails once
+//   node test/observer/main.ts --switches 1       no fault: so many planned switch-overs, there and back; with --faults fail:Revoke,kill-new:closed
+//                                       instead one switch-over for each: a step fails once, a region is killed at a moment
 // Exit status: 0 all invariants held · 1 one was broken (or, with --expect-dual-active or --expect-refusals, none was seen) · 2 the run could not be played ·
 // 3 a bar was missed, only with --bars.
 import { parseArgs } from 'node:util';
@@ -34,9 +34,7 @@ async function main(): Promise<number> {
       restores: { type: 'string' },
       seed: { type: 'string' },
       switches: { type: 'string' },
-      kill: { type: 'string' },
-      between: { type: 'string' },
-      fail: { type: 'string' },
+      faults: { type: 'string' },
     },
   });
   const product = [process.execPath, values.cli];

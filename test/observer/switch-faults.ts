@@ -15,15 +15,33 @@ const MOMENT_LIMIT_MS = 60_000;
 const AWAY_MS = 45_000;
 const RETURN_LIMIT_MS = 90_000;
 
-export type SwitchFault = { readonly name: string; readonly arm: (on: Struck) => Striking };
+export type SwitchFault = {
+  /** A step that fails once changes nothing of how it must come out; a region that is killed may. */
+  readonly kind: 'fail' | 'kill';
+  readonly name: string;
+  readonly arm: (on: Struck) => Striking;
+};
 
 type Struck = { readonly from: string; readonly to: string; readonly epoch: number; readonly watch: Watch; readonly waiting: Waiting };
 
 /** `done`: what was done, null where the moment never came. `heal`: once the command has ended. */
 export type Striking = { readonly done: Promise<string | null>; readonly heal: () => Promise<void> };
 
-export function killFault(who: 'old' | 'new', moment: Moment, regionsPath: string, reportPath: string): SwitchFault {
+/** `fail:Revoke`, `kill-old:revoked`, `kill-new:released`; one a switch-over, in this order. */
+export function parseFaults(text: string, regionsPath: string, reportPath: string): SwitchFault[] {
+  return text.split(',').map((word) => {
+    const [what = '', at = ''] = word.split(':');
+    const moment = MOMENTS.find((name) => name === at);
+    if (what === 'fail' && /^[A-Z][A-Za-z]+$/.test(at)) return failingStep(at, regionsPath);
+    if (what === 'kill-old' && moment !== undefined) return killFault('old', moment, regionsPath, reportPath);
+    if (what === 'kill-new' && moment !== undefined) return killFault('new', moment, regionsPath, reportPath);
+    throw new Error(`--faults '${word}' is unknown: it may be fail:Step, or kill-old: or kill-new: with one of ${MOMENTS.join(', ')}`);
+  });
+}
+
+function killFault(who: 'old' | 'new', moment: Moment, regionsPath: string, reportPath: string): SwitchFault {
   return {
+    kind: 'kill',
     name: `the ${who} region is killed once it is ${moment}`,
     arm: (on) => {
       const region = who === 'old' ? on.from : on.to;
@@ -37,7 +55,7 @@ export function killFault(who: 'old' | 'new', moment: Moment, regionsPath: strin
         return what;
       };
       const done = strike();
-      return { done, heal: async () => (struckAtMs === null ? undefined : bringBack(on, region, fault.end, struckAtMs + AWAY_MS)) };
+      return { done, heal: async () => (struckAtMs === null ? undefined : bringBack(on, region, async () => fault.end(), struckAtMs + AWAY_MS)) };
     },
   };
 }
@@ -75,8 +93,9 @@ function isAt(moment: Moment, { from, to, epoch, watch }: Struck): boolean {
 }
 
 /** @param step of either machine in the target: `Revoke`, `TakeLease`, … */
-export function failingStep(step: string, regionsPath: string): SwitchFault {
+function failingStep(step: string, regionsPath: string): SwitchFault {
   return {
+    kind: 'fail',
     name: `${step} fails once`,
     arm: (on) => {
       const strike = async () => {

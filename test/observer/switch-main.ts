@@ -1,33 +1,35 @@
 // The play of planned switch-overs: played, judged, printed, reported.
 import type { Clock } from './clock.ts';
+import { chosenReadings } from './figures.ts';
 import { describeMachine, gitCommit, writeReport } from './report.ts';
-import { failingStep, killFault, MOMENTS, type SwitchFault } from './switch-faults.ts';
+import { parseFaults } from './switch-faults.ts';
 import { playSwitches, SWITCH_TIMINGS, type SwitchJournal } from './switch-play.ts';
 import { judgeSwitches, switchBars, switchFigures, type SwitchFigures } from './switch-verdicts.ts';
 import type { Invariant } from './verdicts.ts';
 
 type Common = { readonly clock: Clock; readonly regionsPath: string; readonly product: readonly string[]; readonly say: (line: string) => void; readonly signal: AbortSignal };
-type Values = { readonly switches?: string; readonly kill?: string; readonly between?: string; readonly fail?: string; readonly out: string; readonly bars: boolean };
+type Values = { readonly switches?: string; readonly faults?: string; readonly out: string; readonly bars: boolean };
 
 /** @returns 0 when every invariant held; 1 when one was broken; 3 when a bar was missed, only with --bars */
 export async function switches(common: Common, values: Values): Promise<number> {
   const count = Number(values.switches);
   if (!Number.isSafeInteger(count) || count < 1) throw new Error('--switches must be a whole number from 1: so many there and back');
-  const fault = faultOf(values, common.regionsPath);
-  const journal = await playSwitches({ ...common, switches: count, timings: SWITCH_TIMINGS, ...(fault === undefined ? {} : { fault }) });
+  const faults = values.faults === undefined ? [] : parseFaults(values.faults, common.regionsPath, values.out);
+  const journal = await playSwitches({ ...common, switches: faults.length === 0 ? 2 * count : faults.length, timings: SWITCH_TIMINGS, faults });
   const figures = switchFigures(journal);
-  const invariants = judgeSwitches(journal, fault !== undefined);
-  const bars = fault === undefined ? switchBars(figures) : [];
+  const invariants = judgeSwitches(journal);
+  const bars = faults.length === 0 ? switchBars(figures) : [];
   writeReport(values.out, {
     version: 1,
     startedAt: common.clock.startedAt,
     commit: gitCommit(),
     machine: describeMachine(),
-    fault: fault?.name ?? null,
+    faults: faults.map(({ name }) => name),
     figures,
     bars,
     invariants,
     switches: journal.switches,
+    register: registerTimeline(journal),
   });
   console.log(table(journal, figures, bars, invariants));
   console.log(`\nreport: ${values.out}`);
@@ -35,12 +37,15 @@ export async function switches(common: Common, values: Values): Promise<number> 
   return values.bars && bars.some(({ isMet }) => !isMet) ? 3 : 0;
 }
 
-function faultOf({ kill, between, fail, out }: Values, regionsPath: string): SwitchFault | undefined {
-  if (fail !== undefined) return failingStep(fail, regionsPath);
-  if (kill === undefined) return undefined;
-  const moment = MOMENTS.find((name) => name === between);
-  if ((kill !== 'old' && kill !== 'new') || moment === undefined) throw new Error(`--kill old|new needs --between ${MOMENTS.join('|')}, and is '${kill}' '${between ?? ''}'`);
-  return killFault(kill, moment, regionsPath, out);
+/** What the register said, each time that it said something else. */
+function registerTimeline({ readings, acceptors }: SwitchJournal): { readonly atMs: number; readonly says: string }[] {
+  let last = '';
+  return chosenReadings(readings, acceptors).flatMap(({ atMs, state, holder, epoch, attempt, successor, released }) => {
+    const says = `${state}, holder ${holder}, epoch ${epoch}, attempt ${attempt}${successor === null ? '' : `, successor ${successor}`}${released === true ? ', released' : ''}`;
+    if (says === last) return [];
+    last = says;
+    return [{ atMs: Math.round(atMs), says }];
+  });
 }
 
 function table(journal: SwitchJournal, figures: SwitchFigures, bars: ReturnType<typeof switchBars>, invariants: readonly Invariant[]): string {
@@ -50,7 +55,7 @@ function table(journal: SwitchJournal, figures: SwitchFigures, bars: ReturnType<
     `writes refused, seconds    following a 307    by DNS alone`,
     ...journal.switches.map(({ from, to, epoch, command, fault, holder }, n) => {
       const after = holder === null ? 'nobody holds' : `${holder.region} holds epoch ${holder.epoch}`;
-      return `${shown(figures.followingSeconds[n])}${shown(figures.byDnsSeconds[n])}   ${from} → ${to} out of epoch ${epoch}: exit ${command.exitCode}, ${after}${fault === null ? '' : ` (${fault})`}`;
+      return `${shown(figures.followingSeconds[n])}${shown(figures.byDnsSeconds[n])}   ${from} → ${to} out of epoch ${epoch}: exit ${command.exitCode}, ${after}${fault === null ? '' : ` (${fault.what})`}`;
     }),
     `${shown(figures.followingMedianSeconds)}${shown(figures.byDnsMedianSeconds)}   median; ${bars.map(({ figure, atMost, isMet }) => `${figure} ≤ ${atMost} ${isMet ? 'met' : 'MISSED'}`).join(', ')}`,
     `${figures.writesAcknowledged} writes acknowledged, ${figures.writesLost} lost, ${figures.writesDoubled} carried out twice, ${figures.divergentRows} divergent rows`,

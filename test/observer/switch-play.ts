@@ -13,9 +13,9 @@ import { waitUntil, type Waiting } from './wait.ts';
 import { startWatch, type Watch } from './watch.ts';
 import { Writer } from './writer.ts';
 
-/** Of each of the two: together no more than the one customer of the other plays. */
-const WRITES_PER_SECOND = 12;
-const CHANGES_PER_SECOND = 5;
+/** Of each of the two: together half of what the one customer of the other plays writes: what is measured is a gap. */
+const WRITES_PER_SECOND = 8;
+const CHANGES_PER_SECOND = 2;
 /** A refusal has changed nothing: a person asks again. */
 const ASKS_MAX = 6;
 const ASK_AGAIN_MS = 5000;
@@ -32,7 +32,7 @@ export interface SwitchTimings {
   readonly settleLimitMs: number;
 }
 
-export const SWITCH_TIMINGS: SwitchTimings = { calmLimitMs: 150_000, warmUpMs: 4000, arrivalLimitMs: 90_000, settleLimitMs: 30_000 };
+export const SWITCH_TIMINGS: SwitchTimings = { calmLimitMs: 150_000, warmUpMs: 6000, arrivalLimitMs: 90_000, settleLimitMs: 30_000 };
 
 /** One switch-over that was asked for; `epoch` is the one that was given up for it. */
 export interface SwitchRecord {
@@ -43,7 +43,8 @@ export interface SwitchRecord {
   /** Why the product refused it before, each time with nothing changed. */
   readonly refusals: readonly string[];
   /** What was done to it on the way; null where nothing was. */
-  readonly fault: string | null;
+  readonly fault: { readonly kind: SwitchFault['kind']; readonly what: string } | null;
+  readonly wasToBeStruck: boolean;
   /** Who held in which epoch when it was over; null where that was never calm again. */
   readonly holder: { readonly region: string; readonly epoch: number } | null;
 }
@@ -72,9 +73,11 @@ export interface SwitchPlayOptions {
   readonly clock: Clock;
   readonly regionsPath: string;
   readonly product: readonly string[];
+  /** In all; each goes to the region that does not hold. */
   readonly switches: number;
   readonly timings: SwitchTimings;
-  readonly fault?: SwitchFault;
+  /** The nth one is done to the nth switch-over. */
+  readonly faults: readonly SwitchFault[];
   readonly say: (line: string) => void;
   readonly signal: AbortSignal;
 }
@@ -89,7 +92,7 @@ export async function playSwitches(options: SwitchPlayOptions): Promise<SwitchJo
   try {
     const run = new SwitchRun(watch, following, new Product(clock, options.product, signal), timings, { clock, say, signal });
     const switches: SwitchRecord[] = [];
-    for (let n = 0; n < options.switches * 2; n += 1) switches.push(await run.switchOnce(options.fault));
+    for (let n = 0; n < options.switches; n += 1) switches.push(await run.switchOnce(options.faults[n]));
     await Promise.all([following.stop(), watch.writer.stop(), watch.reviser.stop()]);
     const { keyName, regions } = await run.settle();
     return {
@@ -145,7 +148,16 @@ class SwitchRun {
     await striking?.heal();
     const after = await this.#calm();
     if (after !== null) this.#waiting.say(`${after.region} holds epoch ${after.epoch}, and both customers write there`);
-    return { from: before.region, to, epoch: before.epoch, command, refusals, fault: struck, holder: after };
+    return {
+      from: before.region,
+      to,
+      epoch: before.epoch,
+      command,
+      refusals,
+      fault: fault === undefined || struck === null ? null : { kind: fault.kind, what: struck },
+      wasToBeStruck: fault !== undefined,
+      holder: after,
+    };
   }
 
   async #ask(to: string): Promise<{ command: CommandRun; refusals: string[] }> {
@@ -160,7 +172,7 @@ class SwitchRun {
     }
   }
 
-  /** Once the register says normal, and the newest writes of both customers are acknowledged by the holder, for a while. */
+  /** Once the register says normal or degraded (the standby may look unwell on a busy machine), and the newest writes of both customers are acknowledged by the holder, for a while. */
   async #calm(): Promise<{ region: string; epoch: number } | null> {
     const { clock } = this.#waiting;
     const { reader, writer } = this.#watch;
@@ -169,7 +181,7 @@ class SwitchRun {
       const value = reader.chosen();
       const customers = [this.#following, writer];
       const isSettled =
-        value?.state === 'normal' &&
+        (value?.state === 'normal' || value?.state === 'degraded') &&
         customers.every((c) => c.acknowledged.length >= WARM_UP_ACKNOWLEDGED_MIN && c.acknowledged.at(-1)?.epoch === value.epoch && clock.nowMs() - (c.acknowledged.at(-1)?.answeredAtMs ?? 0) < 1000);
       if (!isSettled || value?.holder === null || value === null) {
         sinceMs = null;

@@ -18,7 +18,7 @@ const write = (n: number, atMs: number, region: string, epoch: number): Acknowle
   epoch,
 });
 const command: CommandRun = { words: ['switch'], startedAtMs: 1500, endedAtMs: 9000, exitCode: 0, answer: { end: 'SwitchedOver' }, said: '' };
-const switched: SwitchRecord = { from: east, to: west, epoch: 1, command, refusals: [], fault: null, holder: { region: west, epoch: 2 } };
+const switched: SwitchRecord = { from: east, to: west, epoch: 1, command, refusals: [], fault: null, wasToBeStruck: false, holder: { region: west, epoch: 2 } };
 const chosen = (atMs: number, ballot: string, holder: string, epoch: number): RegisterReading[] =>
   [east, west].map((region) => ({ region, atMs, ballot, state: 'normal', holder, epoch, attempt: 1, successor: null }));
 const following = [write(1, 1000, east, 1), write(2, 2000, east, 1), write(3, 5100, west, 2), write(4, 6000, west, 2)];
@@ -40,7 +40,7 @@ function journal(change: Partial<SwitchJournal> = {}): SwitchJournal {
     ...change,
   };
 }
-const broken = (of: SwitchJournal, isFaulty = false) => judgeSwitches(of, isFaulty).flatMap(({ held, name }) => (held ? [] : [name]));
+const broken = (of: SwitchJournal) => judgeSwitches(of).flatMap(({ held, name }) => (held ? [] : [name]));
 
 test('a good run holds, with its figures', () => {
   expect(broken(journal())).toEqual([]);
@@ -78,10 +78,18 @@ describe('what makes a verdict false', () => {
 });
 
 test('with a fault it may come out otherwise, but what was acknowledged is held by the holder or listed', () => {
-  const killed: Partial<SwitchJournal> = { switches: [{ ...switched, fault: 'us-west-2 was killed', command: { ...command, exitCode: 1 }, holder: { region: east, epoch: 2 } }] };
-  expect(broken(journal({ ...killed, regions: [region(east), region(west, { orders: [], reconciled: false })] }), true)).toEqual([]);
-  expect(broken(journal({ ...killed, regions: [region(east, { orders: orders.slice(1) }), region(west)] }), true)).toEqual(['no acknowledged write is lost']);
+  const fault = { kind: 'kill', what: 'us-west-2 was killed' } as const;
+  const killed: Partial<SwitchJournal> = { switches: [{ ...switched, fault, wasToBeStruck: true, command: { ...command, exitCode: 1 }, holder: { region: east, epoch: 2 } }] };
+  expect(broken(journal({ ...killed, regions: [region(east), region(west, { orders: [], reconciled: false })] }))).toEqual([]);
+  expect(broken(journal({ ...killed, regions: [region(east, { orders: orders.slice(1) }), region(west)] }))).toEqual(['no acknowledged write is lost']);
   const listed = [{ itemKey: { S: following[0]?.id ?? '' }, theirs: { S: JSON.stringify(orders[0]) } }];
-  expect(broken(journal({ ...killed, regions: [region(east, { orders: orders.slice(1), divergent: listed }), region(west)] }), true)).toEqual([]);
-  expect(broken(journal({ ...killed, switches: [{ ...switched, fault: 'us-west-2 was killed', holder: null }] }), true)).toEqual(['the run measured what it claims']);
+  expect(broken(journal({ ...killed, regions: [region(east, { orders: orders.slice(1), divergent: listed }), region(west)] }))).toEqual([]);
+  expect(broken(journal({ ...killed, switches: [{ ...switched, fault, wasToBeStruck: true, holder: null }] }))).toEqual(['the run measured what it claims']);
+});
+
+test('with a step that failed once it must come off all the same', () => {
+  const fault = { kind: 'fail', what: 'the next Revoke fails' } as const;
+  expect(broken(journal({ switches: [{ ...switched, fault, wasToBeStruck: true }] }))).toEqual([]);
+  expect(broken(journal({ switches: [{ ...switched, fault, wasToBeStruck: true, command: { ...command, exitCode: 1 } }] }))).toEqual(['each switch-over came off']);
+  expect(broken(journal({ switches: [{ ...switched, wasToBeStruck: true }] }))).toEqual(['the run measured what it claims']);
 });

@@ -38,8 +38,10 @@ export function switchFigures(journal: SwitchJournal): SwitchFigures {
   };
 }
 
-/** @param isFaulty a switch-over that something was done to may end otherwise, and leave a region to be reconciled; it loses nothing all the same */
-export function judgeSwitches(journal: SwitchJournal, isFaulty: boolean): Invariant[] {
+/** A switch-over in which a region was killed may end otherwise, and leave a region to be reconciled; it loses nothing all the same. */
+export function judgeSwitches(journal: SwitchJournal): Invariant[] {
+  const isKilled = ({ fault }: SwitchRecord) => fault?.kind === 'kill';
+  const isFaulty = journal.switches.some(isKilled);
   const { readings, acceptors, gateSamples } = journal;
   const attempts = [...journal.following, ...journal.byDns];
   // What a killed region has is looked at where it serves: the other one may wait for a person.
@@ -49,7 +51,7 @@ export function judgeSwitches(journal: SwitchJournal, isFaulty: boolean): Invari
   const stale = staleEpochWrites(readings, acceptors, attempts);
   const divergent = journal.regions.flatMap(({ region, divergent: rows }) => (rows ?? []).map((row) => `${region}: ${JSON.stringify(row['itemKey'] ?? row['sk'])}`));
   return [
-    invariant('each switch-over came off', 'each ended in the region that was asked for, in the next epoch', isFaulty ? [] : journal.switches.flatMap(notSwitched)),
+    invariant('each switch-over came off', 'each ended in the region that was asked for, in the next epoch', journal.switches.filter((one) => !isKilled(one)).flatMap(notSwitched)),
     invariant(
       'no acknowledged write is lost',
       isFaulty ? "each is in the holder's table, as it was sent, or in the divergence report" : 'each is in both tables, as it was sent',
@@ -121,9 +123,11 @@ function notMeasured(journal: SwitchJournal, isFaulty: boolean): string[] {
       orders === null || divergent === null || reconciled === null ? [`the tables of ${region} could not be read at the end`] : [],
     ),
     ...journal.switches.flatMap(({ holder, fault, from, to }) =>
-      holder === null ? [`nobody held calmly again after the switch-over from ${from} to ${to} (${fault ?? 'nothing was done to it'})`] : [],
+      holder === null ? [`nobody held calmly again after the switch-over from ${from} to ${to} (${fault?.what ?? 'nothing was done to it'})`] : [],
     ),
-    ...(isFaulty ? journal.switches.flatMap(({ fault, from, to }) => (fault === null ? [`nothing was done to the switch-over from ${from} to ${to}`] : [])) : []),
+    ...journal.switches.flatMap(({ fault, wasToBeStruck, from, to }) =>
+      wasToBeStruck && fault === null ? [`nothing was done to the switch-over from ${from} to ${to}: its moment was not seen`] : [],
+    ),
     ...(journal.regions.length < 2 ? ['fewer than two regions were read at the end'] : []),
   ];
 }

@@ -52,12 +52,12 @@ describe('CheckSwitch', () => {
     expect(await group.value()).toEqual(before);
   });
 
-  it('refuses without what a majority of vantage points saw lately', async () => {
+  it('waits without what a majority of vantage points saw lately', async () => {
     const group = await opened();
-    await expect(checkSwitch(group.governor(west), input, logsOf())).rejects.toMatchObject({ name: 'RefusedError', message: expect.stringContaining('is not seen well') });
+    await expect(checkSwitch(group.governor(west), input, logsOf())).rejects.toMatchObject({ name: 'StepNotReadyError', message: expect.stringContaining('is not seen well') });
   });
 
-  it('refuses while the log of the holder is old and not here, or here and not applied', async () => {
+  it('waits while the log of the holder is old and not here, or here and not applied', async () => {
     const group = await well();
     const [ofEast, ofWest] = logsOf();
     if (ofEast === undefined || ofWest === undefined) throw new Error('no logs');

@@ -1,6 +1,6 @@
 // Why: a planned switch-over promises that nothing is changed before Revoke, and that after it each end says what is true; this walks the deployed file.
 import { describe, expect, it } from 'vitest';
-import { parseSwitchInput } from '../../src/core/failover/switch-over.ts';
+import { parseChecked, parseSwitchAttempt, parseSwitchInput } from '../../src/core/failover/switch-over.ts';
 import { readFailure } from '../../src/client/runbook-runs.ts';
 import { type Script, ScriptedError, walk } from './interpreter.ts';
 import { callsOf, readMachine } from './machine.ts';
@@ -34,8 +34,8 @@ describe('the switch-over machine', () => {
     expect(output).toEqual(GOOD['ReportSwitch']);
     for (const { payload } of calls) expect(parseSwitchInput(payload)).toEqual({ ...input, execution: 'sw-20261128t101500-0a1b2c3d' });
     const of = (name: string) => calls.find((call) => call.name === name)?.payload;
-    expect(of('Revoke')).toMatchObject({ holder: 'us-east-1', epoch: 3 });
-    for (const name of ['StartRunbook', 'AwaitOutcome', 'ReportSwitch']) expect(of(name)).toMatchObject({ holder: 'us-east-1', target: 'us-west-2', epoch: 4, attempt: 1 });
+    expect(parseChecked(of('Revoke'))).toEqual({ holder: 'us-east-1', epoch: 3 });
+    for (const name of ['StartRunbook', 'AwaitOutcome', 'ReportSwitch']) expect(parseSwitchAttempt(of(name))).toEqual({ holder: 'us-east-1', target: 'us-west-2', epoch: 4, attempt: 1 });
     expect(of('ReportSwitch')).toMatchObject({ startedAtMs: Date.parse('2026-11-29T10:30:00.000Z'), checked: GOOD['CheckSwitch'], revokedAtMs: 5000, outcome: 'switched-over', failure: null });
     expect(of('Notify')).toMatchObject({ kind: 'switch-over', outcome: 'switched-over', failure: null });
   });
@@ -46,6 +46,15 @@ describe('the switch-over machine', () => {
     expect(end).toBe('Refused');
     expect(new Set(calls.map((call) => call.name))).toEqual(new Set(['CheckSwitch', 'Notify']));
     expect(readFailure('Refused', String(cause))).toMatchObject({ step: 'CheckSwitch', error });
+  });
+
+  it('looks again while what stands against it may pass, and is refused in the end', async () => {
+    const passing: Script = (name, _, call) => {
+      if (name === 'CheckSwitch' && call < 16) throw new ScriptedError('StepNotReadyError');
+      return GOOD[name];
+    };
+    expect((await run(passing)).end).toBe('SwitchedOver');
+    expect((await run(failing({ CheckSwitch: 'StepNotReadyError' }))).end).toBe('Refused');
   });
 
   it('is refused where the register says no, and needs a person where it is not known whether it said yes', async () => {

@@ -76,18 +76,23 @@ export function refusalByRegister(value: RegisterValue, target: string, policy: 
   return proposed.kind === 'refuse' ? proposed.because : undefined;
 }
 
+/** `mayPass`: not yet true rather than false; another look in a moment may find it otherwise. */
+export type Objection = { readonly because: string; readonly mayPass: boolean };
+
 /** Both regions well by a majority of vantage points, and little log left to ship and apply. */
-export function refusalsByHealth(value: RegisterValue, target: string, verdicts: readonly CandidateVerdict[], lag: SwitchLag): string[] {
-  const ill = [value.holder, target].flatMap((region) => {
+export function objectionsTo(value: RegisterValue, target: string, verdicts: readonly CandidateVerdict[], lag: SwitchLag): Objection[] {
+  const ill = [value.holder, target].flatMap((region): Objection[] => {
     const verdict = verdicts.find((v) => v.region === region);
-    if (verdict === undefined) return [`nothing is known of ${region}'s health`];
-    return [verdict.liveness, verdict.readiness].filter((j) => j.kind !== 'healthy').map((j) => `${region} is not seen well by a majority (${j.because})`);
+    if (verdict === undefined) return [{ because: `nothing is known of ${region}'s health`, mayPass: true }];
+    const unwell = [verdict.liveness, verdict.readiness].filter((j) => j.kind !== 'healthy');
+    return unwell.map((j) => ({ because: `${region} is not seen well by a majority (${j.because})`, mayPass: j.kind === 'unknown' }));
   });
   const seconds = (ms: number) => (ms / 1000).toFixed(1);
-  const late = (items: number, ageMs: number, what: string) =>
-    items > 0 && ageMs > logAgeMsMax
-      ? [`${items} changes of ${value.holder} are not ${what}, the oldest ${seconds(ageMs)} s old: wait until 'holdfast status' shows less than ${seconds(logAgeMsMax)} s`]
-      : [];
+  const late = (items: number, ageMs: number, what: string): Objection[] => {
+    if (items === 0 || ageMs <= logAgeMsMax) return [];
+    const because = `${items} changes of ${value.holder} are not ${what}, the oldest ${seconds(ageMs)} s old: wait until 'holdfast status' shows less than ${seconds(logAgeMsMax)} s`;
+    return [{ because, mayPass: true }];
+  };
   return [...ill, ...late(lag.notShipped, lag.notShippedAgeMs, `in ${target} yet`), ...late(lag.notApplied, lag.notAppliedAgeMs, `applied in ${target} yet`)];
 }
 
