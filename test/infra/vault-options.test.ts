@@ -20,7 +20,7 @@ it('with distributed parts deploys both machines so, and grants only their own e
     resourcesOf(template, 'AWS::StepFunctions::StateMachine').map(([, machine]) => [String(machine.Properties['StateMachineName']), JSON.stringify(machine.Properties['DefinitionString'])]),
   );
   const modes = Object.fromEntries([...machines].map(([name, definition]) => [name, definition.split('DISTRIBUTED').length - 1]));
-  expect(modes).toEqual({ 'holdfast-orders-backup': 1, 'holdfast-orders-failover': 0, 'holdfast-orders-restore': 1 });
+  expect(modes).toEqual({ 'holdfast-orders-backup': 1, 'holdfast-orders-failover': 0, 'holdfast-orders-restore': 1, 'holdfast-orders-switch-over': 0 });
   const granted = statementsOf(template)
     .filter(({ where, statement }) => /(Backup|Restore)Role/.test(where) && JSON.stringify(statement['Action']).includes('states:'))
     .map(({ statement }) => `${[statement['Action']].flat().join(' ')}: ${textOf(statement['Resource']).replace(/^.*AccountId}:/, '')}`);
