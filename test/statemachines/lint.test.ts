@@ -10,7 +10,7 @@ import { constructIdOf } from '../../infra/constructs/holdfast-function.ts';
 import { callsOf, catchersOf, expressionsIn, invokedBy, type Machine, MACHINES, readMachine, type State } from './machine.ts';
 
 /** Thrown by the service's own client, in the service: no step has one. */
-const OF_THE_WORKLOAD: readonly unknown[] = [errors.StaleEpochError, errors.WriteUnknownError];
+const OF_THE_WORKLOAD: readonly unknown[] = [errors.StaleEpochError, errors.WriteUnknownError, errors.ObjectChangedError];
 const failoverErrors = errorsOf(Object.values(errors).filter((error) => !OF_THE_WORKLOAD.includes(error)));
 const allErrors = [...failoverErrors, ...errorsOf(Object.values(vaultErrors))];
 
