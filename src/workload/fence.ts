@@ -47,6 +47,8 @@ const clockSkewMsDefault = 500;
 /** A table that hangs must not hang the service: without the row nothing is written. */
 const readTimeoutMs = 1000;
 
+type LeaseRead = { readonly row: LeaseRow; readonly askedAtMs: number; readonly permit: Permit };
+
 /** Reads the region's lease row at most once each `gateCacheMs`; the clock is compared at every call. */
 export function createFence(client: Pick<DynamoDBClient, 'send'>, settings: FenceSettings, region: string, nowMs: () => number = Date.now): Fence {
   const brake = brakeOf(settings, region, nowMs);
@@ -64,11 +66,14 @@ export function createFence(client: Pick<DynamoDBClient, 'send'>, settings: Fenc
       // What was seen last grows older, and the lag with it: that alone refuses writes, and no read.
     }
   };
-  let cached: { readonly row: LeaseRow; readonly askedAtMs: number; readonly permit: Permit } | undefined;
-  const leaseRow = async (): Promise<{ readonly row: LeaseRow; readonly permit: Permit }> => {
+  let cached: LeaseRead | undefined;
+  /** Not asynchronous: each attempt of each write comes by here. */
+  const fresh = (): LeaseRead | undefined => {
+    const ageMs = cached === undefined ? Number.POSITIVE_INFINITY : nowMs() - cached.askedAtMs;
+    return ageMs >= 0 && ageMs <= settings.timing.gateCacheMs ? cached : undefined;
+  };
+  const leaseRow = async (): Promise<LeaseRead> => {
     const askedAtMs = nowMs();
-    const ageMs = cached === undefined ? Number.POSITIVE_INFINITY : askedAtMs - cached.askedAtMs;
-    if (cached !== undefined && ageMs >= 0 && ageMs <= settings.timing.gateCacheMs) return cached;
     const [leaseRead] = await Promise.all([readRow(leaseKey), brake === undefined ? undefined : seeShipping(brake)]);
     const row = parseLeaseRow(leaseRead);
     const read = { row, askedAtMs, permit: permitOf(row, settings, region, nowMs) };
@@ -84,13 +89,14 @@ export function createFence(client: Pick<DynamoDBClient, 'send'>, settings: Fenc
     read: async () => {
       if (!settings.isFenced)
         return unfencedPermit(
-          await leaseRow().then(
-            ({ row }) => row,
-            () => undefined,
-          ),
+          fresh()?.row ??
+            (await leaseRow().then(
+              ({ row }) => row,
+              () => undefined,
+            )),
           region,
         );
-      const { row, permit } = await leaseRow();
+      const { row, permit } = fresh() ?? (await leaseRow());
       if (!isActingAt(row, nowMs())) return { kind: 'closed', because: `${region} does not hold the lease (its epoch ${row.epoch} is over or not open)`, movedTo: await movedTo() };
       return permit;
     },

@@ -113,7 +113,7 @@ async function write(epoch: Epoch, name: string, input: ServiceInputTypes, abort
   if (stamped.length + checks.length > actionsMax)
     throw new RefusedError(`A transaction of ${stamped.length} actions needs ${checks.length} conditions of the fence: more than the ${actionsMax} actions that DynamoDB takes. Make it smaller.`);
   const open: Open = { permit, checks, abortSignal };
-  await stampFirst(stampsBefore(actions, permit.stamp), async (stamps) => transact(epoch, open, { TransactItems: [...stamps] }, false));
+  if (actions.some((action) => action.Delete !== undefined)) await stampFirst(stampsBefore(actions, permit.stamp), async (stamps) => transact(epoch, open, { TransactItems: [...stamps] }, false));
   const [only] = stamped;
   if (single === undefined || only === undefined) return transact(epoch, open, { ...transaction, TransactItems: [...stamped] }, false);
   const capacity = 'ReturnConsumedCapacity' in input ? { ReturnConsumedCapacity: input.ReturnConsumedCapacity } : {};

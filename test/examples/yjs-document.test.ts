@@ -34,7 +34,7 @@ function written(client: number, from: Uint8Array | null, made: readonly Edit[])
   return Y.encodeStateAsUpdate(document);
 }
 
-const textOf = (update: Uint8Array) => open(99, update).getText('t').toString();
+const textOf = (update: Uint8Array) => open(99, update).getText('t').toJSON();
 const item = (update: Uint8Array, more: Image = {}): Image => ({ id: { S: 'k' }, body: { B: Buffer.from(update).toString('base64') }, ...more });
 const updateOf = (image: Image) => Buffer.from(String(Object(image['body'])['B']), 'base64');
 

@@ -48,6 +48,7 @@ describe('lists of three regions as one', () => {
       { key: 'later', n: 1, isDecided: true },
       { key: 'home', n: 1 },
       { key: 'older', n: 5, isDecided: true },
+      { key: 'since', n: 1 },
     ]);
     const other = await listOf('c', [
       { key: 'both', n: 1 },
@@ -55,6 +56,7 @@ describe('lists of three regions as one', () => {
       { key: 'other', n: 3 },
       { key: 'done', n: 3, isDecided: true },
       { key: 'older', n: 4 },
+      { key: 'since', n: 9, isDecided: true },
     ]);
     const { keys, unread } = await merge(home, [other]);
     expect(keys).toEqual([
@@ -64,6 +66,8 @@ describe('lists of three regions as one', () => {
       ['later', 'c', true],
       ['older', 'b', false],
       ['other', 'c', true],
+      // Decided there upon a later write; the one that is listed here waits all the same.
+      ['since', 'b', true],
     ]);
     expect(unread).toEqual([]);
   });
@@ -117,6 +121,7 @@ describe('what only another list has', () => {
     ]);
     for (let n = 0; n < 2; n += 1) expect(await collectElsewhere(t.home, [other], east)).toEqual([]);
     expect(await viewDivergentKey(t.home, await findDivergentKey(t.home, east, 'far'))).toMatchObject({ write: { theirs: item(3), epoch: 1, theirsAtMs: 3 }, ours: item(7), isWrittenSince: true });
+    await collectKey(t.home, [other], east, 'done');
     await expect(findDivergentKey(t.home, east, 'done')).rejects.toMatchObject({ name: 'RefusedError' });
     expect(await resolveAll(t.home, east, { by: 'grace', reason: 'looked', rule: 'theirs', merge: undefined })).toMatchObject({ decided: 1 });
     expect(t.b.contents()['far']).toContain('"3"');

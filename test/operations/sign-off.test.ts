@@ -31,6 +31,18 @@ describe('a region that returned', () => {
     expect(t.a.contents()).toEqual(t.b.contents());
   });
 
+  test('is not while a decision is cut off between its note and its end', async () => {
+    const t = await returned();
+    await t.exchange();
+    const { live } = t.home;
+    const dying = { ...t.home, live: { batchMax: live.batchMax, get: async (key: string) => live.get(key), change: async () => Promise.reject(new Error('died')) } };
+    await expect(resolveKey(dying, await findDivergentKey(t.home, east, 'late'), ours)).rejects.toThrow('died');
+    await resolveKey(t.home, await findDivergentKey(t.home, east, 'removed'), ours);
+    expect(await missing(t)).toEqual([expect.stringMatching(/^1 divergent keys of us-east-1 are not decided \('late'\)/)]);
+    await resolveAll(t.home, east, ours);
+    expect(await missing(t)).toEqual([]);
+  });
+
   test('with nothing divergent is reconciled as it is', async () => {
     const t = await createDivergence();
     t.a.write('k', 1, item(0));

@@ -43,4 +43,18 @@ export const reconcileMutants: readonly Mutant[] = [
       },
     ],
   },
+  {
+    name: 'a sign-off asks for no decisions, and compares nothing',
+    hole: 'nothing divergent is signed off undecided',
+    foundBy: [equal],
+    plan: backSoonPlan,
+    edits: [comparesNothing, { file: 'operations/sign-off.ts', from: 'missing.push(...keys.missing);', to: 'void keys.missing;' }],
+  },
+  {
+    name: 'a later late write of a decided key asks nobody again, and nothing is compared',
+    hole: 'a decision is about the last late write',
+    foundBy: [equal],
+    plan: streamBehindPlan,
+    edits: [comparesNothing, { file: 'core/divergence/divergence-rows.ts', from: "key.state === 'decided' && key.decided === key.newest", to: "key.state === 'decided' && key.decided <= key.newest" }],
+  },
 ];

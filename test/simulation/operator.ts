@@ -2,6 +2,7 @@
 // that the register gives them is held against what was really chosen.
 import { leaseKey } from '../../src/core/lease/lease-rows.ts';
 import type { RegisterValue } from '../../src/core/register/value.ts';
+import type { SignOffPorts } from '../../src/operations/sign-off.ts';
 import type { ChangeOutcome, Proposal } from '../../src/ports/register.ts';
 import type { DataPlane } from './data-plane.ts';
 import { governorOf, type Ports } from './governor-ports.ts';
@@ -12,6 +13,8 @@ import type { Region } from './region.ts';
 
 const signOffEveryMs = 10_000;
 const undoShare = 0.3;
+/** Of sign-offs: asked for before anything is decided. */
+const tooEarlyShare = 0.5;
 
 export class Operator {
   readonly #ports: Ports;
@@ -128,6 +131,7 @@ export class Operator {
     const ports = reconciliation.ports(governorOf(this.#ports, invocation), invocation, ready, holder);
     const { resolveAll, divergentKeys, undoDecision } = this.#product.resolveDivergence;
     const ruling = (rule: 'ours' | 'theirs' | 'last-writer') => ({ by: 'operator', reason: 'simulated', rule, merge: undefined });
+    if (random.chance(tooEarlyShare) && (await this.#isNothingMissing(ready, ports, 0))) return true;
     const first = await resolveAll(ports.home, ready.name, ruling(random.pick(['ours', 'theirs', 'last-writer'] as const)));
     if (random.chance(undoShare)) {
       for await (const keys of divergentKeys(ports.home.pages, ready.name)) {
@@ -137,8 +141,12 @@ export class Operator {
     }
     const rest = await resolveAll(ports.home, ready.name, ruling(random.pick(['ours', 'theirs'] as const)));
     reconciliation.decided += first.decided + rest.decided;
+    return this.#isNothingMissing(ready, ports, first.decided + rest.decided);
+  }
+
+  async #isNothingMissing(ready: Region, ports: SignOffPorts, decided: number): Promise<boolean> {
     const { missing } = await this.#product.signOff.examineReturned(ports);
-    world.note(ready, () => `reconciling ${ready.name}: ${first.decided + rest.decided} keys decided; ${missing.length === 0 ? 'nothing is missing' : missing.join('; ').slice(0, 200)}`);
+    this.#ports.world.note(ready, () => `reconciling ${ready.name}: ${decided} keys decided; ${missing.length === 0 ? 'nothing is missing' : missing.join('; ').slice(0, 200)}`);
     return missing.length === 0;
   }
 
