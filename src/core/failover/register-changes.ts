@@ -60,7 +60,7 @@ function reserve(current: RegisterValue, target: string, attempt: number): Parti
 }
 
 /** A planned switch-over is one attempt's: whatever reserves another one, or ends it, leaves the mark out. */
-function unplanned({ planned: _, ...value }: RegisterValue): RegisterValue {
+function unplanned({ planned: _planned, ...value }: RegisterValue): RegisterValue {
   return value;
 }
 
