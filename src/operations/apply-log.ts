@@ -3,7 +3,7 @@
 import { MalformedError, SupersededError } from '../core/errors.ts';
 import { begunKey, createBegun, isLeftBehind, parseBegunRow, reachingTo, stillGoesBy, type BegunRow } from '../core/failover/begun.ts';
 import { isMarkerKey } from '../core/failover/hand-over.ts';
-import { requireChain, sequencesOf, type Segment } from '../core/log/segment.ts';
+import { requireChain, sequencesOf, unseenRecords, type Segment } from '../core/log/segment.ts';
 import type { RowCheck, RowKey } from '../core/rows/row.ts';
 import type { ChangeRecord } from '../core/log/change-record.ts';
 import type { DataStore } from '../ports/data-store.ts';
@@ -36,6 +36,8 @@ export type Applied = {
 };
 
 const segmentsPerPage = 20;
+/** So many pages are looked through for what comes again. */
+const pagesBack = 5;
 /** A DynamoDB transaction takes 4 MB; the images are counted by their JSON, which is longer. */
 const batchCharactersMax = 3_000_000;
 
@@ -146,7 +148,8 @@ async function applyBatch(applier: LogApplier, origin: string, position: Positio
   }
   // Whoever thaws with an old batch finds the fence first: what it holds was dealt with long ago.
   if (answer.kind === 'fenced' && (await readPosition(applier.own, origin)).sequence !== position.sequence) return undefined;
-  const divergent = (answer.kind === 'fenced' ? [...inTime, ...late] : late).filter((r) => !isMarkerKey(r.key));
+  const tooLate = (answer.kind === 'fenced' ? [...inTime, ...late] : late).filter((r) => !isMarkerKey(r.key));
+  const divergent = await notDealtWith(applier, origin, position, tooLate);
   if (divergent.length > 0) {
     await listDivergent(
       applier,
@@ -154,6 +157,23 @@ async function applyBatch(applier: LogApplier, origin: string, position: Positio
     );
   }
   return answer.kind === 'fenced' ? { applied: 0, stale: 0, divergent: divergent.length } : { applied: answer.applied, stale: answer.stale, divergent: divergent.length };
+}
+
+/**
+ * A stream delivers a batch again, and behind so many others that the origin does not know it any more: what stands in the log further up was
+ * dealt with then, in time or as late, and is no news.
+ */
+async function notDealtWith({ log }: LogApplier, origin: string, { sequence }: Position, records: readonly ChangeRecord[]): Promise<ChangeRecord[]> {
+  let rest = [...records];
+  let before = sequence + 1;
+  for (let page = 0; page < pagesBack && rest.length > 0; page += 1) {
+    const segments = await log.readBack(origin, before, segmentsPerPage);
+    const last = segments.at(-1);
+    if (last === undefined) return rest;
+    rest = unseenRecords(segments, rest);
+    before = last.sequence;
+  }
+  return rest;
 }
 
 /** With what stands here in their place. */

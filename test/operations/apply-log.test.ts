@@ -72,6 +72,38 @@ describe('applyLog', () => {
     expect(await a.data.get('k1')).toBeNull();
   });
 
+  test('a batch that thaws once the region has opened, and was applied long before, is no news: nothing of it is listed as divergent', async () => {
+    const a = createApplier();
+    await a.receive([recordOf(1)]);
+    const { promise: frozen, resolve: thaw } = Promise.withResolvers<void>();
+    const { batchMax } = a.data;
+    const data: DataStore = {
+      batchMax,
+      get: async (key) => a.data.get(key),
+      stands: async (...args) => a.data.stands(...args),
+      apply: async (...args) => frozen.then(async () => a.data.apply(...args)),
+    };
+    const late = applyLog({ ...a.applier, data }, east, 10, []);
+    await vi.waitFor(async () => expect(await a.position()).toBeDefined());
+    await a.apply();
+    await a.openIn(2);
+    thaw();
+    expect(await late).toMatchObject({ divergent: 0, sequence: 1 });
+    expect(a.divergence.listed()).toEqual([]);
+    await a.receive([recordOf(2)]);
+    expect(await a.apply()).toMatchObject({ divergent: 1, sequence: 2 });
+  });
+
+  test('what the log brings a second time, far behind, is no news once the region has opened', async () => {
+    const a = createApplier();
+    await a.receive(...upTo(30).map((record) => [record]));
+    await a.apply();
+    await a.openIn(2);
+    await a.receive([recordOf(3), recordOf(31)]);
+    expect(await a.apply()).toMatchObject({ divergent: 1, sequence: 32 });
+    expect(a.divergence.listed().map(({ record }) => record.key)).toEqual(['k31']);
+  });
+
   test('never moves the position back, whoever is slower', async () => {
     const a = createApplier();
     await a.receive([recordOf(1)], [recordOf(2)]);

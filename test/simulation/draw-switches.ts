@@ -28,7 +28,13 @@ export function withSwitches(random: Random, plan: Plan): Plan {
 function drawSwitch(random: Random, atMs: number, candidates: number): Fault[] {
   const asked: Fault = { kind: 'switch', atMs, forMs: 12_000, when: random.chance(0.3) ? { what: random.pick(callKinds), phase: drawPhase(random) } : null };
   const strikes = Array.from({ length: random.below(3) }, () => drawStrike(random, atMs, candidates));
-  return random.chance(0.3) ? [asked, ...strikes, { kind: 'split', atMs: atMs + roundMs(random.next() * 10_000), forMs: 0, region: random.below(candidates) }] : [asked, ...strikes];
+  return random.chance(0.3)
+    ? [
+        asked,
+        ...strikes,
+        { kind: 'split', atMs, forMs: 12_000, region: random.below(candidates), when: { what: random.pick(['list stream', 'mark data'] as const), phase: drawPhase(random), by: 'tick' } },
+      ]
+    : [asked, ...strikes];
 }
 
 function drawPhase(random: Random): NonNullable<When>['phase'] {

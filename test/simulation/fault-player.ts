@@ -95,7 +95,7 @@ export class FaultPlayer {
       case 'switch':
         return this.#inTheMiddle({ region: this.#holder(), forMs: fault.forMs }, fault.when ?? null, () => this.#operator.switchOver());
       case 'split':
-        return this.data?.split(this.#region(fault.region));
+        return this.#inTheMiddle(fault, fault.when ?? null, () => this.data?.split(this.#region(fault.region)));
       case 'silent': {
         const region = this.#region(fault.region);
         region.silentUntilMs = Math.max(region.silentUntilMs, endMs);

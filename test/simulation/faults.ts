@@ -69,7 +69,7 @@ export type Fault = { readonly atMs: number; readonly forMs: number } & (
   /** A person asks for a planned switch-over, to any region that may be asked. */
   | { readonly kind: 'switch'; readonly when?: When }
   /** A shard of the region's stream closes, and two go on. */
-  | { readonly kind: 'split'; readonly region: number }
+  | { readonly kind: 'split'; readonly region: number; readonly when?: When }
   /** The governor of the region does not tick; its service is well. */
   | { readonly kind: 'silent'; readonly region: number }
   /** Somebody redrives an execution that is over, or that was lost with its region. */
@@ -150,7 +150,7 @@ export function describeFault(fault: Fault, names: readonly string[]): string {
     case 'switch':
       return `${from} planned${inTheMiddleOf(fault.when ?? null)}`;
     case 'split':
-      return `${from} of a shard of the stream of ${names[fault.region]}`;
+      return `${from} of a shard of the stream of ${names[fault.region]}${inTheMiddleOf(fault.when ?? null)}`;
     case 'silent':
       return `${from}: the governor of ${names[fault.region]}`;
     case 'redrive':

@@ -54,8 +54,8 @@ export type HistoryResult = {
   readonly changesApplied: number;
   /** Divergent keys that a person decided. */
   readonly keysDecided: number;
-  /** Planned switch-overs: released, taken as released, taken back. */
-  readonly switches: { readonly released: number; readonly taken: number; readonly takenBack: number };
+  /** Planned switch-overs: asked for and begun, released, taken as released, taken back. */
+  readonly switches: { readonly asked: number; readonly released: number; readonly taken: number; readonly takenBack: number };
   readonly gateAnswers: number;
   readonly clockAlarms: number;
   /** Writes of the register that met another region's; only in one table. */
@@ -179,7 +179,7 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   queue.at(plan.calmFromMs, watch);
   await withParseCache(() => queue.run(() => isWell || world.violation !== undefined));
   const last = world.regions.find((r) => r.name === invariants.register.newest.value.holder);
-  const asked = plan.faults.filter((f) => f.kind === 'switch').length;
+  const { asked } = invariants.switches;
   if (plan.switchesComplete === true && invariants.switches.taken !== asked)
     world.violate('a calm switch-over comes off', `of ${asked} that were asked for, ${invariants.switches.taken} were taken as released and ${invariants.switches.takenBack} taken back`);
   if (world.violation === undefined && last !== undefined) await data?.judgeEnd(last);

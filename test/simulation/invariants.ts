@@ -33,7 +33,7 @@ export class Invariants {
   /** Nobody has a reason to say that a holder fails (Plan.isHolderWell). */
   isHolderWell = false;
   /** Planned switch-overs, for the account of a history. */
-  readonly switches = { released: 0, taken: 0, takenBack: 0 };
+  readonly switches = { asked: 0, released: 0, taken: 0, takenBack: 0 };
   /** Epochs in which some gate opened, for the account of a history. */
   readonly epochsOpened = new Set<number>();
 
@@ -118,6 +118,7 @@ export class Invariants {
   /** What a planned switch-over may do to the register, one chosen value after the other. */
   #judgeSwitch(before: RegisterValue, value: RegisterValue): void {
     const { violate } = { violate: (invariant: string, what: string) => this.#world.violate(invariant, what) };
+    if (value.planned === true && before.planned !== true) this.switches.asked += 1;
     if (value.planned === true && value.released && !before.released) {
       this.switches.released += 1;
       this.handedOver(value);
