@@ -58,7 +58,7 @@ function table(journal: SwitchJournal, figures: SwitchFigures, bars: ReturnType<
       return `${shown(figures.followingSeconds[n])}${shown(figures.byDnsSeconds[n])}   ${from} → ${to} out of epoch ${epoch}: exit ${command.exitCode}, ${after}${fault === null ? '' : ` (${fault.what})`}`;
     }),
     `${shown(figures.followingMedianSeconds)}${shown(figures.byDnsMedianSeconds)}   median; ${bars.map(({ figure, atMost, isMet }) => `${figure} ≤ ${atMost} ${isMet ? 'met' : 'MISSED'}`).join(', ')}`,
-    `${figures.writesAcknowledged} writes acknowledged, ${figures.writesLost} lost, ${figures.writesDoubled} carried out twice, ${figures.divergentRows} divergent rows`,
+    `${figures.writesAcknowledged} writes acknowledged, ${figures.writesLost} lost in silence, ${figures.writesDoubled} carried out twice, ${figures.divergentRows} divergent rows`,
     '',
     'invariants',
     ...invariants.flatMap(({ held, name, because, evidence }) => [`  ${held ? 'held  ' : 'BROKEN'}  ${name}: ${because}`, ...(held ? [] : evidence.map((line) => `            ${line}`))]),

@@ -32,38 +32,31 @@ export function switchFigures(journal: SwitchJournal): SwitchFigures {
     followingMedianSeconds: median(followingSeconds),
     byDnsMedianSeconds: median(byDnsSeconds),
     writesAcknowledged: acknowledged(journal).length,
-    writesLost: lost(journal, tablesOf(journal)).length,
-    writesDoubled: doubled(journal, tablesOf(journal)).length,
+    writesLost: unaccounted(journal).length,
+    writesDoubled: doubled(journal, judgedTables(journal)).length,
     divergentRows: journal.regions.reduce((sum, { divergent }) => sum + (divergent?.length ?? 0), 0),
   };
 }
 
 /** A switch-over in which a region was killed may end otherwise, and leave a region to be reconciled; it loses nothing all the same. */
 export function judgeSwitches(journal: SwitchJournal): Invariant[] {
-  const isKilled = ({ fault }: SwitchRecord) => fault?.kind === 'kill';
-  const isFaulty = journal.switches.some(isKilled);
   const { readings, acceptors, gateSamples } = journal;
   const attempts = [...journal.following, ...journal.byDns];
-  // What a killed region has is looked at where it serves: the other one may wait for a person.
-  const held = isFaulty ? tablesOf(journal).filter(({ region }) => region === journal.switches.at(-1)?.holder?.region) : tablesOf(journal);
-  const listed = JSON.stringify(journal.regions.flatMap(({ divergent: rows }) => rows ?? []));
-  const missing = lost(journal, held).filter(({ id }) => !isFaulty || !listed.includes(id));
+  const isFaulty = journal.switches.some(isKilled);
   const stale = staleEpochWrites(readings, acceptors, attempts);
-  const divergent = journal.regions.flatMap(({ region, divergent: rows }) => (rows ?? []).map((row) => `${region}: ${JSON.stringify(row['itemKey'] ?? row['sk'])}`));
   return [
-    invariant('each switch-over came off', 'each ended in the region that was asked for, in the next epoch', journal.switches.filter((one) => !isKilled(one)).flatMap(notSwitched)),
+    invariant(
+      'each switch-over came off',
+      isFaulty ? 'each in which no region was killed did' : 'each ended in the region that was asked for, in the next epoch',
+      journal.switches.filter((one) => !isKilled(one)).flatMap(notSwitched),
+    ),
     invariant(
       'no acknowledged write is lost',
       isFaulty ? "each is in the holder's table, as it was sent, or in the divergence report" : 'each is in both tables, as it was sent',
-      missing.map(describe),
+      unaccounted(journal).map(describe),
     ),
-    invariant('no write is carried out twice', 'each is stored with the epoch that acknowledged it', doubled(journal, held)),
-    invariant('nothing diverged', 'the divergence reports are empty', isFaulty ? [] : divergent),
-    invariant(
-      'the old region stays reconciled',
-      'the register says of every candidate that it is',
-      isFaulty ? [] : journal.regions.flatMap(({ region, reconciled }) => (reconciled === false ? [`the acceptor of ${region} says otherwise`] : [])),
-    ),
+    invariant('no write is carried out twice', 'each is stored with the epoch that acknowledged it', doubled(journal, judgedTables(journal))),
+    ...(isFaulty ? [] : undisturbed(journal)),
     invariant(
       'one region at a time',
       'no two gates said 200 at once',
@@ -73,6 +66,13 @@ export function judgeSwitches(journal: SwitchJournal): Invariant[] {
     invariant('only the holder writes', 'every write was acknowledged by the region that held its epoch', writesByNonHolder(readings, acceptors, attempts).map(describe)),
     invariant('the run measured what it claims', 'every switch-over was seen by both customers, and every table was read', notMeasured(journal, isFaulty)),
   ];
+}
+
+/** What a switch-over leaves where no region was killed in it. */
+function undisturbed({ regions }: SwitchJournal): Invariant[] {
+  const divergent = regions.flatMap(({ region, divergent: rows }) => (rows ?? []).map((row) => `${region}: ${JSON.stringify(row['itemKey'] ?? row['sk'])}`));
+  const unreconciled = regions.flatMap(({ region, reconciled }) => (reconciled === false ? [`the acceptor of ${region} says otherwise`] : []));
+  return [invariant('nothing diverged', 'the divergence reports are empty', divergent), invariant('the old region stays reconciled', 'the register says of every candidate that it is', unreconciled)];
 }
 
 export function switchBars(figures: SwitchFigures): { readonly figure: string; readonly value: number | null; readonly atMost: number; readonly isMet: boolean }[] {
@@ -96,6 +96,21 @@ function tablesOf(journal: SwitchJournal): TableOf[] {
   return journal.regions.flatMap(({ region, orders }) =>
     orders === null ? [] : [{ region, held: new Map(orders.flatMap((item) => (item[journal.keyName]?.S === undefined ? [] : [[item[journal.keyName]?.S ?? '', item] as const]))) }],
   );
+}
+
+function isKilled({ fault }: SwitchRecord): boolean {
+  return fault?.kind === 'kill';
+}
+
+/** Both; of a run in which a region was killed the last holder's: the other one may wait for a person. */
+function judgedTables(journal: SwitchJournal): TableOf[] {
+  const all = tablesOf(journal);
+  return journal.switches.some(isKilled) ? all.filter(({ region }) => region === journal.switches.at(-1)?.holder?.region) : all;
+}
+
+function unaccounted(journal: SwitchJournal): AcknowledgedWrite[] {
+  const listed = journal.switches.some(isKilled) ? JSON.stringify(journal.regions.flatMap(({ divergent: rows }) => rows ?? [])) : '';
+  return lost(journal, judgedTables(journal)).filter(({ id }) => !listed.includes(id));
 }
 
 /** In one of the tables not there, or not as it was sent. */
