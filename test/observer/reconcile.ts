@@ -32,6 +32,7 @@ export interface ReconcileOptions {
 /** So many orders that a customer changes are decided one by one. */
 const CHANGED_ORDERS = 5;
 
+const unanswered = z.object({ error: z.object({ name: z.string().regex(/^(?!RefusedError$)/) }) });
 const history = z.object({ view: z.object({ seen: z.string() }) });
 
 export async function reconcile(options: ReconcileOptions): Promise<ReconciliationJournal> {
@@ -48,9 +49,9 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   const rows = (kind: string) => watch.tablesOf(home).readRows(regionTableName(watch.file), kind, origin);
   const listed = await rows('DIVERGENCE');
   const orders = { once: [...divergentWrites(watch.writer.run, listed).keys()], changed: [...divergentWrites(watch.reviser.run, listed).keys()] };
-  const [shown, refused] = await Promise.all([divergence('show', '--key', orders.once[0] ?? ''), ask('failover', '--to', origin, ...REASON)]);
+  const [shown, refused] = await Promise.all([divergence('show', '--key', orders.once[0] ?? ''), answered(() => ask('failover', '--to', origin, ...REASON))]);
   const byKey = await decideSome(orders, history.safeParse(shown.answer).data?.view.seen ?? '', divergence);
-  const early = [refused, await signOff()];
+  const early = [refused, await answered(signOff)];
   const isReconciledBefore = await saysMajority(options);
   const others = [shown, ...(await untilDone(() => divergence('resolve', '--all', '--rule', 'theirs', ...REASON)))];
   await watch.reviser.stop();
@@ -75,6 +76,13 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
     tables,
     seconds: (waiting.clock.nowMs() - startedAtMs) / 1000,
   };
+}
+
+/** A refusal is asked for, not a call that a busy machine left without an answer. */
+async function answered(act: () => Promise<CommandRun>): Promise<CommandRun> {
+  let run = await act();
+  for (let rounds = 1; rounds < ROUNDS_MAX && unanswered.safeParse(run.answer).success; rounds += 1) run = await act();
+  return run;
 }
 
 async function untilDone(act: () => Promise<CommandRun>): Promise<CommandRun[]> {
