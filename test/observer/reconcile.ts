@@ -14,8 +14,9 @@ import type { Watch } from './watch.ts';
 import { waitUntil, type Waiting } from './wait.ts';
 
 const LOOK_INTERVAL_MS = 500;
-/** What a customer wrote meanwhile is left and asked for again. */
-const ROUNDS_MAX = 4;
+/** What a customer wrote meanwhile is left and asked for again; on a busy machine the group may even be open nowhere for a while. */
+const ROUNDS_MAX = 10;
+const ROUND_PAUSE_MS = 2000;
 const REASON = ['--reason', 'the observer brings the region back', '--by', 'observer'];
 
 export interface ReconcileOptions {
@@ -87,8 +88,11 @@ async function answered(act: () => Promise<CommandRun>): Promise<CommandRun> {
 
 async function untilDone(act: () => Promise<CommandRun>): Promise<CommandRun[]> {
   const runs: CommandRun[] = [];
-  while (runs.length < ROUNDS_MAX && runs.at(-1)?.exitCode !== 0) runs.push(await act());
-  return runs;
+  for (;;) {
+    runs.push(await act());
+    if (runs.length === ROUNDS_MAX || runs.at(-1)?.exitCode === 0) return runs;
+    await sleep(ROUND_PAUSE_MS);
+  }
 }
 
 /** Orders that no customer writes a second time by each side's version, one of them as it was shown and one undone; some that are changed all the time by the last writer. */
