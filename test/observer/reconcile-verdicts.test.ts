@@ -32,7 +32,10 @@ const standing = { a: 'a one', c: 'c one', d: 'd three', e: 'e two' };
 const good: ReconciliationJournal = {
   home: WEST,
   origin: EAST,
-  early: [run('failover --to us-east-1', 1, { error: { message: 'us-east-1 is not reconciled' } }), run('divergence sign-off', 1, { isSignedOff: false, missing: ['4 keys are not decided'] })],
+  early: [
+    run('failover --to us-east-1', 1, { error: { name: 'RefusedError', message: 'us-east-1 is not reconciled' } }),
+    run('divergence sign-off', 1, { isSignedOff: false, missing: ['4 keys are not decided'] }),
+  ],
   byKey: [
     { key: 'a', rule: 'theirs', run: run('divergence resolve', 0, []) },
     { key: 'b', rule: 'ours', run: run('divergence resolve', 0, []) },
@@ -95,6 +98,7 @@ describe('a return', () => {
     ['an early sign-off that goes through', { early: [run('divergence sign-off', 0, { isSignedOff: true })] }, early, /divergence sign-off was not refused/],
     ['an early sign-off that fails and says nothing of what is missing', { early: [run('divergence sign-off', 1, { isSignedOff: false, missing: [] })] }, early, /not refused with what is missing/],
     ['a failover that falls over without a word', { early: [run('failover --to', 1, null)] }, early, /failover --to was not refused/],
+    ['a sign-off that nobody answered', { early: [run('divergence sign-off', 1, { error: { name: 'AbortError', message: 'Request aborted' } })] }, early, /divergence sign-off was not refused/],
     ['a register that has it reconciled before', { isReconciledBefore: true }, early, /said before the sign-off that us-east-1 is reconciled/],
     ['a register that nobody could read before', { isReconciledBefore: null }, early, /nothing certain/],
     ['a register that has it not reconciled after', { isReconciledAfter: false }, early, /does not say after/],

@@ -12,7 +12,7 @@ const CLOCK_SLACK_MS = 50;
 const RULES_SEEN: readonly string[] = ['theirs', 'ours', 'undo'];
 
 const refusal = z.object({ isSignedOff: z.literal(false), missing: z.array(z.string()).min(1) });
-const failure = z.object({ error: z.object({ message: z.string().min(1) }) });
+const failure = z.object({ error: z.object({ name: z.literal('RefusedError'), message: z.string().regex(/not reconciled/) }) });
 const signedOff = z.object({ isSignedOff: z.literal(true) });
 
 export interface Judgement {

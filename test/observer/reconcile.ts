@@ -14,8 +14,9 @@ import type { Watch } from './watch.ts';
 import { waitUntil, type Waiting } from './wait.ts';
 
 const LOOK_INTERVAL_MS = 500;
-/** What a customer wrote meanwhile is left and asked for again. */
-const ROUNDS_MAX = 4;
+/** What a customer wrote meanwhile is left and asked for again; on a busy machine the group may even be open nowhere for a while. */
+const ROUNDS_MAX = 10;
+const ROUND_PAUSE_MS = 2000;
 const REASON = ['--reason', 'the observer brings the region back', '--by', 'observer'];
 
 export interface ReconcileOptions {
@@ -32,6 +33,7 @@ export interface ReconcileOptions {
 /** So many orders that a customer changes are decided one by one. */
 const CHANGED_ORDERS = 5;
 
+const unanswered = z.object({ error: z.object({ name: z.string().regex(/^(?!RefusedError$)/) }) });
 const history = z.object({ view: z.object({ seen: z.string() }) });
 
 export async function reconcile(options: ReconcileOptions): Promise<ReconciliationJournal> {
@@ -48,9 +50,9 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   const rows = (kind: string) => watch.tablesOf(home).readRows(regionTableName(watch.file), kind, origin);
   const listed = await rows('DIVERGENCE');
   const orders = { once: [...divergentWrites(watch.writer.run, listed).keys()], changed: [...divergentWrites(watch.reviser.run, listed).keys()] };
-  const [shown, refused] = await Promise.all([divergence('show', '--key', orders.once[0] ?? ''), ask('failover', '--to', origin, ...REASON)]);
+  const [shown, refused] = await Promise.all([divergence('show', '--key', orders.once[0] ?? ''), answered(() => ask('failover', '--to', origin, ...REASON))]);
   const byKey = await decideSome(orders, history.safeParse(shown.answer).data?.view.seen ?? '', divergence);
-  const early = [refused, await signOff()];
+  const early = [refused, await answered(signOff)];
   const isReconciledBefore = await saysMajority(options);
   const others = [shown, ...(await untilDone(() => divergence('resolve', '--all', '--rule', 'theirs', ...REASON)))];
   await watch.reviser.stop();
@@ -77,10 +79,20 @@ export async function reconcile(options: ReconcileOptions): Promise<Reconciliati
   };
 }
 
+/** A refusal is asked for, not a call that a busy machine left without an answer. */
+async function answered(act: () => Promise<CommandRun>): Promise<CommandRun> {
+  let run = await act();
+  for (let rounds = 1; rounds < ROUNDS_MAX && unanswered.safeParse(run.answer).success; rounds += 1) run = await act();
+  return run;
+}
+
 async function untilDone(act: () => Promise<CommandRun>): Promise<CommandRun[]> {
   const runs: CommandRun[] = [];
-  while (runs.length < ROUNDS_MAX && runs.at(-1)?.exitCode !== 0) runs.push(await act());
-  return runs;
+  for (;;) {
+    runs.push(await act());
+    if (runs.length === ROUNDS_MAX || runs.at(-1)?.exitCode === 0) return runs;
+    await sleep(ROUND_PAUSE_MS);
+  }
 }
 
 /** Orders that no customer writes a second time by each side's version, one of them as it was shown and one undone; some that are changed all the time by the last writer. */
