@@ -139,6 +139,14 @@ export const FUNCTIONS = {
   report: { ...STEP, does: 'Writes down what this failover measured', timeoutSeconds: 15, tables: [VOTE, OWN_ROWS] },
   'abandon-attempt': { ...STEP, does: 'Gives an attempt up before its gate was opened', timeoutSeconds: 15, tables: [VOTE, OWN_ROWS] },
   notify: { ...STEP, does: 'Publishes a message to the topic that people subscribe to', timeoutSeconds: 10, memoryMb: 256, tables: [] },
+  fence: {
+    does: 'Stops the regions that lost the lease, beside the failover, and lets one act again that is reconciled',
+    in: CANDIDATES,
+    timeoutSeconds: 900,
+    memoryMb: 512,
+    reservedConcurrency: 2,
+    tables: [LOOK, grant('region', 'own', 'GetItem', 'UpdateItem', 'Query')],
+  },
   'ship-log': {
     does: "Turns the data table's stream into segments in every other region",
     in: CANDIDATES,
@@ -294,6 +302,7 @@ export const FAILOVER_STEPS = [
   'report',
   'abandon-attempt',
   'notify',
+  'fence',
 ] as const satisfies readonly FunctionName[];
 
 /** The steps of statemachines/backup.asl.json and restore.asl.json, in their order; both notify too, and a restore in place takes a backup's steps first. */

@@ -1,5 +1,6 @@
 // What one region says of itself: all its rows read in parallel, each on its own, so that a region of which only half answers
 // is shown as just that. Reading changes nothing and prepares nothing.
+import { fenceRunPk, parseFenceRun, type FenceRun } from '../core/fences/fence-rows.ts';
 import { parseVantage, type Vantage } from '../core/health/vantage.ts';
 import { failoverKey } from '../core/failover/runbook.ts';
 import { isActingAt, isLeaseOpen, leaseKey, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
@@ -66,6 +67,8 @@ export type RegionStatus = {
   readonly backups: BackupsStatus | null;
   /** Of the vault; null as `backups` is. */
   readonly integrity: IntegrityStatus | null;
+  /** What this region ran to stop others, and is not undone. */
+  readonly fences: readonly Omit<FenceRun, 'run' | 'freeAtMs' | 'memo'>[];
 };
 
 /** What the group's picture is made from, beside the region's own. */
@@ -81,6 +84,7 @@ export type RegionReading = {
 
 /** A report that is longer than this is shown to be longer; nobody reads a thousand items in a terminal. */
 export const divergenceItemsMax = 1000;
+const fencesShown = 200;
 
 export async function readRegion(connection: Connection, from: RegionConnection): Promise<RegionReading> {
   const { config, clock } = connection;
@@ -102,7 +106,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
   const ofCandidate = async <T>(call: () => Promise<T | null>): Promise<T | null> => (isCandidate ? call() : null);
   const origins = candidatesOf(config).filter((origin) => origin !== region || isCandidate);
 
-  const [register, vantageRow, tick, shadow, lease, runbook, approval, reports, divergence, heads, lag, backups, integrity] = await Promise.all([
+  const [register, vantageRow, tick, shadow, lease, runbook, approval, reports, divergence, heads, lag, backups, integrity, fenceRows] = await Promise.all([
     read('register row', async () => (await (from.replica ?? rows).get(registerKey(config.group))) ?? null),
     get('vantage row', vantageKey(config.group)),
     get('tick row', { table: 'region', pk: 'TICK', sk: '#' }),
@@ -118,6 +122,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
     ),
     ofCandidate(async () => (config.vault === undefined ? null : readBackups(from, config.tables.data, read))),
     ofCandidate(async () => (config.vault === undefined ? null : readIntegrity(from, read))),
+    ofCandidate(() => read('fences', () => from.list.list(fenceRunPk, fencesShown, 'oldest-first'))),
   ]);
 
   const nowMs = regionNowMs(from.clockSamples.recent(), clock.nowMs());
@@ -147,6 +152,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
       divergence: { items: rowsOfDivergence.slice(0, divergenceItemsMax).map(divergenceItem), isComplete: divergence !== null && rowsOfDivergence.length <= divergenceItemsMax },
       backups: parse(backups, (found) => backupsStatus(found, nowMs)),
       integrity: isReachable ? parse(integrity, (found) => integrityStatus(found, nowMs)) : null,
+      fences: parse(fenceRows, (found) => found.map(fenceStatus).filter(({ state }) => state !== 'undone')) ?? [],
     },
     acceptor: parse(register, (row) => parseAcceptorRow(region, row)),
     vantage: parse(vantageRow, (row) => (typeof row['vantage'] === 'string' && row['vantage'] !== '' ? parseVantage(region, row['vantage']) : null)),
@@ -154,6 +160,11 @@ export async function readRegion(connection: Connection, from: RegionConnection)
     report: parse(reports?.[0] ?? null, (row) => json(row['report'])),
     heads: Object.fromEntries(heads.flatMap(({ origin, head }) => (head === null ? [] : [[origin, head.sequence]]))),
   };
+}
+
+function fenceStatus(row: Row) {
+  const { run: _, freeAtMs: __, memo: ___, ...shown } = parseFenceRun(row);
+  return shown;
 }
 
 function leaseStatus(row: LeaseRow, nowMs: number): LeaseStatus {
