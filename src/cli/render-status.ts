@@ -233,7 +233,7 @@ function divergent(item: DivergenceItem): string {
 
 /** Each outcome, whatever it was; those that are undone are in 'holdfast fences'. */
 function fencesOf({ regions: all }: GroupStatus): string {
-  const run = all.flatMap((at) => at.fences.map((fence) => ({ ...fence, runBy: at.region, memo: null })));
+  const run = all.flatMap((at) => at.fences.map((fence) => ({ ...fence, runBy: at.region })));
   return run.length === 0 ? '' : renderFences({ fences: run, silent: [] }).trimEnd();
 }
 

@@ -2,7 +2,7 @@
 // reconciled. The fences themselves run in a function of the region that took the lease, which alone may call them.
 import { NoQuorumError, RefusedError } from '../core/errors.ts';
 import { UndoPermit } from '../core/fences/undo-permit.ts';
-import type { FenceRun } from '../core/fences/fence-rows.ts';
+import { shownFence, type FenceShown } from '../core/fences/fence-rows.ts';
 import { regionsToFence } from '../core/fences/fence-plan.ts';
 import type { RegisterValue } from '../core/register/value.ts';
 import { candidatesOf } from '../core/policy.ts';
@@ -12,7 +12,7 @@ import { groupRegister } from './group-register.ts';
 import type { Asked } from './holdfast-client.ts';
 import { describe } from './region-status.ts';
 
-export type ShownFence = Omit<FenceRun, 'run' | 'freeAtMs'> & { readonly runBy: string };
+export type ShownFence = FenceShown & { readonly runBy: string };
 export type FencesShown = { readonly fences: readonly ShownFence[]; readonly silent: readonly string[] };
 export type FencesUndone = {
   readonly region: string;
@@ -37,7 +37,7 @@ export class FencesClient {
     const origins = candidatesOf(this.#connection.config).filter((origin) => origin !== at.region && (region === undefined || origin === region));
     try {
       const runs = await Promise.all(origins.map(async (origin) => fenceRuns(at.pages, origin)));
-      return { fences: runs.flat().map(({ run: _, freeAtMs: __, ...shown }) => ({ ...shown, runBy: at.region })), silent: [] };
+      return { fences: runs.flat().map((run) => ({ ...shownFence(run), runBy: at.region })), silent: [] };
     } catch (error) {
       return { fences: [], silent: [`${at.region}: ${describe(error)}`] };
     }

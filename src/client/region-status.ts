@@ -1,6 +1,6 @@
 // What one region says of itself: all its rows read in parallel, each on its own, so that a region of which only half answers
 // is shown as just that. Reading changes nothing and prepares nothing.
-import { fenceRunPk, parseFenceRun, type FenceRun } from '../core/fences/fence-rows.ts';
+import { fenceRunPk, parseFenceRun, shownFence, type FenceShown } from '../core/fences/fence-rows.ts';
 import { parseVantage, type Vantage } from '../core/health/vantage.ts';
 import { failoverKey } from '../core/failover/runbook.ts';
 import { isActingAt, isLeaseOpen, leaseKey, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
@@ -68,7 +68,7 @@ export type RegionStatus = {
   /** Of the vault; null as `backups` is. */
   readonly integrity: IntegrityStatus | null;
   /** What this region ran to stop others, and is not undone. */
-  readonly fences: readonly Omit<FenceRun, 'run' | 'freeAtMs' | 'memo'>[];
+  readonly fences: readonly FenceShown[];
 };
 
 /** What the group's picture is made from, beside the region's own. */
@@ -152,7 +152,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
       divergence: { items: rowsOfDivergence.slice(0, divergenceItemsMax).map(divergenceItem), isComplete: divergence !== null && rowsOfDivergence.length <= divergenceItemsMax },
       backups: parse(backups, (found) => backupsStatus(found, nowMs)),
       integrity: isReachable ? parse(integrity, (found) => integrityStatus(found, nowMs)) : null,
-      fences: parse(fenceRows, (found) => found.map(fenceStatus).filter(({ state }) => state !== 'undone')) ?? [],
+      fences: parse(fenceRows, (found) => found.map((row) => shownFence(parseFenceRun(row))).filter(({ state }) => state !== 'undone')) ?? [],
     },
     acceptor: parse(register, (row) => parseAcceptorRow(region, row)),
     vantage: parse(vantageRow, (row) => (typeof row['vantage'] === 'string' && row['vantage'] !== '' ? parseVantage(region, row['vantage']) : null)),
@@ -160,11 +160,6 @@ export async function readRegion(connection: Connection, from: RegionConnection)
     report: parse(reports?.[0] ?? null, (row) => json(row['report'])),
     heads: Object.fromEntries(heads.flatMap(({ origin, head }) => (head === null ? [] : [[origin, head.sequence]]))),
   };
-}
-
-function fenceStatus(row: Row) {
-  const { run: _, freeAtMs: __, memo: ___, ...shown } = parseFenceRun(row);
-  return shown;
 }
 
 function leaseStatus(row: LeaseRow, nowMs: number): LeaseStatus {
