@@ -7,9 +7,10 @@ import type { FunctionName } from './constructs/permissions.ts';
  * `failover`: from a lapsed lease to a served request, and what runs all the time for that; it has no exceptions.
  * `switch-over`: a person moves the group while both regions are well; what it sets going is on the failover path.
  * `vault`: backup, restore, the checks of the vault.
+ * `fence`: stops a region that lost the lease, by its control planes too; beside a failover, which starts it and waits for nothing of it.
  * `deployment`: runs while CloudFormation does, and never else.
  */
-export type RecoveryPath = 'failover' | 'switch-over' | 'vault' | 'deployment';
+export type RecoveryPath = 'failover' | 'switch-over' | 'vault' | 'fence' | 'deployment';
 
 /** A function of the sample service is on the path too: it is what must answer in the new region. */
 export type JudgedFunction = FunctionName | 'orders';
@@ -54,6 +55,7 @@ export const PATH_OF: Readonly<Record<JudgedFunction, RecoveryPath>> = {
   scrub: 'vault',
   'compare-sites': 'vault',
   'check-schedules': 'vault',
+  fence: 'fence',
   'create-rows': 'deployment',
 };
 
@@ -96,7 +98,7 @@ export type AllowedActions = {
 export const ALLOWED: readonly AllowedActions[] = [
   {
     actions: ['GetItem', 'UpdateItem', 'TransactWriteItems'].map((name) => `dynamodb:${name}`),
-    paths: ['failover', 'switch-over', 'vault', 'deployment'],
+    paths: ['failover', 'switch-over', 'vault', 'fence', 'deployment'],
     by: 'aws',
     because: 'Reads and writes of items in tables that exist',
     source: DYNAMODB,
@@ -108,7 +110,7 @@ export const ALLOWED: readonly AllowedActions[] = [
     because: 'Reads and writes of items in tables that exist',
     source: DYNAMODB,
   },
-  { actions: ['dynamodb:Query'], paths: ['failover', 'switch-over', 'vault'], by: 'aws', because: 'Reads of items in tables that exist', source: DYNAMODB },
+  { actions: ['dynamodb:Query'], paths: ['failover', 'switch-over', 'vault', 'fence'], by: 'aws', because: 'Reads of items in tables that exist', source: DYNAMODB },
   { actions: ['dynamodb:PutItem'], paths: ['failover', 'deployment'], by: 'aws', because: 'Writes of items in tables that exist', source: DYNAMODB },
   { actions: ['dynamodb:Scan', 'dynamodb:BatchWriteItem'], paths: ['vault'], by: 'aws', because: 'Reads and writes of items in tables that exist', source: DYNAMODB },
   {
@@ -126,17 +128,17 @@ export const ALLOWED: readonly AllowedActions[] = [
   { actions: ['sqs:SendMessage', 'sqs:SendMessageBatch'], paths: ['failover'], by: 'aws', because: 'Puts messages on a queue that exists', source: SQS },
   { actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage'], paths: ['failover'], by: 'aws', because: "Lambda's event source mapping takes the messages with them", source: SQS },
   { actions: ['sqs:GetQueueAttributes'], paths: ['failover'], by: 'poller', because: "Lambda's event source mapping wants the right", source: SQS_POLLER },
-  { actions: ['sns:Publish'], paths: ['failover', 'switch-over', 'vault'], by: 'aws', because: 'Publishes to a topic that exists', source: SNS },
+  { actions: ['sns:Publish'], paths: ['failover', 'switch-over', 'vault', 'fence'], by: 'aws', because: 'Publishes to a topic that exists', source: SNS },
   {
     actions: ['sts:AssumeRole'],
-    paths: ['failover', 'switch-over', 'vault', 'deployment'],
+    paths: ['failover', 'switch-over', 'vault', 'fence', 'deployment'],
     by: 'aws',
     because: 'STS has a data plane only; Lambda, Step Functions and Scheduler take on roles that exist',
     source: GLOBAL_SERVICES,
   },
   {
     actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
-    paths: ['failover', 'switch-over', 'vault', 'deployment'],
+    paths: ['failover', 'switch-over', 'vault', 'fence', 'deployment'],
     by: 'poller',
     because: 'Lambda delivers logs with them; a function runs without',
     source: FUNCTION_LOGS,
@@ -155,7 +157,8 @@ export const ALLOWED: readonly AllowedActions[] = [
     because: 'Sub-resources of one object: object-level, as GetObject is',
     source: DATA_EVENTS,
   },
-  { actions: ['kms:Encrypt', 'kms:Decrypt'], paths: ['vault'], by: 'definition', because: 'Uses a key that exists; KMS promises 99.999 % for it, from hosts that need nothing else', source: KMS },
+  { actions: ['kms:Encrypt'], paths: ['vault'], by: 'definition', because: 'Uses a key that exists, as Decrypt does', source: KMS },
+  { actions: ['kms:Decrypt'], paths: ['vault', 'fence'], by: 'definition', because: 'Uses a key that exists; KMS promises 99.999 % for it, from hosts that need nothing else', source: KMS },
 ];
 
 export type DeclaredException = {
@@ -165,6 +168,23 @@ export type DeclaredException = {
   readonly because: string;
   readonly source: Source;
 };
+
+const EC2_API = { title: 'Amazon EC2 API', url: 'https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Operations.html' };
+const ELB_API = { title: 'Elastic Load Balancing API', url: 'https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Operations.html' };
+
+/** Each fence by what it calls in the region that it stops. */
+const FENCE_CALLS = [
+  { actions: ['ec2:DescribeInstances', 'ec2:StopInstances', 'ec2:StartInstances'], what: 'Stops instances', api: EC2_API },
+  { actions: ['ec2:DescribeVolumes', 'ec2:DetachVolume', 'ec2:AttachVolume'], what: 'Detaches volumes', api: EC2_API },
+  {
+    actions: ['elasticloadbalancing:DescribeTargetHealth', 'elasticloadbalancing:DeregisterTargets', 'elasticloadbalancing:RegisterTargets'],
+    what: 'Takes targets from a load balancer',
+    api: ELB_API,
+  },
+  { actions: ['kms:ListGrants', 'kms:RevokeGrant', 'kms:CreateGrant'], what: 'Revokes grants of a key', api: KMS },
+  { actions: ['dynamodb:GetResourcePolicy', 'dynamodb:PutResourcePolicy', 'dynamodb:DeleteResourcePolicy'], what: "Denies the service's roles a table", api: DYNAMODB },
+  { actions: ['s3:GetBucketPolicy', 's3:PutBucketPolicy', 's3:DeleteBucketPolicy'], what: "Denies the service's roles a bucket", api: S3_EXPRESS },
+] as const;
 
 /** Calls to a control plane, each with why it stands; none on the failover path. */
 export const EXCEPTIONS: readonly DeclaredException[] = [
@@ -182,6 +202,12 @@ export const EXCEPTIONS: readonly DeclaredException[] = [
     because: 'Who makes locks asks once whether the bucket locks at all, so that it says so in a sentence; where it may not ask, it stores all the same',
     source: S3_EXPRESS,
   },
+  ...FENCE_CALLS.map(({ actions, what, api }) => ({
+    actions,
+    functions: ['fence' as const],
+    because: `${what}: only a region that lost the lease, beside the failover; where it does not answer, the outcome is unknown and the failover goes on`,
+    source: { title: api.title, url: api.url },
+  })),
 ];
 
 /** Commands that a client of the SDK carries for itself: in every bundle of that client, called by nothing of ours. */
@@ -191,4 +217,4 @@ export const CARRIED_BY_THE_SDK: readonly { readonly action: string; readonly be
 ];
 
 /** The SDK's names of services where IAM has others. */
-export const IAM_SERVICE: Readonly<Record<string, string>> = { sfn: 'states', 'route-53': 'route53', 'dynamodb-streams': 'dynamodb' };
+export const IAM_SERVICE: Readonly<Record<string, string>> = { sfn: 'states', 'route-53': 'route53', 'dynamodb-streams': 'dynamodb', 'elastic-load-balancing-v2': 'elasticloadbalancing' };

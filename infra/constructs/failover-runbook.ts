@@ -1,10 +1,13 @@
 // Why: the failover machine of a candidate, with a function for each of its steps.
+import { Aws } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Construct } from 'constructs';
 import type { RuntimeConfig } from '../../src/config/runtime-config.ts';
+import type { FenceSettings } from '../../src/config/fences.ts';
+import { acknowledgeFences, fenceStatements } from './fence-access.ts';
 import { HoldfastFunction } from './holdfast-function.ts';
 import { FAILOVER_STEPS } from './permissions.ts';
 import { addRunbook } from './runbook.ts';
@@ -16,6 +19,8 @@ export type FailoverRunbookProps = {
   readonly serviceUrl: string;
   /** The host name that the service's name must answer with. */
   readonly serviceTarget: string;
+  /** Of the whole group; this region runs those of the others. */
+  readonly fences: readonly FenceSettings[];
 };
 
 export class FailoverRunbook extends Construct {
@@ -40,8 +45,9 @@ export class FailoverRunbook extends Construct {
 
   private step(name: (typeof FAILOVER_STEPS)[number], props: FailoverRunbookProps): HoldfastFunction {
     const { config, region, topic, serviceUrl, serviceTarget } = props;
-    const publishes = name === 'notify';
-    return new HoldfastFunction(this, {
+    const publishes = name === 'notify' || name === 'fence';
+    const fences = name === 'fence' ? props.fences.filter((fence) => fence.region !== region) : [];
+    const step = new HoldfastFunction(this, {
       config,
       region,
       name,
@@ -49,8 +55,11 @@ export class FailoverRunbook extends Construct {
         ...(publishes ? { HOLDFAST_TOPIC_ARN: topic.topicArn } : {}),
         ...(name === 'open-gate' || name === 'validate-service' ? { HOLDFAST_SERVICE_URL: serviceUrl } : {}),
         ...(name === 'await-dns' ? { HOLDFAST_SERVICE_TARGET: serviceTarget } : {}),
+        ...(name === 'fence' ? { HOLDFAST_FENCES: JSON.stringify(fences), HOLDFAST_ACCOUNT: Aws.ACCOUNT_ID } : {}),
       },
-      statements: publishes ? [new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] })] : [],
+      statements: [...(publishes ? [new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] })] : []), ...fenceStatements(config, region, fences)],
     });
+    acknowledgeFences(step, fences);
+    return step;
   }
 }

@@ -153,6 +153,14 @@ export const FUNCTIONS = {
   'start-runbook': { ...STEP, does: "Starts this region's failover machine for the attempt that a switch-over reserved", timeoutSeconds: 15, tables: [LOOK] },
   'await-outcome': { ...STEP, does: 'Whether the register says yet how a switch-over came out', timeoutSeconds: 15, tables: [LOOK] },
   'report-switch': { ...STEP, does: 'Writes down what a switch-over measured', timeoutSeconds: 15, tables: [grant('region', 'own', 'GetItem', 'UpdateItem')] },
+  fence: {
+    does: 'Stops the regions that lost the lease, beside the failover, and lets one act again that is reconciled',
+    in: CANDIDATES,
+    timeoutSeconds: 900,
+    memoryMb: 512,
+    reservedConcurrency: 2,
+    tables: [LOOK, grant('region', 'own', 'GetItem', 'UpdateItem', 'Query')],
+  },
   'ship-log': {
     does: "Turns the data table's stream into segments in every other region",
     in: CANDIDATES,
@@ -308,6 +316,7 @@ export const FAILOVER_STEPS = [
   'report',
   'abandon-attempt',
   'notify',
+  'fence',
 ] as const satisfies readonly FunctionName[];
 
 /** The steps of statemachines/switch-over.asl.json, in its order; it notifies too. */

@@ -78,7 +78,7 @@ export class RecoveryGroupRegion extends Construct {
     const { config, region, topic } = this;
     if (props.service === undefined || props.data === undefined)
       throw new Error(`'${region}' is a candidate, so RecoveryGroupRegion needs 'service' and 'data' there; give both, or make it a witness`);
-    const runbook = new FailoverRunbook(this, 'Failover', { config, region, topic, serviceUrl: props.service.url, serviceTarget: props.service.target });
+    const runbook = new FailoverRunbook(this, 'Failover', { config, region, topic, serviceUrl: props.service.url, serviceTarget: props.service.target, fences: props.config.fences });
     new SwitchOverRunbook(this, 'SwitchOver', { config, region, notify: runbook.notify, failover: runbook.machine.stateMachineArn });
     const changes = new ChangeLog(this, 'ChangeLog', { config, region, data: props.data, log: tables.log });
     const backups = props.config.vault === undefined ? [] : new BackupRunbooks(this, 'Backups', { config, region, notify: runbook.notify, vault: props.config.vault }).schedules;

@@ -3,6 +3,7 @@ import { fieldOf, describeFailure } from '../core/failover/event-field.ts';
 import type { GroupStatus, HealthStatus, LastFailover } from '../client/group-status.ts';
 import type { DivergenceItem, RegionStatus } from '../client/region-status.ts';
 import { readFailure } from '../client/runbook-runs.ts';
+import { renderFences } from './fences.ts';
 import { renderIntegrity } from './render-integrity.ts';
 import { renderRefused } from './switch.ts';
 import { textTable } from './text-table.ts';
@@ -21,6 +22,7 @@ export function renderStatus(status: GroupStatus): string {
     lag(status),
     last(status),
     lastSwitch(status),
+    fencesOf(status),
     backups(status),
     restoreTests(status),
     renderIntegrity(status.regions),
@@ -241,6 +243,12 @@ function divergent(item: DivergenceItem): string {
     `    theirs  ${item.theirs === null ? 'deleted' : short(item.theirs)}`,
     `    ours    ${item.ours === null ? 'none' : short(item.ours)}`,
   ].join('\n');
+}
+
+/** Each outcome, whatever it was; those that are undone are in 'holdfast fences'. */
+function fencesOf({ regions: all }: GroupStatus): string {
+  const run = all.flatMap((at) => at.fences.map((fence) => ({ ...fence, runBy: at.region })));
+  return run.length === 0 ? '' : renderFences({ fences: run, silent: [] }).trimEnd();
 }
 
 function history({ value }: GroupStatus): string {

@@ -7,6 +7,7 @@ import { HoldfastError } from '../core/errors.ts';
 import { backUp, restore, showPoints } from './backups.ts';
 import { divergence } from './divergence.ts';
 import { erase } from './erase.ts';
+import { fences } from './fences.ts';
 import { renderLoss, renderStatus } from './render-status.ts';
 import { switchPlan } from './switch-plan.ts';
 import { switchOver } from './switch.ts';
@@ -42,7 +43,7 @@ function parse(args: readonly string[]) {
   const command = commands.find((c) => c === word);
   if (command === undefined) throw new UsageError(word === undefined ? `no command was given; it may be ${commands.join(', ')}` : `'${word}' is not a command; it may be ${commands.join(', ')}`);
   const [second] = more;
-  const hasWord = command === 'voters' || command === 'divergence';
+  const hasWord = command === 'voters' || command === 'divergence' || command === 'fences';
   const surplus = hasWord ? more.slice(1) : more;
   if (surplus.length > 0) throw new UsageError(`'${surplus.join(' ')}' is too much: ${command} takes ${hasWord ? 'one word and ' : ''}options only`);
   const strange = Object.keys(values).find((name) => !['config', 'json', 'help', ...optionsOf[command]].includes(name));
@@ -90,6 +91,8 @@ async function execute(command: Command, word: string | undefined, values: Value
       return voters(word, values, by, connection, world);
     case 'divergence':
       return divergence(word, values, by, connection, world);
+    case 'fences':
+      return fences(word, values, by, connection, world);
   }
 }
 

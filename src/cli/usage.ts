@@ -1,5 +1,5 @@
 // What `holdfast` can be told, in one place: the text that people see and the options that are parsed.
-export const commands = ['status', 'failover', 'switch', 'approve', 'pause', 'resume', 'backup', 'points', 'restore', 'erase', 'voters', 'divergence'] as const;
+export const commands = ['status', 'failover', 'switch', 'approve', 'pause', 'resume', 'backup', 'points', 'restore', 'erase', 'voters', 'divergence', 'fences'] as const;
 export type Command = (typeof commands)[number];
 
 export const options = {
@@ -49,6 +49,7 @@ export const optionsOf: Readonly<Record<Command, readonly OptionName[]>> = {
   erase: ['subject', 'confirm', 'by'],
   voters: ['region', 'reason', 'by'],
   divergence: ['region', 'key', 'rule', 'all', 'seen', 'undo', 'without', 'reason', 'by'],
+  fences: ['region', 'reason', 'by'],
 };
 
 export const usage = `holdfast: disaster recovery for a service in several AWS regions
@@ -76,12 +77,15 @@ export const usage = `holdfast: disaster recovery for a service in several AWS r
   holdfast divergence resolve --undo K --reason …   writes what stood before the decision, where nobody wrote since
   holdfast divergence compare                lists what differs between both tables though no log told of it
   holdfast divergence sign-off --reason …    makes the region that returned eligible again, or says what is missing
+  holdfast fences [list] [--region REGION]   what stopped a lost region, and how each ended
+  holdfast fences run                        once more what did not hold; the failover starts it by itself
+  holdfast fences undo --region REGION --reason …   lets a region act again that is signed off
   holdfast vault …                           backups of files, in a directory or any S3 store: 'holdfast vault --help' says more
 
   --json          the answer as JSON (with status --watch: one object a line)
   --config FILE   instead of ./holdfast.config.ts
   --by NAME       who asks, for the record; otherwise your user name on this computer
-  --region REGION (backup, restore) where it runs; otherwise in the open region, of --test in any candidate; (voters) whose vote changes; (divergence) which returned
+  --region REGION (backup, restore) where it runs; otherwise in the open region, of --test in any candidate; (voters) whose vote changes; (divergence) which returned; (fences) which was stopped
   --wait          (switch, backup, restore) follows it to its end; Ctrl-C ends only the watching
   TIME            like 2026-11-28T03:05:37Z, with a zone; TABLE begins with the name of the table, then -restored
 

@@ -13,6 +13,7 @@ import { sha256, systemChance, systemClock } from '../drivers/aws/system-environ
 import { acceptorReach, dynamoDbOf, replicaOf, rowStoreOf } from './connect.ts';
 import type { Connection, DivergenceSettings, RegionConnection } from './connection.ts';
 import { DynamoDbRowList } from './dynamodb-row-list.ts';
+import { LambdaFenceFunction } from './lambda-fence-function.ts';
 import { SfnApprovalAnswers } from './sfn-approval-answers.ts';
 import { type AccountId, SfnRunbookRuns } from './sfn-runbook-runs.ts';
 
@@ -35,6 +36,7 @@ export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Recor
       list: new DynamoDbRowList(client, tables.region),
       log: new DynamoDbLogStore(region, client, tables.log),
       approvals: new SfnApprovalAnswers(region, endpoints[region]),
+      fences: new LambdaFenceFunction(region, endpoints[region], config.group),
       runs: new SfnRunbookRuns(region, endpoints[region], config.group, account),
       clockSamples,
       pages: new DynamoDbRowPages(client, tables.region),

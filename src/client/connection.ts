@@ -12,6 +12,8 @@ import type { WholeTable } from '../ports/whole-table.ts';
 import type { MergeFunction } from '../core/divergence/merges.ts';
 import type { DivergenceRule } from '../core/divergence/rules.ts';
 import type { PointsPorts } from '../operations/backup-facts.ts';
+import type { UndoAsked, UndoneFence } from '../operations/undo-fences.ts';
+import type { RunbookInput } from '../core/failover/runbook.ts';
 import type { RunbookRuns } from './runbook-runs.ts';
 
 /** Rows of the region table that share a partition key. Contract: at most `limit`, in the order of their sort key or against it; ends within about 1 s a page. */
@@ -25,6 +27,12 @@ export interface ApprovalAnswers {
   deny(taskToken: string, cause: string): Promise<'answered' | 'over'>;
 }
 
+/** Contract: `start` queues it and does not wait; `undo` answers with each fence that this region had run of `region`. @throws HoldfastError as the function threw it */
+export interface FenceFunction {
+  start(input: RunbookInput): Promise<void>;
+  undo(region: string, asked: UndoAsked): Promise<readonly UndoneFence[]>;
+}
+
 export type RegionConnection = {
   readonly region: string;
   readonly role: Role;
@@ -35,6 +43,7 @@ export type RegionConnection = {
   readonly log: LogStore;
   readonly approvals: ApprovalAnswers;
   readonly runs: RunbookRuns;
+  readonly fences: FenceFunction;
   /** What this region's answers said of its clock: its deadlines are in its own time, not in the caller's. */
   readonly clockSamples: ClockSamples;
   /** Of reports that may be long. */

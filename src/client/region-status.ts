@@ -1,5 +1,6 @@
 // What one region says of itself: all its rows read in parallel, each on its own, so that a region of which only half answers
 // is shown as just that. Reading changes nothing and prepares nothing.
+import { fenceRunPk, parseFenceRun, shownFence, type FenceShown } from '../core/fences/fence-rows.ts';
 import { parseVantage, type Vantage } from '../core/health/vantage.ts';
 import { failoverKey } from '../core/failover/runbook.ts';
 import { switchReports } from '../core/failover/switch-over.ts';
@@ -67,6 +68,8 @@ export type RegionStatus = {
   readonly backups: BackupsStatus | null;
   /** Of the vault; null as `backups` is. */
   readonly integrity: IntegrityStatus | null;
+  /** What this region ran to stop others, and is not undone. */
+  readonly fences: readonly FenceShown[];
 };
 
 /** What the group's picture is made from, beside the region's own. */
@@ -84,6 +87,7 @@ export type RegionReading = {
 
 /** A report that is longer than this is shown to be longer; nobody reads a thousand items in a terminal. */
 export const divergenceItemsMax = 1000;
+const fencesShown = 200;
 
 export async function readRegion(connection: Connection, from: RegionConnection): Promise<RegionReading> {
   const { config, clock } = connection;
@@ -105,7 +109,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
   const ofCandidate = async <T>(call: () => Promise<T | null>): Promise<T | null> => (isCandidate ? call() : null);
   const origins = candidatesOf(config).filter((origin) => origin !== region || isCandidate);
 
-  const [register, vantageRow, tick, shadow, lease, runbook, approval, reports, switches, divergence, heads, lag, backups, integrity] = await Promise.all([
+  const [register, vantageRow, tick, shadow, lease, runbook, approval, reports, switches, divergence, heads, lag, backups, integrity, fenceRows] = await Promise.all([
     read('register row', async () => (await (from.replica ?? rows).get(registerKey(config.group))) ?? null),
     get('vantage row', vantageKey(config.group)),
     get('tick row', { table: 'region', pk: 'TICK', sk: '#' }),
@@ -122,6 +126,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
     ),
     ofCandidate(async () => (config.vault === undefined ? null : readBackups(from, config.tables.data, read))),
     ofCandidate(async () => (config.vault === undefined ? null : readIntegrity(from, read))),
+    ofCandidate(() => read('fences', () => from.list.list(fenceRunPk, fencesShown, 'oldest-first'))),
   ]);
 
   const nowMs = regionNowMs(from.clockSamples.recent(), clock.nowMs());
@@ -151,6 +156,7 @@ export async function readRegion(connection: Connection, from: RegionConnection)
       divergence: { items: rowsOfDivergence.slice(0, divergenceItemsMax).map(divergenceItem), isComplete: divergence !== null && rowsOfDivergence.length <= divergenceItemsMax },
       backups: parse(backups, (found) => backupsStatus(found, nowMs)),
       integrity: isReachable ? parse(integrity, (found) => integrityStatus(found, nowMs)) : null,
+      fences: parse(fenceRows, (found) => found.map((row) => shownFence(parseFenceRun(row))).filter(({ state }) => state !== 'undone')) ?? [],
     },
     acceptor: parse(register, (row) => parseAcceptorRow(region, row)),
     vantage: parse(vantageRow, (row) => (typeof row['vantage'] === 'string' && row['vantage'] !== '' ? parseVantage(region, row['vantage']) : null)),

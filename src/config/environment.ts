@@ -15,6 +15,7 @@ const SETTINGS = {
   serviceUrl: 'HOLDFAST_SERVICE_URL',
   serviceTarget: 'HOLDFAST_SERVICE_TARGET',
   account: 'HOLDFAST_ACCOUNT',
+  fences: 'HOLDFAST_FENCES',
 } as const;
 
 type SettingName = keyof typeof SETTINGS;
@@ -90,6 +91,6 @@ function readSettings(source: Source): { [Name in SettingName]?: string } {
 }
 
 function entriesOf(settings: typeof SETTINGS): [SettingName, string][] {
-  const names: SettingName[] = ['queueUrl', 'stateMachineArn', 'topicArn', 'tickFunctionName', 'gateToken', 'dataStreamArn', 'serviceUrl', 'serviceTarget', 'account'];
+  const names: SettingName[] = ['queueUrl', 'stateMachineArn', 'topicArn', 'tickFunctionName', 'gateToken', 'dataStreamArn', 'serviceUrl', 'serviceTarget', 'account', 'fences'];
   return names.map((name) => [name, settings[name]]);
 }

@@ -79,7 +79,6 @@ const kinds = [
 const fenceSchema = z.discriminatedUnion('kind', kinds, { error: 'must be one of the kinds in docs/fences.md' });
 export const fencesSchema = z.array(fenceSchema, { error: 'must list the fences' }).default([]);
 export type FenceSettings = z.output<typeof fencesSchema>[number];
-export type FenceOfKind<K extends FenceSettings['kind']> = Extract<FenceSettings, { kind: K }>;
 
 /** A function's time limit is 900 s: this leaves it the rows and the register. */
 const allLimitMs = 780_000;

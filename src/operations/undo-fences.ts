@@ -2,6 +2,8 @@
 import { planFences, type FenceOutcome } from '../core/fences/fence-plan.ts';
 import { claimUndo, endUndo, fenceRunPk, fenceRunPrefix, parseFenceRun, whyNotUndoable, type FenceRun } from '../core/fences/fence-rows.ts';
 import { UndoPermit } from '../core/fences/undo-permit.ts';
+import { MalformedError } from '../core/errors.ts';
+import { fieldOf } from '../core/failover/event-field.ts';
 import type { RegisterValue } from '../core/register/value.ts';
 import type { RowPages } from '../ports/row-pages.ts';
 import { messageOf, within, type ArmedFence, type FencePorts } from './run-fences.ts';
@@ -9,6 +11,19 @@ import { messageOf, within, type ArmedFence, type FencePorts } from './run-fence
 export type UndoPorts = Omit<FencePorts, 'register'> & { readonly pages: RowPages };
 export type UndoAsked = { readonly by: string; readonly reason: string };
 export type UndoneFence = Pick<FenceRun, 'name' | 'epoch'> & { readonly outcome: FenceOutcome };
+
+/** @throws MalformedError naming the field. */
+export function parseUndo(raw: unknown): UndoAsked & { readonly region: string } {
+  const [region, by, reason] = ['undo', 'by', 'reason'].map((name) => fieldOf(raw, name));
+  if (typeof region !== 'string' || typeof by !== 'string' || typeof reason !== 'string')
+    throw new MalformedError("Undoing fences needs { undo: region, by, reason } as text: ask by 'holdfast fences undo'. Nothing was changed.");
+  return { region, by, reason };
+}
+
+export function isUndone(raw: unknown): raw is UndoneFence {
+  const kind = fieldOf(fieldOf(raw, 'outcome'), 'kind');
+  return typeof fieldOf(raw, 'name') === 'string' && typeof fieldOf(raw, 'epoch') === 'number' && (kind === 'confirmed' || kind === 'failed' || kind === 'unknown');
+}
 
 const pageRows = 100;
 const undoMarginMs = 10_000;

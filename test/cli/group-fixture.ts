@@ -1,6 +1,6 @@
 // Three regions in memory, connected as the CLI is to AWS: the same rows that the stacks' first deployment writes, one switch a region for
 // "does not answer", and the lists and approvals that a test puts there.
-import type { ApprovalAnswers, Connection, RegionConnection } from '../../src/client/connection.ts';
+import type { ApprovalAnswers, Connection, FenceFunction, RegionConnection } from '../../src/client/connection.ts';
 import type { RunbookMachine, RunState } from '../../src/client/runbook-runs.ts';
 import { toRuntimeConfig, type RuntimeConfig } from '../../src/config/runtime-config.ts';
 import { defineConfig, type HoldfastConfigInput } from '../../src/config/holdfast-config.ts';
@@ -91,6 +91,8 @@ export type Region = {
   /** What the next looks at an execution show, one after the other; a text is an error. The last one stays. */
   looks: readonly (RunState | string)[];
   startError: Error | undefined;
+  /** The fence function of this region. */
+  fences: FenceFunction;
   /** The protected table. */
   readonly items: Map<string, Image>;
 };
@@ -123,6 +125,7 @@ export function memoryGroup(openVault = noVault, config = threeRegions): Group {
         started: [],
         looks: [],
         startError: undefined,
+        fences: { start: async () => Promise.reject(new Error('no fence function')), undo: async () => Promise.reject(new Error('no fence function')) },
         items: new Map(),
       },
     ]),
@@ -209,7 +212,20 @@ function connectionOf({ region, role }: { readonly region: string; readonly role
       return new MemoryRowPages(of.rows.memory).page(pk, prefix, after, limit);
     },
   };
-  return { region, role, rows: of.rows, list, log, approvals, runs, clockSamples: { recent: () => of.clockSamples }, pages, live, table };
+  return {
+    region,
+    role,
+    rows: of.rows,
+    list,
+    log,
+    approvals,
+    runs,
+    fences: { start: async (input) => of.fences.start(input), undo: async (...given) => of.fences.undo(...given) },
+    clockSamples: { recent: () => of.clockSamples },
+    pages,
+    live,
+    table,
+  };
 }
 
 async function answer(of: Region, kind: 'approve' | 'deny', token: string, text: string): Promise<'answered' | 'over'> {

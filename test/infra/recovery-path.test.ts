@@ -10,6 +10,7 @@ import { type BundleReading, readBundles } from './recovery-path/bundle-actions.
 import { isExceptedBundle, isExceptedRole, neverExcepted, objections } from './recovery-path/judge.ts';
 import { readMachine } from './recovery-path/machine-actions.ts';
 import { readPolicies } from './recovery-path/policy-actions.ts';
+import { fencesOfEachKind } from './fences-of-each-kind.ts';
 import { actionTables } from './recovery-path/action-tables.ts';
 import { type Synthesised, synthesise, type Template } from './synthesised.ts';
 
@@ -18,16 +19,21 @@ const machines = readdirSync(join(ROOT, 'statemachines')).map((file) => file.rep
 const machineText = (name: string) => readFileSync(join(ROOT, `statemachines/${name}.asl.json`), 'utf8');
 const sourceText = (file: string) => readFileSync(join(ROOT, file), 'utf8');
 
+/** One fence of each kind of AWS, and one with a password. */
+const fenced = { ...config, fences: fencesOfEachKind('us-east-1') };
+
 let made: Synthesised;
+let withFences: Synthesised;
 let bundles: BundleReading;
 beforeAll(async () => {
   // templates.test.ts runs the checks of the CDK and cdk-nag.
   made = await synthesise({ isChecked: false });
+  withFences = await synthesise({ isChecked: false, config: fenced });
   bundles = await readBundles();
 }, 240_000);
 
 const policiesOf = (stack: string, template: Template) => readPolicies(stack, template, config.group);
-const allPolicies = () => [...made.templates].map(([stack, template]) => policiesOf(stack, template));
+const allPolicies = () => [...made.templates, ...withFences.templates].map(([stack, template]) => policiesOf(stack, template));
 
 describe('no control plane on a recovery path', () => {
   it.each(machines)('in the states of %s', (name) => {

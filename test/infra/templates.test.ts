@@ -226,7 +226,8 @@ describe('functions', () => {
   it('are bundles of hundreds of kilobytes, each one file', () => {
     expect(made.built.length).toBe(Object.keys(FUNCTIONS).length + 1);
     for (const { name, bytes } of made.built) {
-      expect(bytes, name).toBeLessThan(800_000);
+      // Five clients, EC2's the largest of all; it starts beside a failover, which does not wait for it.
+      expect(bytes, name).toBeLessThan(name === 'fence' ? 1_500_000 : 800_000);
       expect(bytes, name).toBeGreaterThan(name === 'maintenance' ? 100 : 100_000);
     }
   });

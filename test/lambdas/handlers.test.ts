@@ -21,6 +21,7 @@ const steps: Record<string, () => Promise<{ handler: (event: unknown) => Promise
   'abandon-attempt': () => import('../../lambdas/abandon-attempt.ts'),
   'await-approval': () => import('../../lambdas/await-approval.ts'),
   notify: () => import('../../lambdas/notify.ts'),
+  fence: () => import('../../lambdas/fence.ts'),
 };
 
 describe.each(Object.keys(steps))('%s', (name) => {
@@ -36,7 +37,7 @@ describe.each(Object.keys(steps))('%s', (name) => {
 });
 
 test('a step that was started in the wrong region is over, before anything is asked', async () => {
-  for (const name of ['take-lease', 'open-gate', 'abandon-attempt']) {
+  for (const name of ['take-lease', 'open-gate', 'abandon-attempt', 'fence']) {
     const { module, asked } = await coldStart(steps[name] ?? (() => Promise.reject(new Error('unreachable'))), silent);
     await expect(module.handler({ ...step, target: 'us-west-2' })).rejects.toMatchObject({ name: 'SupersededError' });
     expect(asked).toEqual([]);

@@ -17,6 +17,7 @@ const GOOD: Readonly<Record<string, unknown>> = {
   Report: { epoch: 2 },
   AbandonAttempt: { outcome: 'rolled-back' },
   Notify: {},
+  Fence: {},
 };
 
 /** Answers well, but for the functions named. */
@@ -36,6 +37,7 @@ describe('a failover', () => {
     const { path, end, calls } = await walk(machine, input, failing({}));
     expect(path).toEqual([
       'TakeLease',
+      'Fence',
       'Synchronise',
       'IsSynchronised',
       'IsApprovalNeeded',
@@ -79,7 +81,7 @@ describe('a failover', () => {
   it('asks a person with the measured loss, and opens on yes', async () => {
     const asked = { Synchronise: { isComplete: true, applied: 7, approvalNeeded: true, loss: { items: 3 } } };
     const { path, calls } = await walk(machine, input, failing({}, asked));
-    expect(path.slice(3, 7)).toEqual(['IsApprovalNeeded', 'NotifyApprovalNeeded', 'AwaitApproval', 'OpenGate']);
+    expect(path.slice(4, 8)).toEqual(['IsApprovalNeeded', 'NotifyApprovalNeeded', 'AwaitApproval', 'OpenGate']);
     expect(calls.find((call) => call.name === 'AwaitApproval')?.payload).toMatchObject({ taskToken: 'token', loss: { items: 3 } });
     expect(calls.find((call) => call.name === 'Report')?.payload).toMatchObject({ approval: { approvedBy: 'a person' } });
   });
@@ -153,7 +155,21 @@ describe('a failover', () => {
     }
   });
 
-  const superseded = callsOf(machine).filter(([name]) => !name.startsWith('Notify'));
+  it('starts the fences right after the take-over, and is neither stopped nor held up by them', async () => {
+    const [, fence] = callsOf(machine).find(([name]) => name === 'Fence') ?? [];
+    expect(fence?.Arguments.InvocationType).toBe('Event');
+    expect(fence?.TimeoutSeconds).toBeLessThanOrEqual(2);
+    for (const error of ['States.Timeout', 'Lambda.TooManyRequestsException', 'SupersededError', 'MalformedError']) {
+      const { end, calls } = await walk(machine, input, failing({ Fence: error }));
+      expect(end).toBe('FailedOver');
+      expect(calls.filter((call) => call.name === 'Fence')).toHaveLength(1);
+    }
+    // Where no lease was taken, nobody is stopped.
+    const { calls } = await walk(machine, input, failing({ TakeLease: 'TargetUnfitError' }));
+    expect(calls.some((call) => call.name === 'Fence')).toBe(false);
+  });
+
+  const superseded = callsOf(machine).filter(([name]) => !name.startsWith('Notify') && name !== 'Fence');
   it.each(superseded.map(([name]) => name))('ends at once in %s when another one acts', async (name) => {
     const task = superseded.find(([each]) => each === name)?.[1];
     if (task === undefined) throw new Error(`${name} is gone`);

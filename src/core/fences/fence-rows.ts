@@ -100,6 +100,12 @@ export function endUndo(row: FenceRun, run: string, outcome: FenceOutcome, asked
   };
 }
 
+/** What people are shown of it. */
+export type FenceShown = Omit<FenceRun, 'run' | 'freeAtMs' | 'memo'>;
+export function shownFence({ region, epoch, name, kind, required, state, because, startedAtMs }: FenceRun): FenceShown {
+  return { region, epoch, name, kind, required, state, because, startedAtMs };
+}
+
 /** @throws MalformedError */
 export function parseFenceRun(row: Row): FenceRun {
   const text = (name: string) => {

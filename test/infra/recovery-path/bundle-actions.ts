@@ -12,7 +12,7 @@ const ROOT = bundling.absWorkingDir;
 const COMMAND = /node_modules\/@aws-sdk\/(client-[a-z0-9-]+)\/.*\/commands\/(\w+)Command\.js$/;
 
 /** Packages that our own sources may name; the SDK's inner parts could sign and send anything. */
-const SDK_PACKAGES = /^@aws-sdk\/client-(dynamodb|dynamodb-streams|kms|lambda|s3|sfn|sns|sqs)$|^@smithy\/node-http-handler$/;
+const SDK_PACKAGES = /^@aws-sdk\/client-(dynamodb|dynamodb-streams|ec2|elastic-load-balancing-v2|kms|lambda|s3|sfn|sns|sqs)$|^@smithy\/node-http-handler$/;
 
 /** What else may come into a bundle; a package with a way to AWS of its own would show here first. */
 const BUNDLED_PACKAGES = /^(@aws-sdk\/.+|@smithy\/.+|@aws\/lambda-invoke-store|zod|mnemonist|obliterator)$/;
@@ -20,6 +20,8 @@ const BUNDLED_PACKAGES = /^(@aws-sdk\/.+|@smithy\/.+|@aws\/lambda-invoke-store|z
 /** Connections that are no command of the SDK, each with why. */
 const CONNECTIONS: Readonly<Record<string, { readonly means: readonly string[]; readonly because: string }>> = {
   'src/drivers/aws/http-service-probe.ts': { means: ['node:http', 'node:https'], because: "asks the service's /healthz and /ready, unsigned, as a client would" },
+  'src/drivers/redfish/redfish-request.ts': { means: ['node:https', 'node:tls'], because: 'asks the power controller of a machine outside AWS; of the fence function only' },
+  'src/drivers/ipmi/ipmi-power.ts': { means: ['node:child_process'], because: 'runs ipmitool, which asks the power controller of a machine outside AWS; of the fence function only' },
   'lambdas/create-rows.ts': { means: ['fetch'], because: 'answers CloudFormation at the address that it was told, while a deployment runs' },
 };
 

@@ -1,5 +1,5 @@
 // Why: one sentence for a person who is stopped: what, where, and what to do.
-import { ALLOWED, type AllowedActions, CARRIED_BY_THE_SDK, EXCEPTIONS, type DeclaredException, type RecoveryPath } from '../../../infra/recovery-path-actions.ts';
+import { ALLOWED, type AllowedActions, CARRIED_BY_THE_SDK, EXCEPTIONS, PATH_OF, type DeclaredException, type RecoveryPath } from '../../../infra/recovery-path-actions.ts';
 import type { FoundAction, Reading } from './action.ts';
 
 const PLACES_SHOWN = 3;
@@ -33,7 +33,8 @@ export function isExceptedRole({ action, who }: FoundAction, { exceptions }: Lis
 
 /** Bundles: a driver's class comes whole, so a function carries methods that it does not use; its role keeps it from them. Never so on the failover path. */
 export function isExceptedBundle({ action, path }: FoundAction, { exceptions, carried }: Lists = LISTS): boolean {
-  return carried.includes(action) || (path !== 'failover' && exceptions.some((exception) => exception.actions.includes(action)));
+  const isOfPath = (names: DeclaredException['functions']) => names.some((name) => PATH_OF[name] === path);
+  return carried.includes(action) || (path !== 'failover' && exceptions.some(({ actions, functions }) => actions.includes(action) && isOfPath(functions)));
 }
 
 function shown(all: readonly string[], most: number): string {

@@ -43,7 +43,7 @@ function readState(state: State, path: RecoveryPath, placeOf: (node: ts.Node, st
     if (value === undefined || !/lambda:invoke/.test(value)) continue;
     const invoked = invokedBy(state.node);
     if (invoked === undefined) unreadable.push({ where: place, because: 'which function it invokes cannot be read: FunctionName must be ${NameFunctionArn}' });
-    else if (PATH_OF[invoked] !== path && invoked !== 'notify')
+    else if (PATH_OF[invoked] !== path && invoked !== 'notify' && !(invoked === 'fence' && isQueued(state.node)))
       unreadable.push({ where: place, because: `it invokes ${invoked}, which is on the ${PATH_OF[invoked]} path and not on this one (${path})` });
   }
   return { actions, unreadable };
@@ -59,6 +59,13 @@ function actionsOf(resource: string): readonly string[] | undefined {
   const [service, operation, ...more] = integration.replace(/^aws-sdk:/, '').split(':');
   if (service === undefined || operation === undefined || operation === '' || more.length > 0) return undefined;
   return [`${SERVICES[service] ?? service}:${operation.charAt(0).toUpperCase()}${operation.slice(1)}`];
+}
+
+/** Started, and waited for by nobody. */
+function isQueued(state: ts.ObjectLiteralExpression): boolean {
+  const given = propertyOf(state, 'Arguments');
+  const type = given !== undefined && ts.isObjectLiteralExpression(given) ? propertyOf(given, 'InvocationType') : undefined;
+  return type !== undefined && ts.isStringLiteral(type) && type.text === 'Event';
 }
 
 function invokedBy(state: ts.ObjectLiteralExpression): JudgedFunction | undefined {
