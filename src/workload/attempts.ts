@@ -164,7 +164,7 @@ function isOwnCondition(error: unknown): boolean {
 
 /** With the part of a stack that it needs: see `inKeptOrder`. */
 function resolved<Output>(command: Sendable<Output>, args: readonly unknown[]): ReturnType<Sendable<Output>['resolveMiddleware']> {
-  return Reflect.apply(command.resolveMiddleware, command, args);
+  return Reflect.apply(Reflect.get(command, 'resolveMiddleware'), command, args);
 }
 
 async function call<Output>(handler: (args: never) => Promise<Output>, command: unknown): Promise<Output> {

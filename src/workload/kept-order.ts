@@ -45,25 +45,25 @@ function newOrder(stack: Stack): Kept['order'] {
   const attempts: Middleware = (next) => next;
   const order: (Middleware | undefined)[] = [];
   const places = stack.clone();
-  for (const { middleware } of entriesOf(stack)) Reflect.apply(places.remove, places, [middleware]);
+  for (const { middleware } of entriesOf(stack)) Reflect.apply(Reflect.get(places, 'remove'), places, [middleware]);
   const place = (middleware: Middleware | undefined) => (next: Handler) => {
     order.push(middleware);
     return next;
   };
-  Reflect.apply(stack.addRelativeTo, stack, [attempts, { name: 'holdfastAttempt', relation: 'before', toMiddleware: 'httpSigningMiddleware' }]);
+  Reflect.apply(Reflect.get(stack, 'addRelativeTo'), stack, [attempts, { name: 'holdfastAttempt', relation: 'before', toMiddleware: 'httpSigningMiddleware' }]);
   for (const { middleware, options } of entriesOf(stack)) {
     if (options.name === replacing.plain || options.name === replacing.documents) continue;
     const noted = place(middleware === attempts ? undefined : middleware);
-    Reflect.apply('relation' in options ? places.addRelativeTo : places.add, places, [noted, { ...options, middleware: noted }]);
+    Reflect.apply(Reflect.get(places, 'relation' in options ? 'addRelativeTo' : 'add'), places, [noted, { ...options, middleware: noted }]);
   }
-  Reflect.apply(places.resolve, places, [async () => undefined, {}]);
+  Reflect.apply(Reflect.get(places, 'resolve'), places, [async () => undefined, {}]);
   return order;
 }
 
 function entriesOf(stack: Stack): Entry[] {
   const entries: Entry[] = [];
   const add = (middleware: Middleware, options: Entry['options']) => entries.push({ middleware, options });
-  Reflect.apply(stack.applyToStack, stack, [{ add, addRelativeTo: add }]);
+  Reflect.apply(Reflect.get(stack, 'applyToStack'), stack, [{ add, addRelativeTo: add }]);
   return entries;
 }
 
@@ -73,7 +73,7 @@ function isStill(stack: Stack, entries: readonly Entry[]): boolean {
     isSame &&= entries[at]?.middleware === middleware;
     at += 1;
   };
-  Reflect.apply(stack.applyToStack, stack, [{ add, addRelativeTo: add }]);
+  Reflect.apply(Reflect.get(stack, 'applyToStack'), stack, [{ add, addRelativeTo: add }]);
   return isSame && at === entries.length;
 }
 
@@ -83,6 +83,6 @@ export function hasMiddleware(stack: { applyToStack(to: never): void }, name: st
   const add = (_: unknown, options: Entry['options']) => {
     isThere ||= options.name === name;
   };
-  Reflect.apply(stack.applyToStack, stack, [{ add, addRelativeTo: add }]);
+  Reflect.apply(Reflect.get(stack, 'applyToStack'), stack, [{ add, addRelativeTo: add }]);
   return isThere;
 }
