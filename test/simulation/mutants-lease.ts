@@ -63,7 +63,9 @@ export const leaseMutants: readonly Mutant[] = [
     name: 'no challenger clock at all',
     hole: 'D + ε',
     foundBy: ['one region acts'],
-    edits: [{ file: 'operations/take-lease.ts', from: 'if (!value.released) await waitForClock(governor, value, stopwatch.challengerNowMs);', to: 'void waitForClock; void stopwatch;' }],
+    edits: [
+      { file: 'operations/take-lease.ts', from: 'value.released ? sighting : await whenDue(governor, input, sighting, stopwatch.challengerNowMs);', to: 'sighting; void whenDue; void stopwatch;' },
+    ],
   },
   {
     name: 'renewals of an epoch share one id',
@@ -111,7 +113,7 @@ export const leaseMutants: readonly Mutant[] = [
         to: '',
       },
       { file: 'core/lease/keep.ts', from: "if (!value.renewable) return { kind: 'release', epoch: value.epoch, because: value.because };", to: '' },
-      { file: changes, from: "if (!isSameValue(current, seen)) return refuse('the register changed meanwhile');", to: '' },
+      { file: changes, from: "if (!isSameValue(current, seen)) return refuse('the register changed meanwhile');\n  if (current.successor !== me)", to: 'if (current.successor !== me)' },
     ],
   },
   {

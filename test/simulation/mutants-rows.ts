@@ -80,8 +80,8 @@ export const rowsMutants: readonly Mutant[] = [
     edits: [
       {
         file: rows,
-        from: "when: [{ attribute: 'epoch', is: '<', value: chosenEpoch }], mayCreate: false }",
-        to: "when: [{ attribute: 'epoch', is: '<', value: chosenEpoch + 1000 }], mayCreate: false }",
+        from: "set: { closedThroughMs: closedForGood }, when: [{ attribute: 'epoch', is: '<', value: chosenEpoch }]",
+        to: "set: { closedThroughMs: closedForGood }, when: [{ attribute: 'epoch', is: '<', value: chosenEpoch + 1000 }]",
       },
     ],
   },
@@ -126,7 +126,7 @@ export const rowsMutants: readonly Mutant[] = [
     name: 'TakeLease leaves the times of the older epoch',
     hole: 'a rise of the epoch resets both times',
     foundBy: ['only OpenGate opens a fence', 'somebody serves in the end'],
-    edits: [{ file: rows, from: 'set: { epoch, untilAtMs: 0, closedThroughMs: 0 }', to: 'set: { epoch }' }],
+    edits: [{ file: rows, from: "set: { epoch, untilAtMs: 0, closedThroughMs: 0, movedTo: '' }", to: "set: { epoch, movedTo: '' }" }],
   },
   {
     name: 'TakeLease opens the gate',
@@ -141,12 +141,12 @@ export const rowsMutants: readonly Mutant[] = [
     edits: [
       {
         file: keep,
-        from: '  await own.change(closeLeaseForGood(epoch));\n',
-        to: '  const early = await registerOf(governor).change(sighting, (current) => release(current, me, epoch));\n  await own.change(closeLeaseForGood(epoch));\n',
+        from: '  const closedAtMs = await closeEpochForGood(governor, epoch);\n',
+        to: '  const early = await registerOf(governor).change(sighting, (current) => release(current, governor.me, epoch));\n  const closedAtMs = await closeEpochForGood(governor, epoch);\n',
       },
       {
         file: keep,
-        from: '  const outcome = await registerOf(governor).change(sighting, (current) => release(current, me, epoch));\n',
+        from: '  const outcome = await registerOf(governor).change(sighting, (current) => release(current, governor.me, epoch));\n',
         to: '  const outcome = early;\n',
       },
     ],
@@ -155,7 +155,7 @@ export const rowsMutants: readonly Mutant[] = [
     name: 'a release leaves the gate to its deadline',
     hole: 'release closes the lease row for good',
     foundBy: ['one region acts'],
-    edits: [{ file: keep, from: '  await own.change(closeLeaseForGood(epoch));\n', to: '' }],
+    edits: [{ file: keep, from: '  await governor.own.change(closeLeaseForGood(epoch));\n', to: '' }],
   },
   {
     name: 'a release leaves the fence to its deadline',
@@ -175,7 +175,7 @@ export const rowsMutants: readonly Mutant[] = [
     hole: 'epochs only rise',
     foundBy: ['row epochs only rise'],
     edits: [
-      { file: rows, from: "closedThroughMs: 0 }, when: [{ attribute: 'epoch', is: '<', value: epoch }]", to: 'closedThroughMs: 0 }, when: []' },
+      { file: rows, from: "movedTo: '' }, when: [{ attribute: 'epoch', is: '<', value: epoch }]", to: "movedTo: '' }, when: []" },
       { file: rows, from: "set: { epoch, untilAtMs }, when: [{ attribute: 'epoch', is: '<', value: epoch }]", to: 'set: { epoch, untilAtMs }, when: []' },
     ],
   },

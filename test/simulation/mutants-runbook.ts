@@ -81,7 +81,7 @@ export const runbookMutants: readonly Mutant[] = [
     edits: [
       { file: value, from: 'return value.successor === null ? value.epoch : value.epoch + 1;', to: 'return value.successor === null || value.attempt > 1 ? value.epoch : value.epoch + 1;' },
       { file: changes, from: 'current.successor === null ? 1 : current.attempt + 1));', to: 'current.attempt + 1));' },
-      { file: changes, from: 'holder: me, epoch: current.epoch + 1, renewal,', to: 'holder: me, epoch: reservedEpoch(current), renewal,' },
+      { file: changes, from: 'holder: me,\n      epoch: current.epoch + 1,', to: 'holder: me,\n      epoch: reservedEpoch(current),' },
       { file: take, from: 'value.epoch === input.epoch - 1 && value.successor', to: 'value.epoch === input.epoch - (input.attempt > 1 ? 0 : 1) && value.successor' },
     ],
   },
