@@ -149,7 +149,7 @@ async function applyBatch(applier: LogApplier, origin: string, position: Positio
   // Whoever thaws with an old batch finds the fence first: what it holds was dealt with long ago.
   if (answer.kind === 'fenced' && (await readPosition(applier.own, origin)).sequence !== position.sequence) return undefined;
   const tooLate = (answer.kind === 'fenced' ? [...inTime, ...late] : late).filter((r) => !isMarkerKey(r.key));
-  const divergent = await notDealtWith(applier, origin, position, tooLate);
+  const divergent = await notDealtWith(applier, origin, position.sequence, tooLate);
   if (divergent.length > 0) {
     await listDivergent(
       applier,
@@ -163,7 +163,7 @@ async function applyBatch(applier: LogApplier, origin: string, position: Positio
  * A stream delivers a batch again, and behind so many others that the origin does not know it any more: what stands in the log further up was
  * dealt with then, in time or as late, and is no news.
  */
-async function notDealtWith({ log }: LogApplier, origin: string, { sequence }: Position, records: readonly ChangeRecord[]): Promise<ChangeRecord[]> {
+export async function notDealtWith({ log }: LogApplier, origin: string, sequence: number, records: readonly ChangeRecord[]): Promise<ChangeRecord[]> {
   let rest = [...records];
   let before = sequence + 1;
   for (let page = 0; page < pagesBack && rest.length > 0; page += 1) {

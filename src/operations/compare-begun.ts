@@ -7,7 +7,7 @@ import { isMarkerKey } from '../core/failover/hand-over.ts';
 import type { ChangeRecord } from '../core/log/change-record.ts';
 import { sequencesOf } from '../core/log/segment.ts';
 import type { Sighting } from '../core/register/sighting.ts';
-import { listDivergent, readPosition, type LogApplier } from './apply-log.ts';
+import { listDivergent, notDealtWith, readPosition, type LogApplier } from './apply-log.ts';
 import { registerOf, tell, type Governor } from './governor.ts';
 
 const segmentsPerPage = 20;
@@ -37,17 +37,20 @@ async function findLeftBehind(me: string, applier: LogApplier, begun: BegunRow):
     if (origin === me || limits.length === 0) continue;
     const { sequence: position } = await readPosition(applier.own, origin);
     // To the end of the log that is here, not of what was dealt with: what was applied last may not have been noted yet.
-    for (let after = Math.min(...limits.map((l) => l.through)); ; ) {
+    const from = Math.min(...limits.map((l) => l.through));
+    const beyond: ChangeRecord[] = [];
+    for (let after = from; ; ) {
       const segments = await applier.log.read(origin, after, segmentsPerPage);
       const [first] = segments;
       if (first === undefined ? after < position : first.sequence - first.records.length > after) return undefined;
       for (const [record, sequence] of sequencesOf(segments)) {
-        if (sequence > after && !isMarkerKey(record.key) && isLeftBehind({ [origin]: limits }, origin, sequence, record) && (await applier.data.stands(origin, record))) found.push({ origin, record });
+        if (sequence > after && !isMarkerKey(record.key) && isLeftBehind({ [origin]: limits }, origin, sequence, record) && (await applier.data.stands(origin, record))) beyond.push(record);
       }
       const last = segments.at(-1);
       if (last === undefined) break;
       after = last.sequence;
     }
+    found.push(...(await notDealtWith(applier, origin, from, beyond)).map((record) => ({ origin, record })));
   }
   return found;
 }

@@ -11,6 +11,7 @@ import { applyLog, type LogApplier } from '../../src/operations/apply-log.ts';
 import { compareBegun } from '../../src/operations/compare-begun.ts';
 import { openGateStep } from '../../src/operations/open-gate.ts';
 import { registerOf } from '../../src/operations/governor.ts';
+import { nextSegment } from '../../src/core/log/segment.ts';
 import { catchUp, shipLog } from '../../src/operations/ship-log.ts';
 import { synchroniseStep } from '../../src/operations/synchronise.ts';
 import { takeLeaseStep } from '../../src/operations/take-lease.ts';
@@ -87,6 +88,17 @@ test('what comes after a third candidate has looked is listed there, and it may 
     { before: 2, through: 3 },
     { before: 3, through: 5 },
   ]);
+});
+
+test('what the log brings a second time, beyond where the epoch began, was not left behind', async () => {
+  const s = await threeCandidates();
+  await openGateStep(s.group.governor(west), await s.takeOverInWest());
+  const head = await s.inIreland.log.head(east);
+  await s.inIreland.log.append(head, nextSegment(east, head, [recordOf(2)], sha256));
+  await applyLog(s.inIreland, east, 10, []);
+  await s.compareInIreland();
+  expect(s.listed()).toEqual([]);
+  expect((await s.group.value()).regions[ireland]).toEqual({ reconciled: true });
 });
 
 test('a third candidate that had applied more is not reconciled, lists it, and does not take over', async () => {
