@@ -19,7 +19,13 @@ const own: readonly Mutant[] = [
     name: 'take-over without the exact value',
     hole: 'a CAS on exactly the value that was read',
     foundBy: [],
-    edits: [{ file: 'core/failover/register-changes.ts', from: "if (!isSameValue(current, seen)) return refuse('the register changed meanwhile');", to: 'void isSameValue; void seen;' }],
+    edits: [
+      {
+        file: 'core/failover/register-changes.ts',
+        from: "if (!isSameValue(current, seen)) return refuse('the register changed meanwhile');\n  if (current.successor !== me)",
+        to: 'void isSameValue;\n  void seen;\n  if (current.successor !== me)',
+      },
+    ],
   },
   {
     name: 'a closed lease row is extended',

@@ -19,9 +19,9 @@ import patching  # noqa: E402
 import ministack.app  # noqa: E402, F401  (once, for all the copies below)
 from ministack.services import cloudformation, eventbridge, kms, route53, s3, scheduler, stepfunctions  # noqa: E402, F401
 from ministack.core import iam_actions  # noqa: E402, F401
-import patch_buckets, patch_cloudformation, patch_control_planes, patch_dynamodb, patch_gateway, patch_kms, patch_lambda, patch_s3, patch_step_functions, snapshot  # noqa: E401, E402
+import patch_buckets, patch_cloudformation, patch_control_planes, patch_dynamodb, patch_fail_once, patch_gateway, patch_kms, patch_lambda, patch_s3, patch_step_functions, snapshot  # noqa: E401, E402
 
-corrections = (patch_buckets, patch_cloudformation, patch_control_planes, patch_dynamodb, patch_gateway, patch_kms, patch_lambda, patch_s3, patch_step_functions, snapshot)
+corrections = (patch_buckets, patch_cloudformation, patch_control_planes, patch_dynamodb, patch_fail_once, patch_gateway, patch_kms, patch_lambda, patch_s3, patch_step_functions, snapshot)
 
 
 def in_a_copy(action):
@@ -45,7 +45,7 @@ def in_a_copy(action):
 
 def start():
     try:
-        launcher.correct(state, 5, {"rulesFile": os.path.join(state, "rules.json"), "recordFile": os.path.join(state, "record.jsonl")})
+        launcher.correct(state, 5, {"rulesFile": os.path.join(state, "rules.json"), "recordFile": os.path.join(state, "record.jsonl")}, os.path.join(state, "fail-once"))
         return "started"
     except patching.PatchError as error:
         return f"refused: {error}"
