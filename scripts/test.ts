@@ -1,4 +1,5 @@
-// Every check and test, in one command that ends with one line. `--fast` leaves out what needs local regions or minutes.
+// Every check and test but the faults that are played against the deployed stacks (test-faults.ts), in one command that ends with one line.
+// `--fast` leaves out what needs local regions or minutes.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,8 @@ const isFast = process.argv.includes('--fast');
 const slowTests = [
   'test/local/**',
   'test/contract/local-aws*',
+  'test/contract/fences.ipmi*',
+  'test/contract/fences.redfish*',
   'test/simulation/many*',
   'test/simulation/mutants*',
   'test/simulation/shared-dependency*',
@@ -89,7 +92,6 @@ const jobs: Job[] = [
   check('nothing unused', 'knip'),
   check('functions build', 'node', 'scripts/build-lambdas.ts'),
   vitest(isFast ? 'unit tests and templates' : 'tests', ...(isFast ? slowTests.map((glob) => `--exclude=${glob}`) : [])),
-  ...(isFast ? [] : [check('a region hangs, measured from outside', 'node', 'local/demo.ts', '--fault', 'hang')]),
 ];
 
 const total: Tally = { passed: 0, failed: 0 };
