@@ -38,7 +38,7 @@ export const gateMutants: readonly Mutant[] = [
   },
   {
     name: 'a write is judged by the deadline that its writer knew',
-    hole: 'H11 (the log that is shipped while a release waits is issue 7)',
+    hole: 'H11 (of the log that is shipped while a release waits: mutants-switch.ts)',
     foundBy: oldWrite,
     edits: [],
     write: { isFenced: false, item: () => [] },

@@ -46,7 +46,7 @@ Left out alone, these break nothing here (histories broken of ${aloneHistories} 
 ${alone.map((a) => `- *${a.name}* (${a.broken} of ${aloneHistories}): ${a.because}.`).join('\n')}
 
 ## What is not here
-- H11's log that is shipped to its end while a release waits: there is no planned switch-over that does so yet. The write that lands after a release is here.
+- H11's log that is shipped to its end while a release waits: the bugs of the planned switch-over are planted apart, in \`test/simulation/mutants-switch.ts\`, and each must be found by \`test/simulation/switch-over.test.ts\`. The write that lands after a release is here.
 - H3's custom resource that writes first rows runs outside the simulation; the bug is planted as a table that fills itself again (\`first-rows-again.ts\`).
 - The gate and the service's writes read the system's clock; the simulation plays them by rules of its own, and the bug is in the rule.
 `;
