@@ -1,5 +1,6 @@
 // `holdfast switch --plan FILE`: moves several groups by one plan, and says what became of each.
 import { dirname, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { movePlan, type PlanMove } from '../client/plan-client.ts';
 import { switchMover } from '../client/switch-mover.ts';
 import { flattenPlan } from '../core/plan/recovery-plan.ts';
@@ -14,8 +15,10 @@ export async function switchPlan(file: string, values: Values, by: string, world
   const plan = await world.loadPlan(file);
   const groups = flattenPlan(plan.groups);
   let isStopped = false;
+  // After Ctrl-C what moves is still looked at until it has moved, at the same pace.
   const wait = async (ms: number) => {
-    isStopped = !(await world.waitForNext(ms)) || isStopped;
+    if (isStopped) await setTimeout(ms);
+    else isStopped = !(await world.waitForNext(ms));
   };
   const movers = await Promise.all(
     groups.map(async ({ name, config }) => switchMover(name, await world.connect(resolve(dirname(resolve(file)), config)), { by, reason: `${reason} (plan ${plan.name})` }, wait)),

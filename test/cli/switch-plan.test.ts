@@ -85,6 +85,15 @@ describe('holdfast switch --plan', () => {
     expect(said).toMatchObject({ exit: 1, out: expect.stringMatching(/database .* moved .*\napi .* failed /) });
   });
 
+  it('awaits what moves after Ctrl-C, and begins nothing more', async () => {
+    const all = await groups();
+    const database = all.get('database');
+    if (database !== undefined) database.of('us-west-2').looks = [{ kind: 'running', step: 'AwaitOutcome', startedAtMs: nowMs }, succeeded];
+    const said = await holdfast(all, ask(await planFile(both)), 1);
+    expect(said).toMatchObject({ exit: 130, out: expect.stringMatching(/database .* moved .*\napi .* not moved +it was stopped before/) });
+    expect(all.get('api')?.of('us-west-2').started).toEqual([]);
+  });
+
   it.each([
     [['switch', '--plan', 'nowhere.ts', '--to', 'us-west-2', '--reason', 'x'], 1, /There is no nowhere\.ts/],
     [['switch', '--plan', 'x.ts', '--reason', 'x'], 2, /switch needs --to REGION/],
