@@ -158,8 +158,11 @@ const fenceCases: Case<FenceRow>[] = [
     name: 'moveFenceBelow',
     rows: fences,
     change: moveFenceBelow(0, 2, 'https://other.example'),
-    spoilt: { 'sends the clients of the chosen epoch or a later one away, which a TakeLease in between wrote (R1)': (before) => before.epoch >= 2 },
-    does: [fence(1, 11, 0), { movedTo: 'https://other.example' }],
+    spoilt: {
+      'sends the clients of the chosen epoch or a later one away, which a TakeLease in between wrote (R1)': (before) => before.epoch >= 2,
+      'sends clients away while it may open again': (before) => before.closedThroughMs < closedForGood,
+    },
+    does: [fence(1, 11, closedForGood), { movedTo: 'https://other.example' }],
   },
 ];
 

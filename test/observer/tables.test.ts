@@ -27,7 +27,7 @@ test("a row without the lost region's version lists the write and shows nothing;
 test('an acceptor that has accepted nothing has no value; one that has keeps its ballot', () => {
   expect(readRegisterItem(undefined)).toBeNull();
   expect(readRegisterItem({ pk: { S: 'REGISTER#orders' }, promised: { S: '5' } })).toBeNull();
-  const acceptedValue = { S: JSON.stringify({ version: 1, state: 'normal', holder: 'us-east-1', epoch: 3, attempt: 2, successor: null, unknownField: 1 }) };
+  const acceptedValue = { S: JSON.stringify({ version: 1, state: 'normal', holder: 'us-east-1', epoch: 3, attempt: 2, successor: null, released: false, unknownField: 1 }) };
   expect(readRegisterItem({ acceptedBallot: { S: '5' }, acceptedValue })).toEqual({
     ballot: '5',
     state: 'normal',
@@ -35,6 +35,7 @@ test('an acceptor that has accepted nothing has no value; one that has keeps its
     epoch: 3,
     attempt: 2,
     successor: null,
+    released: false,
   });
   expect(() => readRegisterItem({ acceptedBallot: { S: '5' }, acceptedValue: { S: '{}' } })).toThrow();
 });

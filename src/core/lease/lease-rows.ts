@@ -160,9 +160,17 @@ export function moveFenceOfEpoch(k: number, epoch: number, movedTo: string): Row
   };
 }
 
-/** Beside the close, never with it: an address that nobody knows must not hold a close up. */
+/** After the close, never with it: an address that nobody knows must not hold a close up. Where the close did not come through, a later tick does both. */
 export function moveFenceBelow(k: number, chosenEpoch: number, movedTo: string): RowChange {
-  return { key: fenceKey(k), set: { movedTo }, when: [{ attribute: 'epoch', is: '<', value: chosenEpoch }], mayCreate: false };
+  return {
+    key: fenceKey(k),
+    set: { movedTo },
+    when: [
+      { attribute: 'epoch', is: '<', value: chosenEpoch },
+      { attribute: 'closedThroughMs', is: '=', value: closedForGood },
+    ],
+    mayCreate: false,
+  };
 }
 
 /**
