@@ -58,6 +58,8 @@ export async function examineReturned(ports: SignOffPorts): Promise<Examined> {
   if (missing.length > 0) return { missing, decidedKeys: keys.decided, comparedItems: null };
   const compared = await compare(ports, before.lease);
   missing.push(...compared.missing);
+  // What another person's comparison listed since is listed already, and not decided.
+  if (compared.missing.length === 0) missing.push(...(await countKeys(ports)).missing);
   // What was closed stayed closed, and no change of its came meanwhile.
   const after = await readReturned(ports);
   missing.push(...whyNotClosed({ region: returned.region, epoch, ...after }), ...whyNotCollected({ ...sides, ...(await readPositions(ports)) }));

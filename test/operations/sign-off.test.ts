@@ -94,6 +94,24 @@ describe('what no log told of', () => {
     expect(t.a.contents()).toEqual(t.b.contents());
   });
 
+  test('is missing for everybody, whoever listed it: two ask at once', async () => {
+    const t = await returned();
+    t.a.shipped = t.a.table.stream.length;
+    await t.b.ship(t.a);
+    await t.a.apply(t.b);
+    let other: readonly string[] = [];
+    // The second begins, compares and lists, while the first waits to look again.
+    const first = {
+      ...t.signOff,
+      wait: async (ms: number) => {
+        if (other.length === 0) other = (await examineReturned(t.signOff)).missing;
+        await t.signOff.wait(ms);
+      },
+    };
+    expect((await examineReturned(first)).missing).toEqual([expect.stringMatching(/^2 divergent keys of us-east-1 are not decided/)]);
+    expect(other).toEqual([expect.stringMatching(/^2 items differ that no log told of/)]);
+  });
+
   test('is none of what the service writes and removes meanwhile', async () => {
     const t = await returned();
     await t.exchange();
