@@ -1,7 +1,7 @@
 // Whether a region that returned has everything, and nothing that was not decided about: what `sign-off` asks before the register makes it eligible.
 import { contentLine } from '../core/backup/in-place.ts';
 import { comparedSequence, divergencePk, divergentKeyKey, isDecided, originPrefix, parseDivergenceRow, parseDivergentKey, type FoundWrite } from '../core/divergence/divergence-rows.ts';
-import { whyNotApplied, whyNotClosed, whyNotCollected } from '../core/divergence/sign-off.ts';
+import { whyNotApplied, whyNotClosed, whyNotCollected, whyNotOpen } from '../core/divergence/sign-off.ts';
 import { fenceKey, leaseKey, parseFenceRow, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
 import type { LogStore } from '../ports/log-store.ts';
 import type { RowPages } from '../ports/row-pages.ts';
@@ -45,7 +45,7 @@ const applyLooksMax = 60;
 export async function examineReturned(ports: SignOffPorts): Promise<Examined> {
   const { returned, home, epoch } = ports;
   const before = await readReturned(ports);
-  const notClosed = whyNotClosed({ region: returned.region, epoch, ...before });
+  const notClosed = [...whyNotClosed({ region: returned.region, epoch, ...before }), ...(await notOpen(ports))];
   if (notClosed.length > 0) return { missing: notClosed, decidedKeys: 0, comparedItems: null };
   const sides = { region: returned.region, holder: home.region };
   const missing = whyNotCollected({ ...sides, ...(await readPositions(ports)) });
@@ -70,10 +70,14 @@ export async function examineReturned(ports: SignOffPorts): Promise<Examined> {
 /** Adds to the report what differs though no log told of it: for a region that was away longer than its stream keeps. `missing` says what it could not tell. */
 export async function listDifferences(ports: SignOffPorts): Promise<{ readonly items: number; readonly found: number; readonly missing: readonly string[] }> {
   const { lease, fences } = await readReturned(ports);
-  const notClosed = whyNotClosed({ region: ports.returned.region, epoch: ports.epoch, lease, fences });
+  const notClosed = [...whyNotClosed({ region: ports.returned.region, epoch: ports.epoch, lease, fences }), ...(await notOpen(ports))];
   if (notClosed.length > 0) return { items: 0, found: 0, missing: notClosed };
   const compared = await compare(ports, lease);
   return { ...compared, missing: compared.missing.slice(foundBecause(compared.found).length) };
+}
+
+async function notOpen({ home, epoch }: SignOffPorts): Promise<string[]> {
+  return whyNotOpen(home.region, epoch, parseLeaseRow(await home.own.get(leaseKey)));
 }
 
 async function readReturned({ returned, fenceShards }: SignOffPorts) {

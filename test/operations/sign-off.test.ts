@@ -59,6 +59,7 @@ describe('a region that returned', () => {
       async (t) => t.a.rows.change({ key: fenceKey(1), set: { closedThroughMs: 5 }, when: [], mayCreate: false }),
       /FENCE#1 of us-east-1 is not closed for good/,
     ],
+    ['the holder has not opened its epoch yet', async (t) => t.b.rows.change({ key: leaseKey, set: { openEpoch: 1 }, when: [], mayCreate: false }), /us-west-2 holds epoch 2 and has not opened it/],
     ['its log is not at its end there', async (t) => t.a.ship(t.b), /us-west-2 has dealt with 3 of \d changes of us-east-1's log/],
   ] satisfies [string, (t: Awaited<ReturnType<typeof returned>>) => Promise<unknown>, RegExp][])('is not where %s', async (_, change, says) => {
     const t = await returned();

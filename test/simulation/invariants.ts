@@ -192,6 +192,15 @@ export class Invariants {
     this.#checkFences(region, own);
   }
 
+  /** Whether the register said where an epoch begins that then never opened: others went by it meanwhile (docs/decisions/0020, What remains). */
+  hasUnopenedBeginning(): boolean {
+    const opened = new Set([...this.#own.values()].flatMap((own) => [...own.openedEpochs]));
+    return [...this.register.chosenTexts].some((text) => {
+      const { begun } = this.#product.registerValue.parseRegisterValue(text);
+      return begun !== undefined && !opened.has(begun.epoch);
+    });
+  }
+
   /** Where the row sends clients on to, once the region itself serves them or before anybody else does. */
   #sendsOn(region: Region, pk: string, row: Row): void {
     const movedTo = String(row['movedTo'] ?? '');

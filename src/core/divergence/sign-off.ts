@@ -1,6 +1,6 @@
 // What must be true before a region that returned may become eligible again. Pure: from what was read, all that is missing, each in a sentence that
 // says what to do.
-import { closedForGood, type FenceRow, type LeaseRow } from '../lease/lease-rows.ts';
+import { closedForGood, isLeaseOpen, type FenceRow, type LeaseRow } from '../lease/lease-rows.ts';
 
 export type ReturnedRegion = {
   readonly region: string;
@@ -27,6 +27,12 @@ export function whyNotClosed({ region, lease, fences, epoch }: Pick<ReturnedRegi
   if (open.length > 0)
     missing.push(`${open.join(', ')} of ${region} ${open.length === 1 ? 'is' : 'are'} not closed for good: a write could still be accepted there; its governor closes them at its next tick`);
   return missing;
+}
+
+/** Before anything is compared or listed: until the holder has opened, its runbook may still apply what the returned region had logged. */
+export function whyNotOpen(holder: string, epoch: number, lease: LeaseRow): string[] {
+  if (isLeaseOpen(lease) && lease.epoch === epoch) return [];
+  return [`${holder} holds epoch ${epoch} and has not opened it: what it begins with is not settled; wait until 'holdfast status' says that it serves`];
 }
 
 export function whyNotCollected({ region, holder, written, dealtWith }: Pick<ReturnedRegion, 'region' | 'holder' | 'written' | 'dealtWith'>): string[] {
