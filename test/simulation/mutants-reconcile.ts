@@ -48,7 +48,11 @@ export const reconcileMutants: readonly Mutant[] = [
     hole: 'nothing divergent is signed off undecided',
     foundBy: [equal],
     plan: backSoonPlan,
-    edits: [comparesNothing, { file: 'operations/sign-off.ts', from: 'missing.push(...keys.missing);', to: 'void keys.missing;' }],
+    edits: [
+      comparesNothing,
+      { file: 'operations/sign-off.ts', from: 'missing.push(...keys.missing);', to: 'void keys.missing;' },
+      { file: 'operations/sign-off.ts', from: 'if (compared.missing.length === 0) missing.push(...(await countKeys(ports)).missing);', to: 'void compared.missing;' },
+    ],
   },
   {
     name: 'a later late write of a decided key asks nobody again, and nothing is compared',
