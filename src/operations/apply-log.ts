@@ -68,7 +68,7 @@ export async function applyLog(applier: LogApplier, origin: string, pagesMax: nu
     requireNext(origin, position.sequence, segments);
     const sequences = sequencesOf(segments);
     await applier.own.change(reachingTo(origin, segments.at(-1)?.sequence ?? position.sequence));
-    await createPosition(applier, origin);
+    if (position.sequence === 0) await createPosition(applier, origin);
     for (const batch of batchesOf(segments, position.sequence, applier.data.batchMax)) {
       let done = await applyBatch(applier, origin, position, sorted(batch, sequences, begun, origin), begun, checks);
       while (done === undefined && (await readPosition(applier.own, origin)).sequence === position.sequence) {
