@@ -121,6 +121,18 @@ async function admissible({ voters }: VoterPorts, region: string, table: string)
   );
 }
 
+/** A renewal that is under way hides for a moment what stands. */
+async function readCertainly({ voters, wait }: VoterPorts): Promise<VotersStatus> {
+  for (let round = 1; ; round += 1) {
+    try {
+      return await readVoters(voters);
+    } catch (error) {
+      if (!(error instanceof NoQuorumError) || round === roundsMax) throw error;
+      await wait(pauseMs);
+    }
+  }
+}
+
 /** A change that is decided is carried through: the value that stands is chosen once more under the set in force. */
 async function finish(ports: VoterPorts): Promise<VotersStatus> {
   const { value } = await makeCertain(
@@ -128,7 +140,7 @@ async function finish(ports: VoterPorts): Promise<VotersStatus> {
     (current) => ({ kind: 'set', value: current }),
     () => false,
   );
-  let status = await readVoters(ports.voters);
+  let status = await readCertainly(ports);
   for (let round = 0; round < roundsMax && (status.value.nextConfig !== undefined || status.value.config.id !== status.inForce.id); round += 1) {
     if (round > 0) await ports.wait(pauseMs);
     await makeCertain(
@@ -136,7 +148,7 @@ async function finish(ports: VoterPorts): Promise<VotersStatus> {
       (current) => ({ kind: 'set', value: current }),
       () => false,
     );
-    status = await readVoters(ports.voters);
+    status = await readCertainly(ports);
   }
   if (status.next !== null || status.value.nextConfig !== undefined)
     throw new NoQuorumError(

@@ -28,7 +28,7 @@ const grown = [{ ...founders[0] }, { ...founders[1] }, { ...founders[2] }, { reg
 const configOf = (regions: readonly { readonly region: string; readonly role: 'candidate' | 'witness'; readonly registerIncarnation?: number }[]): RuntimeConfig =>
   toRuntimeConfig(defineConfig({ ...least, regions: [...regions] }));
 const hosts = ['127.0.0.11', '127.0.0.12', '127.0.0.13', '127.0.0.14'];
-const renewalsMs = 50;
+const renewalsMs = 10;
 
 type Cell = { readonly region: EngineRegion; readonly client: DynamoDBClient; running: RunningRegion };
 let engine: Engine;
