@@ -3,9 +3,9 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 
-type Tally = { passed: number; failed: number };
+type Tally = { passed: number; failed: number; readonly failures?: readonly string[] };
 type Job = { readonly name: string; readonly run: () => Promise<Tally> };
 
 const root = join(import.meta.dirname, '..');
@@ -58,6 +58,26 @@ function check(name: string, command: string, ...args: string[]): Job {
   };
 }
 
+type Results = {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly { readonly fullName: string; readonly status: string; readonly failureMessages: readonly string[] }[];
+  }[];
+};
+
+/** What failed, each with the start of its message: the end of a log is often all that can be read of it. */
+function failuresIn(results: Results): string[] {
+  const line = (file: string, name: string, message: string) => `${relative(root, file)} > ${name}\n${message.slice(0, 1500)}`;
+  return results.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const failed = assertionResults.filter((test) => test.status === 'failed').map((test) => line(name, test.fullName, test.failureMessages.join('\n')));
+    return failed.length === 0 && status === 'failed' ? [line(name, 'the file itself', message)] : failed;
+  });
+}
+
 /** Vitest over `paths`; each of its tests counts. A run that ends without a count is a failure. */
 function vitest(name: string, ...args: string[]): Job {
   return {
@@ -67,13 +87,9 @@ function vitest(name: string, ...args: string[]): Job {
       const file = join(directory, 'results.json');
       try {
         const code = await runCommand('vitest', ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args]);
-        const results: unknown = JSON.parse(readFileSync(file, 'utf8'));
-        const count = (field: string): number => {
-          const value = typeof results === 'object' && results !== null ? Object.entries(results).find(([n]) => n === field)?.[1] : undefined;
-          return typeof value === 'number' ? value : 0;
-        };
-        const failed = count('numFailedTests');
-        return { passed: count('numPassedTests'), failed: failed === 0 && code !== 0 ? 1 : failed };
+        const results: Results = JSON.parse(readFileSync(file, 'utf8'));
+        const failed = results.numFailedTests;
+        return { passed: results.numPassedTests, failed: failed === 0 && code !== 0 ? 1 : failed, failures: failuresIn(results) };
       } catch {
         return { passed: 0, failed: 1 };
       } finally {
@@ -96,6 +112,7 @@ const jobs: Job[] = [
 
 const total: Tally = { passed: 0, failed: 0 };
 const lines: string[] = [];
+const failures: string[] = [];
 const startedAt = Date.now();
 for (const [index, job] of jobs.entries()) {
   process.stdout.write(`\n[${index + 1}/${jobs.length}] ${job.name}\n`);
@@ -103,7 +120,9 @@ for (const [index, job] of jobs.entries()) {
   const tally = await job.run();
   total.passed += tally.passed;
   total.failed += tally.failed;
+  failures.push(...(tally.failures ?? []));
   lines.push(`${tally.failed === 0 ? 'ok    ' : 'FAILED'} ${job.name} (${((Date.now() - jobStartedAt) / 1000).toFixed(1)} s)`);
 }
+if (failures.length > 0) process.stdout.write(`\nWhat failed:\n\n${failures.join('\n\n')}\n`);
 process.stdout.write(`\n${lines.join('\n')}\n${((Date.now() - startedAt) / 1000).toFixed(0)} s in all\n${total.passed} passed, ${total.failed} failed\n`);
 process.exit(total.failed === 0 ? 0 : 1);
