@@ -5,7 +5,8 @@ import type { Attempt, GateSample, Journal } from './journal.ts';
 import type { Played } from './play.ts';
 import { ALL_DEFINITIONS, describeMachine, gitCommit } from './report.ts';
 import { describeReconciliation } from './reconcile-verdicts.ts';
-import { type Bar, type Figures, type Invariant, sampledShares } from './verdicts.ts';
+import type { Invariant } from './invariant.ts';
+import { type Bar, type Figures, sampledShares } from './verdicts.ts';
 
 const LISTED_WRITES_MAX = 200;
 const SILENCE_TOLD_MS = 1000;

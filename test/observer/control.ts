@@ -6,6 +6,11 @@ const CONTROL_TIMEOUT_MS = 5000;
 export type ControlRequest =
   /** The region reaches clients and itself, but no other region, and none reaches it. */
   | { readonly kind: 'isolate'; readonly region: string }
+  /** Nothing passes on connections that `from` makes to `to`. */
+  | { readonly kind: 'cut'; readonly from: string; readonly to: string }
+  /** Requests of `from` to `to` are lost, or they are carried out and their answers are lost. */
+  | { readonly kind: 'one-way'; readonly from: string; readonly to: string; readonly lost: 'requests' | 'answers' }
+  | { readonly kind: 'delay'; readonly from: string; readonly to: string; readonly delayMs: number }
   /** Every write to this table in this region is refused as throttled. */
   | { readonly kind: 'throttle'; readonly region: string; readonly table: string }
   /** The next invocation of this step's function by a state machine of this region fails, once. */

@@ -4,6 +4,7 @@
 //   node test/observer/main.ts --fault kill --no-control-plane      every control plane away from the fault until the lost region is back
 //   node test/observer/main.ts --switches 1       no fault: so many planned switch-overs, there and back; with --faults fail:Revoke,kill-new:closed
 //                                       instead one switch-over for each: a step fails once, a region is killed at a moment
+//   node test/observer/main.ts --soak 20 --minutes 30 --seed 1      so many failovers and returns in a torn network, for so long at least
 // Exit status: 0 all invariants held · 1 one was broken (or, with --expect-dual-active or --expect-refusals, none was seen) · 2 the run could not be played ·
 // 3 a bar was missed, only with --bars.
 import { parseArgs } from 'node:util';
@@ -13,6 +14,7 @@ import type { FaultRecord } from './journal.ts';
 import { play } from './play.ts';
 import { describeMachine, gitCommit, printTable, writeReport } from './report.ts';
 import { playRestores, RESTORE_TIMINGS, type RestoresOptions } from './restores.ts';
+import { soak } from './soak-main.ts';
 import { switches } from './switch-main.ts';
 import { TIMINGS } from './timings.ts';
 import { describeDifferences } from './vault-verdicts.ts';
@@ -35,6 +37,8 @@ async function main(): Promise<number> {
       seed: { type: 'string' },
       switches: { type: 'string' },
       faults: { type: 'string' },
+      soak: { type: 'string' },
+      minutes: { type: 'string' },
     },
   });
   const product = [process.execPath, values.cli];
@@ -44,6 +48,7 @@ async function main(): Promise<number> {
   }
   const common = { clock: startClock(), regionsPath: values.regions, product, say: (line: string) => console.log(line), signal: givenUp.signal };
   if (values.restores !== undefined) return await restores(common, Number(values.restores), Number(values.seed ?? Math.floor(Math.random() * 2 ** 32)), values.out);
+  if (values.soak !== undefined) return await soak(common, values);
   if (values.switches !== undefined) return await switches(common, values);
   const kind: FaultRecord['kind'] | undefined = FAULTS.find((name) => name === values.fault);
   if (kind === undefined) throw new Error(`--fault ${values.fault} is unknown: it may be ${FAULTS.join(', ')}`);

@@ -68,18 +68,24 @@ function isRefused({ exitCode, answer }: CommandRun): boolean {
   return exitCode !== 0 && (refusal.safeParse(answer).success || failure.safeParse(answer).success);
 }
 
-function differences({ signOff, tables, home, origin }: ReconciliationJournal): string[] {
-  const evidence = signOff.exitCode === 0 && signedOff.safeParse(signOff.answer).success ? [] : [`${origin} was not signed off (exit ${signOff.exitCode}): ${reasonOf(signOff)}`];
-  if (tables === null) return [...evidence, 'the tables could not be read'];
+function differences({ signOff, tables, origin }: ReconciliationJournal): string[] {
+  const unsigned = signOff.exitCode === 0 && signedOff.safeParse(signOff.answer).success ? [] : [`${origin} was not signed off (exit ${signOff.exitCode}): ${reasonOf(signOff)}`];
+  return [...unsigned, ...tableDifferences(tables)];
+}
+
+/** What stands in one of two tables only, or not alike; what was left half-way. */
+export function tableDifferences(tables: ReconciliationJournal['tables']): string[] {
+  if (tables === null) return ['the tables could not be read'];
   const [a, b] = tables;
   const differing = [...new Set([...a.lines.keys(), ...b.lines.keys()])].filter((key) => a.lines.get(key) !== b.lines.get(key));
   const shown = (table: TableReading, key: string) => `${table.lines.get(key) ?? 'nothing'} in ${table.region}`;
-  evidence.push(...differing.map((key) => `${key}: ${shown(a, key)}, ${shown(b, key)}`));
-  if (digestOf(a) !== digestOf(b) && differing.length === 0) evidence.push(`the digests differ: ${digestOf(a)} in ${home}, ${digestOf(b)} in ${origin}`);
+  const evidence = differing.map((key) => `${key}: ${shown(a, key)}, ${shown(b, key)}`);
+  if (digestOf(a) !== digestOf(b) && differing.length === 0) evidence.push(`the digests differ: ${digestOf(a)} in ${a.region}, ${digestOf(b)} in ${b.region}`);
   return [...evidence, ...tables.flatMap(({ region, halfWay }) => halfWay.map((key) => `${key} was left half-way in ${region}`))];
 }
 
-function withoutEnd({ changes, tables, divergence, decisions }: ReconciliationJournal): string[] {
+/** Acknowledged writes that neither stand, nor were followed by one that does, nor are in the divergence report with a decision. */
+export function withoutEnd({ changes, tables, divergence, decisions }: Pick<ReconciliationJournal, 'changes' | 'tables' | 'divergence' | 'decisions'>): string[] {
   if (tables === null) return ['the tables could not be read'];
   const [{ lines }] = tables;
   const decided = Map.groupBy(decisions, ({ key }) => key);

@@ -86,7 +86,8 @@ async function answered(act: () => Promise<CommandRun>): Promise<CommandRun> {
   return run;
 }
 
-async function untilDone(act: () => Promise<CommandRun>): Promise<CommandRun[]> {
+/** Again after a pause until it ends with 0, or `ROUNDS_MAX` times: every run of it. */
+export async function untilDone(act: () => Promise<CommandRun>): Promise<CommandRun[]> {
   const runs: CommandRun[] = [];
   for (;;) {
     runs.push(await act());
@@ -117,7 +118,7 @@ async function decideSome(
 }
 
 /** What a majority of the acceptors says; null where none does, or they differ. */
-async function saysMajority({ watch, origin }: ReconcileOptions): Promise<boolean | null> {
+export async function saysMajority({ watch, origin }: Pick<ReconcileOptions, 'watch' | 'origin'>): Promise<boolean | null> {
   const { file } = watch;
   const said = await Promise.all(
     Object.keys(file.regions).map((region) =>
@@ -132,7 +133,7 @@ async function saysMajority({ watch, origin }: ReconcileOptions): Promise<boolea
 }
 
 /** The last looks; what the log still carries is waited for. */
-async function readBothUntilEqual(options: ReconcileOptions): Promise<ReconciliationJournal['tables']> {
+export async function readBothUntilEqual(options: Omit<ReconcileOptions, 'product'>): Promise<ReconciliationJournal['tables']> {
   const { watch, home, origin, limitMs, waiting, note } = options;
   let last: ReconciliationJournal['tables'] = null;
   let isOver = false;
@@ -158,7 +159,7 @@ function isEqual(a: TableReading, b: TableReading): boolean {
   return a.lines.size === b.lines.size && [...a.lines].every(([key, line]) => b.lines.get(key) === line);
 }
 
-function decisionRows(decided: readonly Item[], wrote: readonly Item[]): DecisionRow[] {
+export function decisionRows(decided: readonly Item[], wrote: readonly Item[]): DecisionRow[] {
   const written = new Map(wrote.map((row) => [row['sk']?.S, row['wrote']?.S ?? null]));
   return decided.map((row) => ({
     key: row['itemKey']?.S ?? '',

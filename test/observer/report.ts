@@ -5,7 +5,8 @@ import os from 'node:os';
 import { dirname } from 'node:path';
 import { DEFINITIONS } from './figures.ts';
 import { VAULT_DEFINITIONS } from './vault-verdicts.ts';
-import type { Bar, Figures, Invariant } from './verdicts.ts';
+import { type Invariant, invariantLines } from './invariant.ts';
+import type { Bar, Figures } from './verdicts.ts';
 
 export const ALL_DEFINITIONS = { ...DEFINITIONS, ...VAULT_DEFINITIONS } as const;
 
@@ -43,11 +44,7 @@ export function printTable(figures: Figures, bars: readonly Bar[], invariants: r
     const verdict = bar === undefined ? '' : bar.isMet ? '  met' : '  MISSED';
     lines.push(`${name.padEnd(28)}${shown(figures[name]).padStart(10)}${(bar === undefined ? '' : `≤ ${bar.atMost}`).padStart(8)}${verdict}`);
   }
-  lines.push('', 'invariants');
-  for (const { held, name, because, evidence } of invariants) {
-    lines.push(`  ${held ? 'held  ' : 'BROKEN'}  ${name}: ${because}`, ...(held ? [] : evidence.map((line) => `            ${line}`)));
-  }
-  return lines.join('\n');
+  return [...lines, ...invariantLines(invariants)].join('\n');
 }
 
 /** Without a vault there is nothing to say of one. */

@@ -1,11 +1,11 @@
 // The play of planned switch-overs: played, judged, printed, reported.
 import type { Clock } from './clock.ts';
 import { chosenReadings } from './figures.ts';
+import { type Invariant, invariantLines } from './invariant.ts';
 import { describeMachine, gitCommit, writeReport } from './report.ts';
 import { parseFaults } from './switch-faults.ts';
 import { playSwitches, SWITCH_TIMINGS, type SwitchJournal } from './switch-play.ts';
 import { judgeSwitches, switchBars, switchFigures, type SwitchFigures } from './switch-verdicts.ts';
-import type { Invariant } from './verdicts.ts';
 
 type Common = { readonly clock: Clock; readonly regionsPath: string; readonly product: readonly string[]; readonly say: (line: string) => void; readonly signal: AbortSignal };
 type Values = { readonly switches?: string; readonly faults?: string; readonly out: string; readonly bars: boolean };
@@ -59,8 +59,6 @@ function table(journal: SwitchJournal, figures: SwitchFigures, bars: ReturnType<
     }),
     `${shown(figures.followingMedianSeconds)}${shown(figures.byDnsMedianSeconds)}   median; ${bars.map(({ figure, atMost, isMet }) => `${figure} ≤ ${atMost} ${isMet ? 'met' : 'MISSED'}`).join(', ')}`,
     `${figures.writesAcknowledged} writes acknowledged, ${figures.writesLost} lost in silence, ${figures.writesDoubled} carried out twice, ${figures.divergentRows} divergent rows`,
-    '',
-    'invariants',
-    ...invariants.flatMap(({ held, name, because, evidence }) => [`  ${held ? 'held  ' : 'BROKEN'}  ${name}: ${because}`, ...(held ? [] : evidence.map((line) => `            ${line}`))]),
+    ...invariantLines(invariants),
   ].join('\n');
 }

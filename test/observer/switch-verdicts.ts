@@ -1,15 +1,14 @@
 // What was seen of planned switch-overs, as figures and verdicts: pure functions of the journal.
-import { acknowledgedWrites, dualActiveSpans, rtoSeconds, staleEpochWrites, writesByNonHolder } from './figures.ts';
+import { acknowledgedWrites, rtoSeconds, staleEpochWrites, writesByNonHolder } from './figures.ts';
+import { describeWrite, type Invariant, invariant, oneRegionAtATime } from './invariant.ts';
 import type { AcknowledgedWrite, Attempt } from './journal.ts';
 import type { SwitchJournal, SwitchRecord } from './switch-play.ts';
 import type { Item } from './tables.ts';
-import type { Invariant } from './verdicts.ts';
 
 /** Writes refused, for a client that goes where a 307 sends it: the median over the switch-overs. */
 export const FOLLOWING_SECONDS_MAX = 4;
 /** For one that goes by DNS alone: the hand-over, the health check's next look (10 s), the answer's life (15 s), and a request on each side. */
 export const BY_DNS_SECONDS_MAX = 35;
-const EVIDENCE_MAX = 20;
 
 export interface SwitchFigures {
   /** From the last acknowledged write of the old epoch to the first of a later one, a switch-over each; null where one of both was never seen. */
@@ -53,17 +52,13 @@ export function judgeSwitches(journal: SwitchJournal): Invariant[] {
     invariant(
       'no acknowledged write is lost',
       isFaulty ? "each is in the holder's table, as it was sent, or in the divergence report" : 'each is in both tables, as it was sent',
-      unaccounted(journal).map(describe),
+      unaccounted(journal).map(describeWrite),
     ),
     invariant('no write is carried out twice', 'each is stored with the epoch that acknowledged it', doubled(journal, judgedTables(journal))),
     ...(isFaulty ? [] : undisturbed(journal)),
-    invariant(
-      'one region at a time',
-      'no two gates said 200 at once',
-      dualActiveSpans(gateSamples).map((s) => `${s.regions.join(' and ')} from ${Math.round(s.fromMs)} to ${Math.round(s.toMs)} ms`),
-    ),
-    invariant('no write of an old epoch', 'none was acknowledged that was sent after its epoch was over', stale.sentAfter.map(describe)),
-    invariant('only the holder writes', 'every write was acknowledged by the region that held its epoch', writesByNonHolder(readings, acceptors, attempts).map(describe)),
+    oneRegionAtATime(gateSamples),
+    invariant('no write of an old epoch', 'none was acknowledged that was sent after its epoch was over', stale.sentAfter.map(describeWrite)),
+    invariant('only the holder writes', 'every write was acknowledged by the region that held its epoch', writesByNonHolder(readings, acceptors, attempts).map(describeWrite)),
     invariant('the run measured what it claims', 'every switch-over was seen by both customers, and every table was read', notMeasured(journal, isFaulty)),
   ];
 }
@@ -123,7 +118,7 @@ function doubled(journal: SwitchJournal, tables: readonly TableOf[]): string[] {
   return tables.flatMap(({ region, held }) =>
     acknowledged(journal).flatMap((w) => {
       const epoch = held.get(w.id)?.['holdfastEpoch']?.N;
-      return epoch === undefined || Number(epoch) === w.epoch ? [] : [`${describe(w)} is in ${region} with epoch ${epoch}`];
+      return epoch === undefined || Number(epoch) === w.epoch ? [] : [`${describeWrite(w)} is in ${region} with epoch ${epoch}`];
     }),
   );
 }
@@ -152,14 +147,4 @@ function median(seconds: readonly (number | null)[]): number | null {
   if (known.length === 0 || known.length < seconds.length) return null;
   const [low = 0, high = 0] = [known[Math.floor((known.length - 1) / 2)], known[Math.ceil((known.length - 1) / 2)]];
   return (low + high) / 2;
-}
-
-function invariant(name: string, heldBecause: string, evidence: readonly string[]): Invariant {
-  const held = evidence.length === 0;
-  const more = evidence.length - EVIDENCE_MAX;
-  return { name, held, because: held ? heldBecause : `${evidence.length} times otherwise`, evidence: more > 0 ? [...evidence.slice(0, EVIDENCE_MAX), `… and ${more} more`] : evidence };
-}
-
-function describe(w: AcknowledgedWrite): string {
-  return `${w.id} by ${w.region} in epoch ${w.epoch}, sent at ${Math.round(w.sentAtMs)} ms, acknowledged at ${Math.round(w.answeredAtMs)} ms`;
 }

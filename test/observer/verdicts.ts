@@ -2,7 +2,8 @@
 // because a slow machine can miss a bar but cannot break an invariant.
 import * as figures from './figures.ts';
 import { judgeControlPlanes } from './control-planes.ts';
-import type { AcknowledgedWrite, Journal } from './journal.ts';
+import { describeWrite, type Invariant, invariant, ms, oneRegionAtATime } from './invariant.ts';
+import type { Journal } from './journal.ts';
 import { judgeReconciliation } from './reconcile-verdicts.ts';
 import { unaccountedChanges } from './restored-state.ts';
 import { computeVaultFigures, judgeVault, type VaultFigures } from './vault-verdicts.ts';
@@ -11,8 +12,7 @@ import { computeVaultFigures, judgeVault, type VaultFigures } from './vault-verd
  * Below this share of the samples that were due, a `dualActiveMs` of zero means nothing. Low, for a slow machine must not fail a run: one
  * sample in five still sees any overlap of half a second. The share itself is in the report.
  */
-const SAMPLED_SHARE_MIN = 0.2;
-const EVIDENCE_MAX = 20;
+export const SAMPLED_SHARE_MIN = 0.2;
 const LEASE_SECONDS = 20;
 
 export interface Figures extends VaultFigures {
@@ -27,13 +27,6 @@ export interface Figures extends VaultFigures {
   readonly writesUnaccounted: number | null;
   readonly changesUnaccounted: number | null;
   readonly writesAcknowledged: number;
-}
-
-export interface Invariant {
-  readonly name: string;
-  readonly held: boolean;
-  readonly because: string;
-  readonly evidence: readonly string[];
 }
 
 export interface Bar {
@@ -79,39 +72,36 @@ export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterR
   const planes = judgeControlPlanes(journal);
   const reconciled = judgeReconciliation(journal);
   return [
-    invariant(
-      'one region at a time',
-      'no two gates said 200 at once',
-      'two gates said 200 at once',
-      figures.dualActiveSpans(journal.gateSamples).map((s) => `${s.regions.join(' and ')} from ${ms(s.fromMs)} to ${ms(s.toMs)}`),
-    ),
+    oneRegionAtATime(journal.gateSamples),
     invariant(
       'no write of an old epoch',
       `${stale.inFlight.length} writes were in flight when their epoch ended, each is in the divergence report`,
-      'writes of an epoch that was over were acknowledged: sent after its end, or in flight and not in the divergence report',
       [...stale.sentAfter, ...staleUnlisted].map(describeWrite),
+      'writes of an epoch that was over were acknowledged: sent after its end, or in flight and not in the divergence report',
     ),
     invariant(
       'nothing acknowledged is lost in silence',
       'every acknowledged write, overwrite and removal is in the new region or in the divergence report',
-      'acknowledged writes are in neither the new region nor the divergence report',
       unaccounted(journal),
+      'acknowledged writes are in neither the new region nor the divergence report',
     ),
     invariant(
       'nothing merges by itself',
       'no lost write came into the new region after it had opened',
-      'writes of the old epoch came into the new region after it had opened',
       atEnd === null ? [] : figures.writesMergedLater(lost, atEnd).map(describeWrite),
+      'writes of the old epoch came into the new region after it had opened',
     ),
-    invariant('the lost region stays out', `${fault.region} served nothing after its epoch was over`, `${fault.region} served again after its epoch was over`, [
-      ...servedAgain.map((s) => `its gate said 200 to a question sent at ${ms(s.sentAtMs)}, answered at ${ms(s.answeredAtMs)}`),
-      ...acknowledgedAgain.map(describeWrite),
-    ]),
+    invariant(
+      'the lost region stays out',
+      `${fault.region} served nothing after its epoch was over`,
+      [...servedAgain.map((s) => `its gate said 200 to a question sent at ${ms(s.sentAtMs)}, answered at ${ms(s.answeredAtMs)}`), ...acknowledgedAgain.map(describeWrite)],
+      `${fault.region} served again after its epoch was over`,
+    ),
     invariant(
       'only the holder writes',
       'every write was acknowledged by the region that held its epoch',
-      'writes were acknowledged by a region that did not hold the epoch which it named',
       figures.writesByNonHolder(readings, acceptors, attempts).map(describeWrite),
+      'writes were acknowledged by a region that did not hold the epoch which it named',
     ),
     ...(journal.controlPlanes === null
       ? []
@@ -119,8 +109,8 @@ export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterR
           invariant(
             'no control plane was needed',
             `nothing of the failover asked for one while all were away${planes.ofVault === 0 ? '' : `; ${planes.ofVault} calls of backups and checks did and were refused`}`,
-            'a control plane was asked for, or nobody can tell',
             planes.evidence,
+            'a control plane was asked for, or nobody can tell',
           ),
         ]),
     ...(journal.vault === null
@@ -129,17 +119,18 @@ export function judgeInvariants(journal: Journal, endedAtMs: number, watchAfterR
           invariant(
             'the restored table is that moment',
             'every order is in the restored table as the journal says it was at that moment',
-            'orders in the restored table are not as they were at that moment',
             vault.restored,
+            'orders in the restored table are not as they were at that moment',
           ),
-          invariant('locked copies withstand an administrator', `the store refused each of ${journal.vault.attacks.length} attacks`, 'attacks on locked versions were not refused', vault.withstood),
+          invariant('locked copies withstand an administrator', `the store refused each of ${journal.vault.attacks.length} attacks`, vault.withstood, 'attacks on locked versions were not refused'),
         ]),
-    ...reconciled.judgements.map(({ name, heldBecause, brokenBecause, evidence }) => invariant(name, heldBecause, brokenBecause, evidence)),
-    invariant('the run measured what it claims', 'the fault, the take-over and the return were all watched', 'the run did not see all that it should', [
-      ...missingMeasurements(journal, overAtMs, endedAtMs, watchAfterReturnMs),
-      ...vault.notMeasured,
-      ...reconciled.notMeasured,
-    ]),
+    ...reconciled.judgements.map(({ name, heldBecause, brokenBecause, evidence }) => invariant(name, heldBecause, evidence, brokenBecause)),
+    invariant(
+      'the run measured what it claims',
+      'the fault, the take-over and the return were all watched',
+      [...missingMeasurements(journal, overAtMs, endedAtMs, watchAfterReturnMs), ...vault.notMeasured, ...reconciled.notMeasured],
+      'the run did not see all that it should',
+    ),
   ];
 }
 
@@ -192,23 +183,4 @@ export function judgeBars(kind: Journal['fault']['kind'], value: Figures): Bar[]
     // A cut-off holder rightly acknowledges until its deadline, unshipped.
     bar('rpoSeconds', kind === 'partition' ? LEASE_SECONDS + 5 : 10),
   ];
-}
-
-function invariant(name: string, heldBecause: string, brokenBecause: string, evidence: readonly string[]): Invariant {
-  const held = evidence.length === 0;
-  const more = evidence.length - EVIDENCE_MAX;
-  return {
-    name,
-    held,
-    because: held ? heldBecause : `${brokenBecause} (${evidence.length})`,
-    evidence: more > 0 ? [...evidence.slice(0, EVIDENCE_MAX), `… and ${more} more`] : evidence,
-  };
-}
-
-function describeWrite(w: AcknowledgedWrite): string {
-  return `${w.id} by ${w.region} in epoch ${w.epoch}, sent at ${ms(w.sentAtMs)}, acknowledged at ${ms(w.answeredAtMs)}`;
-}
-
-function ms(value: number | null): string {
-  return value === null ? 'never' : `${Math.round(value)} ms`;
 }
