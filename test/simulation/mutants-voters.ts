@@ -71,7 +71,6 @@ export const voterMutants: readonly VoterMutant[] = [
     name: 'rows move before their set is chosen',
     hole: 'a row moves only to a set that was chosen',
     foundBy,
-    fromSeed: 400,
     edits: [
       {
         file: register,

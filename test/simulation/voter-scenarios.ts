@@ -159,4 +159,12 @@ async function notYetFour(product: Product): Promise<string | undefined> {
   return after.kind === 'chosen' ? undefined : `${b} and ${c} moved to a set of four whose new one was not seeded: they could decide, and cannot any more (${after.because})`;
 }
 
-export const playedByHand = [twoChangesAtOnce, oldRowForNew, notYetTwo, notYetFour, oneLostOneEmpty, oneEmptyRemembers] as const;
+/** One voter less is proposed, and whoever proposes it dies before anybody has accepted it: nobody may have moved to a set that was never chosen. */
+async function neverChosen(product: Product): Promise<string | undefined> {
+  const { change, remove, say, reachingOnly } = table(product);
+  await change([a, b, c], [b, c], reachingOnly([], remove(a)));
+  const after = await change([a, b], [a, b], say('after'));
+  return after.kind === 'chosen' ? undefined : `${b} moved to a set that was never chosen: ${a} and ${b} are a majority of three, and could not decide (${after.because})`;
+}
+
+export const playedByHand = [twoChangesAtOnce, oldRowForNew, notYetTwo, notYetFour, oneLostOneEmpty, oneEmptyRemembers, neverChosen] as const;

@@ -11,7 +11,7 @@ import { runSchedule } from './voter-schedules.ts';
 const schedules = Number(process.env['HOLDFAST_VOTER_SCHEDULES'] ?? 150);
 const firstSeed = Number(process.env['HOLDFAST_SEED'] ?? Math.floor(Math.random() * 0x7fff_ffff));
 /** From the seed where a mutant is known to be found nearby. */
-const schedulesMax = 60;
+const schedulesMax = 600;
 const groupSeeds = 6;
 
 describe('voters that change', () => {
