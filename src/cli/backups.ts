@@ -1,17 +1,13 @@
 // `holdfast backup`, `points` and `restore`: parses what is theirs, calls, prints, and follows a machine to its end.
 import { BackupClient, type StartedRun } from '../client/backup-client.ts';
-import { describe } from '../client/region-status.ts';
-import type { RunState } from '../client/runbook-runs.ts';
+import { followRun } from '../client/follow-run.ts';
+import type { RunEnd } from '../client/runbook-runs.ts';
 import { backupTypes } from '../core/backup/backup-plan.ts';
 import { manifestName } from '../core/vault/object-names.ts';
 import type { PointName } from '../core/vault/recovery-point.ts';
 import { renderPoints, renderRun } from './render-backups.ts';
 import { readSelection } from './restore-selection.ts';
 import { UsageError, type ExitStatus, type Values, type World } from './world.ts';
-
-const followIntervalMs = 1000;
-/** Looks that fail one after the other before watching is given up; the machine goes on all the same. */
-const failedLooksMax = 30;
 
 export async function backUp(values: Values, by: string, client: BackupClient, world: World): Promise<ExitStatus> {
   const type = values.type === undefined ? 'incremental' : backupTypes.find((t) => t === values.type);
@@ -101,8 +97,6 @@ async function afterStart(started: StartedRun, values: Values, client: BackupCli
   return 1;
 }
 
-type RunEnd = Exclude<RunState, { readonly kind: 'running' }>;
-
 function endAsJson(started: StartedRun, end: RunEnd, seconds: number): object {
   if (end.kind === 'succeeded') return { ...started, end: 'succeeded', seconds, result: end.output };
   const { failure } = end;
@@ -112,22 +106,13 @@ function endAsJson(started: StartedRun, end: RunEnd, seconds: number): object {
 /** @returns undefined when a person ended the watching. @throws Error when it can no longer be looked at */
 async function follow(started: StartedRun, client: BackupClient, world: World, isQuiet: boolean): Promise<RunEnd | undefined> {
   const line = new StepLine(started, world, isQuiet);
-  let failedLooks = 0;
   try {
-    do {
-      try {
-        const state = await client.look(started);
-        failedLooks = 0;
-        if (state.kind !== 'running') return state;
-        line.show(state.step, world.nowMs() - state.startedAtMs);
-      } catch (error) {
-        failedLooks += 1;
-        line.show(`not seen (${describe(error)})`, null);
-        if (failedLooks >= failedLooksMax)
-          throw new Error(`${started.name} in ${started.region} can no longer be watched (${describe(error)}). It goes on there; 'holdfast status' shows what came of it.`, { cause: error });
-      }
-    } while (await world.waitForNext(followIntervalMs));
-    return undefined;
+    return await followRun({
+      look: () => client.look(started),
+      seen: (state) => (typeof state === 'string' ? line.show(`not seen (${state})`, null) : line.show(state.step, world.nowMs() - state.startedAtMs)),
+      wait: (ms) => world.waitForNext(ms),
+      lost: (because) => new Error(`${started.name} in ${started.region} can no longer be watched (${because}). It goes on there; 'holdfast status' shows what came of it.`),
+    });
   } finally {
     line.end();
   }

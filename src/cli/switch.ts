@@ -1,16 +1,10 @@
 // `holdfast switch`: starts a planned switch-over in its target, and follows it by what its machine and the register say.
 import type { Connection } from '../client/connection.ts';
-import { describe } from '../client/region-status.ts';
-import type { RunState } from '../client/runbook-runs.ts';
+import { followRun } from '../client/follow-run.ts';
+import type { RunEnd } from '../client/runbook-runs.ts';
 import { SwitchClient, type StartedSwitch } from '../client/switch-client.ts';
 import { switchFigures, type SwitchFigures } from '../client/switch-figures.ts';
 import { UsageError, type ExitStatus, type Values, type World } from './world.ts';
-
-const followIntervalMs = 1000;
-/** In a row, of the machine; the register may go on telling. */
-const failedLooksMax = 30;
-
-type RunEnd = Exclude<RunState, { readonly kind: 'running' }>;
 
 export async function switchOver(values: Values, by: string, connection: Connection, world: World): Promise<ExitStatus> {
   const [to, reason] = [required(values.to, '--to REGION'), required(values.reason, '--reason …')];
@@ -60,17 +54,17 @@ async function follow(started: StartedSwitch, client: SwitchClient, world: World
     last = line;
     if (!isQuiet) world.err(`${((world.nowMs() - beganAtMs) / 1000).toFixed(1).padStart(6)} s  ${line}\n`);
   };
-  let failedLooks = 0;
-  do {
-    const [state, stands] = await Promise.all([client.look(started).catch((error: unknown) => describe(error)), client.stands(started).catch(() => null)]);
-    if (typeof state !== 'string' && state.kind !== 'running') return state;
-    failedLooks = typeof state === 'string' ? failedLooks + 1 : 0;
-    if (failedLooks >= failedLooksMax && typeof state === 'string')
-      throw new Error(`${started.name} in ${started.to} can no longer be watched (${state}). It goes on there, or ${started.from} goes on by itself; 'holdfast status' shows what stands.`);
-    const isBefore = typeof state !== 'string' && (state.step === 'CheckSwitch' || state.step === 'Revoke');
-    show(isBefore ? `${state.step}` : (stands ?? (typeof state === 'string' ? `the machine is not seen (${state})` : null)));
-  } while (await world.waitForNext(followIntervalMs));
-  return undefined;
+  return followRun({
+    look: () => client.look(started),
+    seen: async (state) => {
+      const stands = await client.stands(started).catch(() => null);
+      const isBefore = typeof state !== 'string' && (state.step === 'CheckSwitch' || state.step === 'Revoke');
+      show(isBefore ? `${state.step}` : (stands ?? (typeof state === 'string' ? `the machine is not seen (${state})` : null)));
+    },
+    wait: (ms) => world.waitForNext(ms),
+    lost: (because) =>
+      new Error(`${started.name} in ${started.to} can no longer be watched (${because}). It goes on there, or ${started.from} goes on by itself; 'holdfast status' shows what stands.`),
+  });
 }
 
 function json(value: object): string {

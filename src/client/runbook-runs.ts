@@ -9,6 +9,8 @@ export type RunState =
   | { readonly kind: 'succeeded'; readonly output: unknown; readonly startedAtMs: number; readonly endedAtMs: number }
   | { readonly kind: 'failed'; readonly failure: RunFailure; readonly startedAtMs: number; readonly endedAtMs: number };
 
+export type RunEnd = Exclude<RunState, { readonly kind: 'running' }>;
+
 export type RunFailure = {
   /** The end that the machine came to, or what ended it: `Refused`, `NeedsOperator`, `BackupFailed`, `States.Timeout`, `aborted`. */
   readonly end: string;

@@ -2,14 +2,10 @@
 import { NoQuorumError, RefusedError } from '../core/errors.ts';
 import { refusalByRegister } from '../core/failover/switch-over.ts';
 import type { Connection } from './connection.ts';
+import { followRun } from './follow-run.ts';
 import { groupRegister } from './group-register.ts';
 import type { GroupMover } from './plan-client.ts';
-import { describe } from './region-status.ts';
 import { SwitchClient } from './switch-client.ts';
-
-const lookIntervalMs = 1000;
-/** In a row; the machine goes on whether it is seen or not. */
-const failedLooksMax = 30;
 
 /** @param wait between two looks */
 export function switchMover(name: string, connection: Connection, asked: { readonly by: string; readonly reason: string }, wait: (ms: number) => Promise<void>): GroupMover {
@@ -23,19 +19,16 @@ export function switchMover(name: string, connection: Connection, asked: { reado
     },
     async move(to) {
       const started = await client.start(to, asked);
-      let failedLooks = 0;
-      for (;;) {
-        await wait(lookIntervalMs);
-        const state = await client.look(started).catch((error: unknown) => describe(error));
-        if (typeof state === 'string') {
-          failedLooks += 1;
-          if (failedLooks < failedLooksMax) continue;
-          throw new NoQuorumError(`${started.name} in ${to} can no longer be watched (${state}); 'holdfast status' of ${name} shows what stands`);
-        }
-        failedLooks = 0;
-        if (state.kind === 'succeeded') return;
-        if (state.kind !== 'running') throw new RefusedError(`its switch-over ended as ${state.failure.end}: ${state.failure.message}`);
-      }
+      const end = await followRun({
+        look: () => client.look(started),
+        seen: () => undefined,
+        wait: async (ms) => {
+          await wait(ms);
+          return true;
+        },
+        lost: (because) => new NoQuorumError(`${started.name} in ${to} can no longer be watched (${because}); 'holdfast status' of ${name} shows what stands`),
+      });
+      if (end?.kind === 'failed') throw new RefusedError(`its switch-over ended as ${end.failure.end}: ${end.failure.message}`);
     },
   };
 }

@@ -61,6 +61,7 @@ describe('holdfast switch --plan', () => {
     const api = all.get('api');
     if (api !== undefined) api.of('us-west-2').looks = [handedBack];
     const database = all.get('database');
+    if (database !== undefined) database.of('us-west-2').looks = [{ kind: 'running', step: 'AwaitOutcome', startedAtMs: nowMs }, succeeded];
     let looked = 0;
     // The database's lease moves as its machine says so.
     const said = await holdfast(all, ask(await planFile(both), '--json'), 9, async () => {
