@@ -1,11 +1,12 @@
 // A soak in a torn network: the region that acts loses its majority in one way or another, the other one takes over, the lost one is brought back by
 // the product's commands, and that again and again, while two customers write all the time and some link lags. Judged in soak-verdicts.ts.
+import { bringBack } from './bring-back.ts';
 import type { Clock } from './clock.ts';
 import { askControl, type ControlRequest } from './control.ts';
 import { rtoSeconds } from './figures.ts';
 import type { Attempt, Change, CommandRun, DecisionRow, GateSample, ReconciliationJournal, RegisterReading } from './journal.ts';
-import { Product, reasonOf } from './product.ts';
-import { decisionRows, readBothUntilEqual, saysMajority, untilDone } from './reconcile.ts';
+import { Product } from './product.ts';
+import { decisionRows, readBothUntilEqual } from './reconcile.ts';
 import { regionEntry, regionTableName } from './regions-file.ts';
 import { drawLag, drawTears, makeTear } from './tears.ts';
 import { divergentWrites, type Item } from './tables.ts';
@@ -14,7 +15,6 @@ import { startWatch, type Watch } from './watch.ts';
 
 const WRITES_PER_SECOND = 15;
 const CHANGES_PER_SECOND = 5;
-const REASON = ['--reason', 'the network was torn', '--by', 'observer'];
 
 export interface SoakTimings {
   readonly calmMs: number;
@@ -39,6 +39,7 @@ export interface Cycle {
   readonly taken: { readonly region: string; readonly epoch: number } | null;
   /** From the last acknowledged write of the old epoch to the first of a later one. */
   readonly rtoSeconds: number | null;
+  /** Of the lost region, in all, as the new one lists them. */
   readonly divergentRows: number;
   readonly rule: string;
   readonly runs: readonly CommandRun[];
@@ -141,14 +142,15 @@ class Soak {
     await this.ask(lag);
     say(`the network is whole again, but for ${lag.delayMs} ms from ${lag.from} to ${lag.to}`);
     const rule = random() < 0.5 ? 'theirs' : 'ours';
-    const back = taken === null ? null : await this.#bringBack(taken.region, calm.region, rule);
+    const back = taken === null ? null : await bringBack(this.#watch, this.#product, this.#waiting, calm.region, rule);
+    const rows = taken === null ? [] : await this.#rows(taken.region, 'DIVERGENCE', calm.region);
     return {
       from: calm.region,
       epoch: calm.epoch,
       tear: tear.name,
       taken,
       rtoSeconds: rtoSeconds(this.#watch.writer.attempts, calm.epoch),
-      divergentRows: back?.rows ?? 0,
+      divergentRows: rows.length,
       rule,
       runs: back?.runs ?? [],
       isReconciledBefore: back?.isReconciledBefore ?? null,
@@ -195,30 +197,6 @@ class Soak {
     const untilMs = clock.nowMs() + serveMs;
     await waitUntil(this.#waiting, 'the new region to serve a while', serveMs + 1000, () => (clock.nowMs() >= untilMs ? true : null));
     return { region: found.region, epoch: found.epoch };
-  }
-
-  /** As a person would: decide about all that is listed, and sign off; again until it is done. The customers go on. */
-  async #bringBack(home: string, origin: string, rule: string) {
-    const { say } = this.#waiting;
-    const startedAtMs = this.#waiting.clock.nowMs();
-    const watch = this.#watch;
-    const isReconciledBefore = await saysMajority({ watch, origin });
-    const runs: CommandRun[] = [];
-    const divergence = async (...words: string[]) => {
-      const run = await this.#product.ask(['divergence', ...words, '--region', origin, ...REASON]);
-      runs.push(run);
-      if (run.exitCode !== 0) say(`holdfast divergence ${words[0]} ended with ${run.exitCode}: ${reasonOf(run)}`);
-      return run;
-    };
-    await untilDone(async () => {
-      const resolved = await divergence('resolve', '--all', '--rule', rule);
-      return resolved.exitCode === 0 ? divergence('sign-off') : resolved;
-    });
-    const [rows, isReconciledAfter] = await Promise.all([this.#rows(home, 'DIVERGENCE', origin), saysMajority({ watch, origin })]);
-    say(
-      `${origin} ${isReconciledAfter === true ? 'is back' : 'is NOT back'} after ${((this.#waiting.clock.nowMs() - startedAtMs) / 1000).toFixed(1)} s and ${runs.length} commands, decided by '${rule}'; ${rows.length} rows of it are listed in ${home} by now`,
-    );
-    return { runs, rows: rows.length, isReconciledBefore, isReconciledAfter };
   }
 
   #rows(region: string, kind: string, origin: string): Promise<Item[]> {

@@ -2,10 +2,12 @@
 // switch-over as a person would, and reads both tables and the register when all is over. What was seen is judged in switch-verdicts.ts.
 import { z } from 'zod';
 import { BoundedHttpClient } from './bounded-http-client.ts';
+import { bringBack } from './bring-back.ts';
 import type { Clock } from './clock.ts';
 import { followToRegions } from './following.ts';
 import type { Attempt, CommandRun, GateSample, RegisterReading } from './journal.ts';
 import { Product, reasonOf } from './product.ts';
+import { saysMajority } from './reconcile.ts';
 import { regionEntry, registerTableName, regionTableName } from './regions-file.ts';
 import type { SwitchFault } from './switch-faults.ts';
 import type { Item } from './tables.ts';
@@ -138,6 +140,10 @@ class SwitchRun {
     if (before === null) throw new Error(`the regions were never calm, so nothing was switched (${this.#sight()}): does holdfast status say normal?`);
     const to = Object.keys(file.regions).find((name) => name !== before.region && regionEntry(file, name).role === 'candidate');
     if (to === undefined) throw new Error('regions.json names no other candidate to switch to');
+    if ((await saysMajority({ watch: this.#watch, origin: to })) === false) {
+      // A killed region that lost its epoch: nobody switches over to it before it is signed off. What it had alone stays in the report only.
+      await bringBack(this.#watch, this.#product, this.#waiting, to, 'ours');
+    }
     this.#waiting.say(`switch-over from ${before.region} to ${to}, epoch ${before.epoch}, ${this.#following.outstanding + this.#watch.writer.outstanding} requests under way`);
     const striking = fault?.arm({ from: before.region, to, epoch: before.epoch, watch: this.#watch, waiting: this.#waiting });
     const { command, refusals } = await this.#ask(to);
