@@ -53,8 +53,7 @@ export async function examineReturned(ports: SignOffPorts): Promise<Examined> {
   const keys = await countKeys(ports);
   missing.push(...keys.missing);
   if (missing.length > 0) return { missing, decidedKeys: keys.decided, comparedItems: null };
-  await untilApplied(ports);
-  missing.push(...whyNotApplied({ ...sides, ...(await readPositions(ports)) }));
+  missing.push(...whyNotApplied({ ...sides, ...(await untilApplied(ports)) }));
   if (missing.length > 0) return { missing, decidedKeys: keys.decided, comparedItems: null };
   const compared = await compare(ports, before.lease);
   missing.push(...compared.missing);
@@ -98,11 +97,15 @@ async function readPositions({ home, returned }: SignOffPorts) {
   return { written: written.sequence, dealtWith, homeWritten: homeWritten.sequence, homeApplied };
 }
 
-/** What the holder's log holds by now, at most a minute. */
-async function untilApplied(ports: SignOffPorts): Promise<void> {
+/**
+ * Until the returned region has applied what the holder's log holds by now, at most a minute. What the service writes meanwhile is not waited for: it goes
+ * on, and a region that follows it is always a little behind.
+ */
+async function untilApplied(ports: SignOffPorts): Promise<{ readonly homeWritten: number; readonly homeApplied: number }> {
   const { homeWritten } = await readPositions(ports);
-  for (let n = 0; n < applyLooksMax; n += 1) {
-    if ((await readPositions(ports)).homeApplied >= homeWritten) return;
+  for (let n = 0; ; n += 1) {
+    const { homeApplied } = await readPositions(ports);
+    if (homeApplied >= homeWritten || n === applyLooksMax) return { homeWritten, homeApplied };
     await ports.wait(applyWaitMs);
   }
 }
@@ -152,7 +155,7 @@ async function compare(ports: SignOffPorts, lease: LeaseRow) {
   const { home, returned, wait } = ports;
   const lostEpoch = lostEpochOf(ports, lease);
   const list = new DivergenceList(home.own, home.digest);
-  const tables = { home: home.table, returned: returned.table, holder: home.region, lostEpoch, wait, untilApplied: async () => untilApplied(ports) };
+  const tables = { home: home.table, returned: returned.table, holder: home.region, lostEpoch, wait, untilApplied: async () => void (await untilApplied(ports)) };
   let found = 0;
   const compared = await compareTables(tables, async (differences) => {
     const foundAtMs = Math.round(home.nowMs());
