@@ -1,5 +1,6 @@
 // The soak: played, judged, printed, reported.
 import { invariantLines } from './invariant.ts';
+import type { CommandRun } from './journal.ts';
 import { describeMachine, gitCommit, writeReport } from './report.ts';
 import { randomFrom } from './seeded.ts';
 import { playSoak, SOAK_TIMINGS, type SoakJournal, type SoakOptions } from './soak-play.ts';
@@ -20,12 +21,16 @@ export async function soak(common: Common, values: Values): Promise<number> {
   const journal = await playSoak({ ...common, failovers, minutes, seed, random: randomFrom(seed), timings: SOAK_TIMINGS });
   const figures = soakFigures(journal);
   const invariants = judgeSoak(journal, { failovers, minutes });
-  const cycles = journal.cycles.map(({ runs, ...cycle }) => ({ ...cycle, asked: runs.map(({ words, exitCode, said }) => ({ words: words.join(' '), exitCode, said: said.slice(-300) })) }));
+  const cycles = journal.cycles.map(({ runs, ...cycle }) => ({ ...cycle, asked: runs.map(describeAsked) }));
   writeReport(values.out, { version: 1, startedAt: common.clock.startedAt, commit: gitCommit(), machine: describeMachine(), seed, figures, invariants, cycles });
   console.log(table(journal, figures));
   console.log(invariantLines(invariants).join('\n'));
   console.log(`\nreport: ${values.out}`);
   return invariants.some(({ held }) => !held) ? 1 : 0;
+}
+
+function describeAsked({ words, exitCode, said, startedAtMs, endedAtMs }: CommandRun): object {
+  return { words: words.join(' '), exitCode, seconds: Math.round((endedAtMs - startedAtMs) / 100) / 10, said: said.slice(-300) };
 }
 
 function table({ cycles }: SoakJournal, figures: SoakFigures): string {
