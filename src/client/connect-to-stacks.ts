@@ -4,7 +4,7 @@ import { partitionOf } from '../config/aws-regions.ts';
 import { tablesOf, type RuntimeConfig } from '../config/runtime-config.ts';
 import { InvalidConfigError } from '../core/errors.ts';
 import { createBulkDynamoDb } from '../drivers/aws/dynamodb-backup-table.ts';
-import { DateHeaderSamples } from '../drivers/aws/dynamodb-client.ts';
+import { createPatientDynamoDb, DateHeaderSamples } from '../drivers/aws/dynamodb-client.ts';
 import { DynamoDbLiveTable } from '../drivers/aws/dynamodb-live-table.ts';
 import { DynamoDbLogStore } from '../drivers/aws/dynamodb-log-store.ts';
 import { DynamoDbRowPages } from '../drivers/aws/dynamodb-row-pages.ts';
@@ -28,6 +28,8 @@ export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Recor
     const tables = tablesOf(config, region);
     const clockSamples = new DateHeaderSamples();
     clockSamples.watch(client);
+    const patient = createPatientDynamoDb(region, endpoints[region]);
+    clockSamples.watch(patient);
     return {
       region,
       role,
@@ -39,7 +41,7 @@ export function connectToStacks(config: RuntimeConfig, endpoints: Readonly<Recor
       fences: new LambdaFenceFunction(region, endpoints[region], config.group),
       runs: new SfnRunbookRuns(region, endpoints[region], config.group, account),
       clockSamples,
-      pages: new DynamoDbRowPages(client, tables.region),
+      report: { rows: rowStoreOf(config, region, client, patient), pages: new DynamoDbRowPages(patient, tables.region), log: new DynamoDbLogStore(region, patient, tables.log) },
       live: new DynamoDbLiveTable(region, client, { data: tables.data, dataKey, fence: tables.fence, fenceShards, region: tables.region }),
       table: new DynamoDbWholeTable(createBulkDynamoDb(region, endpoints[region]), tables.data, dataKey),
     };

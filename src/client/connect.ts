@@ -22,11 +22,12 @@ export function dynamoDbOf(region: string, environment: Pick<Environment, 'endpo
   return createDynamoDb(region, region === environment.region ? undefined : environment.endpoints[region]);
 }
 
-export function rowStoreOf(config: RuntimeConfig, region: string, client: ReturnType<typeof createDynamoDb>): DynamoDbRowStore {
+/** @param reads the client of reads, where they have one of their own */
+export function rowStoreOf(config: RuntimeConfig, region: string, client: ReturnType<typeof createDynamoDb>, reads = client): DynamoDbRowStore {
   const voter = config.voters.find((v) => v.region === region);
   if (voter === undefined) throw new InvalidConfigError(`'${region}' is not a region of group ${config.group}: it may be ${config.voters.map((v) => v.region).join(', ')}`);
   const tables = tablesOf(config, region);
-  return new DynamoDbRowStore(region, client, { register: voter.registerTable, region: tables.region, fence: tables.fence });
+  return new DynamoDbRowStore(region, client, { register: voter.registerTable, region: tables.region, fence: tables.fence }, reads);
 }
 
 /** This region's way to the one table of the register, where the group has such a one. */

@@ -46,8 +46,8 @@ export type RegionConnection = {
   readonly fences: FenceFunction;
   /** What this region's answers said of its clock: its deadlines are in its own time, not in the caller's. */
   readonly clockSamples: ClockSamples;
-  /** Of reports that may be long. */
-  readonly pages: RowPages;
+  /** For what is read in thousands of calls, a reconciliation: a read that was not answered is sent again. Writes are as those of `rows`. */
+  readonly report: { readonly rows: RowStore; readonly pages: RowPages; readonly log: Pick<LogStore, 'head'> };
   /** The protected table, for decisions about divergent items and for comparing it whole. */
   readonly live: LiveTable;
   readonly table: WholeTable;

@@ -209,16 +209,16 @@ export class DivergenceClient {
     return { origin, value, holder, home: this.#homeOf(holder), others };
   }
 
-  #homeOf({ region, rows, pages, live, clockSamples }: RegionConnection): DivergenceHome {
+  #homeOf({ region, report, live, clockSamples }: RegionConnection): DivergenceHome {
     const { config, clock, digest } = this.#connection;
-    return { region, own: rows, pages, live, keyName: config.dataKey, nowMs: () => regionNowMs(clockSamples.recent(), clock.nowMs()), digest };
+    return { region, own: report.rows, pages: report.pages, live, keyName: config.dataKey, nowMs: () => regionNowMs(clockSamples.recent(), clock.nowMs()), digest };
   }
 
   #signOffPorts({ origin, value, holder, home, others }: Place): SignOffPorts {
     const returned = this.#region(origin);
     return {
-      home: { ...home, log: holder.log, table: holder.table },
-      returned: { region: origin, own: returned.rows, log: returned.log, table: returned.table },
+      home: { ...home, log: holder.report.log, table: holder.table },
+      returned: { region: origin, own: returned.report.rows, log: returned.report.log, table: returned.table },
       others,
       fenceShards: this.#connection.config.fenceShards,
       epoch: value.epoch,
@@ -239,8 +239,8 @@ export class DivergenceClient {
   }
 }
 
-function listOf({ region, rows, pages }: RegionConnection): ListOfRegion {
-  return { region, own: rows, pages };
+function listOf({ region, report }: RegionConnection): ListOfRegion {
+  return { region, own: report.rows, pages: report.pages };
 }
 
 function onlyUnreconciled(value: RegisterValue): string {

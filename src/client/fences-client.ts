@@ -36,7 +36,7 @@ export class FencesClient {
   async #runsIn(at: RegionConnection, region: string | undefined): Promise<{ readonly fences: ShownFence[]; readonly silent: string[] }> {
     const origins = candidatesOf(this.#connection.config).filter((origin) => origin !== at.region && (region === undefined || origin === region));
     try {
-      const runs = await Promise.all(origins.map(async (origin) => fenceRuns(at.pages, origin)));
+      const runs = await Promise.all(origins.map(async (origin) => fenceRuns(at.report.pages, origin)));
       return { fences: runs.flat().map((run) => ({ ...shownFence(run), runBy: at.region })), silent: [] };
     } catch (error) {
       return { fences: [], silent: [`${at.region}: ${describe(error)}`] };
@@ -60,7 +60,7 @@ export class FencesClient {
     const silent: { readonly region: string; readonly because: string }[] = [];
     for (const at of others) {
       try {
-        const open = (await fenceRuns(at.pages, region)).filter(({ state }) => state !== 'undone');
+        const open = (await fenceRuns(at.report.pages, region)).filter(({ state }) => state !== 'undone');
         if (open.length > 0) undone.push(...(await at.fences.undo(region, asked)).map((one) => ({ ...one, runBy: at.region })));
       } catch (error) {
         silent.push({ region: at.region, because: describe(error) });

@@ -1,10 +1,9 @@
 // Whether a region that returned has everything, and nothing that was not decided about: what `sign-off` asks before the register makes it eligible.
 import { contentLine } from '../core/backup/in-place.ts';
-import { comparedSequence, divergencePk, divergentKeyKey, isDecided, originPrefix, parseDivergenceRow, parseDivergentKey, type FoundWrite } from '../core/divergence/divergence-rows.ts';
+import { comparedSequence, divergencePk, divergentKeyKey, isDecided, originPrefix, parseDivergenceRow, parseDivergentKey } from '../core/divergence/divergence-rows.ts';
 import { whyNotApplied, whyNotClosed, whyNotCollected, whyNotOpen } from '../core/divergence/sign-off.ts';
 import { fenceKey, leaseKey, parseFenceRow, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
 import type { LogStore } from '../ports/log-store.ts';
-import type { RowPages } from '../ports/row-pages.ts';
 import type { RowStore } from '../ports/row-store.ts';
 import type { WholeTable } from '../ports/whole-table.ts';
 import { compareTables, type Difference } from './compare-tables.ts';
@@ -37,7 +36,6 @@ export type Examined = {
 };
 
 const shownMax = 5;
-const pageRows = 200;
 const applyWaitMs = 1000;
 const applyLooksMax = 60;
 
@@ -113,7 +111,6 @@ async function untilApplied(ports: SignOffPorts): Promise<{ readonly homeWritten
 async function countKeys({ home, returned }: SignOffPorts): Promise<{ readonly decided: number; readonly missing: string[] }> {
   let [decided, undecided] = [0, 0];
   const shown: string[] = [];
-  await indexOld(home, returned.region);
   for await (const keys of divergentKeys(home.pages, returned.region)) {
     for (const key of keys) {
       if (isDecided(key)) decided += 1;
@@ -123,23 +120,6 @@ async function countKeys({ home, returned }: SignOffPorts): Promise<{ readonly d
   if (undecided === 0) return { decided, missing: [] };
   const which = `${shown.join(', ')}${undecided > shownMax ? ', …' : ''}`;
   return { decided, missing: [`${undecided} divergent keys of ${returned.region} are not decided (${which}): 'holdfast divergence list' shows them, 'holdfast divergence resolve' decides`] };
-}
-
-/** Writes that were listed before keys were: each gets its key, and is decided like any other. */
-async function indexOld(home: DivergenceHome, origin: string): Promise<void> {
-  const list = new DivergenceList(home.own, home.digest);
-  for (let after: string | null = null; ; ) {
-    const page: Awaited<ReturnType<RowPages['page']>> = await home.pages.page(divergencePk, originPrefix(origin), after, pageRows);
-    const writes = page.rows.map(parseDivergenceRow);
-    const known = await mapAtOnce(writes, callsAtOnce, async (write) => home.own.get(divergentKeyKey(origin, write.key, home.digest)));
-    await list.add(writes.filter((_, i) => known[i] === undefined).map(foundOf));
-    if (page.next === null) return;
-    after = page.next;
-  }
-}
-
-function foundOf({ origin, key, theirs, epoch, sequenceNumber, theirsAtMs, ours, foundAtMs }: ReturnType<typeof parseDivergenceRow>): FoundWrite {
-  return { origin, record: { key, image: theirs, epoch, atMs: theirsAtMs ?? 0, sequenceNumber }, ours, foundAtMs };
 }
 
 function whyUnread({ region, because }: Unread, origin: string): string {

@@ -206,7 +206,7 @@ function connectionOf({ region, role }: { readonly region: string; readonly role
   const items = { get: (key: string) => of.items.get(key) ?? null, set: async (key: string, image: Image | null) => void (image === null ? of.items.delete(key) : of.items.set(key, image)) };
   const live = new MemoryLiveTable(of.rows, items, { keyName: config.dataKey, fenceShards: config.fenceShards });
   const table = new MemoryWholeTable(() => of.items);
-  const pages: RegionConnection['pages'] = {
+  const pages: RegionConnection['report']['pages'] = {
     async page(pk, prefix, after, limit) {
       await of.rows.get({ table: 'region', pk, sk: '#' });
       return new MemoryRowPages(of.rows.memory).page(pk, prefix, after, limit);
@@ -222,7 +222,7 @@ function connectionOf({ region, role }: { readonly region: string; readonly role
     runs,
     fences: { start: async (input) => of.fences.start(input), undo: async (...given) => of.fences.undo(...given) },
     clockSamples: { recent: () => of.clockSamples },
-    pages,
+    report: { rows: of.rows, pages, log },
     live,
     table,
   };

@@ -1,7 +1,7 @@
 // What the DynamoDB drivers make of answers that no emulator gives on demand: conflicts, throttles, silence. An open outcome is
 // thrown, never called a refusal; and every call ends.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { callTimeoutMs, createDynamoDb, DateHeaderSamples } from '../../src/drivers/aws/dynamodb-client.ts';
+import { callTimeoutMs, createDynamoDb, createPatientDynamoDb, DateHeaderSamples } from '../../src/drivers/aws/dynamodb-client.ts';
 import { DynamoDbDataStore } from '../../src/drivers/aws/dynamodb-data-store.ts';
 import { DynamoDbLogStore } from '../../src/drivers/aws/dynamodb-log-store.ts';
 import { DynamoDbRowStore } from '../../src/drivers/aws/dynamodb-row-store.ts';
@@ -143,6 +143,17 @@ describe('every call ends', () => {
     );
     expect(ended.filter((e) => e.outcome !== 'thrown')).toEqual([]);
     expect(ended.filter((e) => e.tookMs > limitMs)).toEqual([]);
+  });
+
+  test('of a reconciliation: a read that was not answered is sent again, a write is not, and says who was silent', async () => {
+    const silentOnce = new Set(['GetItem', 'UpdateItem']);
+    answer = (action) => (silentOnce.delete(action) ? undefined : { body: { Item: { pk: { S: 'X' }, sk: { S: '#' } } } });
+    const tables = { register: 't-register', region: 't-region', fence: 't-fence' };
+    const rows = new DynamoDbRowStore('us-east-1', createDynamoDb('us-east-1', fake.url), tables, createPatientDynamoDb('us-east-1', fake.url));
+    const [read, written] = await Promise.allSettled([rows.get(key), rows.change(change)]);
+    expect(read).toMatchObject({ status: 'fulfilled', value: { pk: 'X' } });
+    expect(written).toMatchObject({ status: 'rejected', reason: { name: 'TimeoutError', message: '127.0.0.1 did not answer within 1000 ms' } });
+    expect(fake.asked.map(({ action }) => action).toSorted()).toEqual(['GetItem', 'GetItem', 'UpdateItem']);
   });
 
   test('at once where nothing listens', async () => {

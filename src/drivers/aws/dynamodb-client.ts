@@ -7,26 +7,48 @@ import type { ClockSample, ClockSamples } from '../../ports/environment.ts';
 /** Longest a protocol call may take: a hanging region must cost no more than this, and nobody waits for the last answer. */
 export const callTimeoutMs = 1000;
 const connectTimeoutMs = 500;
+/** Of reads that a person waits for, in their thousands: one in so many is slow, and no reason to give up the others. */
+const patientTimeoutMs = 3000;
+const patientAttempts = 4;
 
 export function createDynamoDb(region: string, endpoint: string | undefined): DynamoDBClient {
   return new DynamoDBClient(protocolSettings(region, endpoint));
 }
 
+/** For reads only: what was not answered in time is sent again, and of a conditional write that would hide what became of it. */
+export function createPatientDynamoDb(region: string, endpoint: string | undefined): DynamoDBClient {
+  return new DynamoDBClient(settings(region, endpoint, patientTimeoutMs, patientAttempts));
+}
+
 /** Of every client of the protocol. */
 export function protocolSettings(region: string, endpoint: string | undefined) {
-  return {
-    region,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    maxAttempts: 1,
-    // `requestTimeout` alone only logs; this makes it throw (LOCAL-AWS trap 6; the same on AWS).
-    requestHandler: new LimitedHttpHandler({ connectionTimeout: connectTimeoutMs, requestTimeout: callTimeoutMs, throwOnRequestTimeout: true }),
-  };
+  return settings(region, endpoint, callTimeoutMs, 1);
+}
+
+function settings(region: string, endpoint: string | undefined, timeoutMs: number, maxAttempts: number) {
+  // `requestTimeout` alone only logs; `throwOnRequestTimeout` makes it throw (LOCAL-AWS trap 6; the same on AWS).
+  const requestHandler = new LimitedHttpHandler(timeoutMs, { connectionTimeout: connectTimeoutMs, requestTimeout: timeoutMs, throwOnRequestTimeout: true });
+  return { region, ...(endpoint === undefined ? {} : { endpoint }), maxAttempts, requestHandler };
 }
 
 /** `requestTimeout` ends with the answer's first byte; a server that stops in the middle of its answer would hang the call for ever. */
 class LimitedHttpHandler extends NodeHttpHandler {
+  readonly #limitMs: number;
+
+  constructor(limitMs: number, options: ConstructorParameters<typeof NodeHttpHandler>[0]) {
+    super(options);
+    this.#limitMs = limitMs;
+  }
+
   override async handle(...[request, options]: Parameters<NodeHttpHandler['handle']>): ReturnType<NodeHttpHandler['handle']> {
-    return super.handle(request, { ...options, abortSignal: AbortSignal.timeout(callTimeoutMs) });
+    const limit = AbortSignal.timeout(this.#limitMs);
+    try {
+      return await super.handle(request, { ...options, abortSignal: limit });
+    } catch (error) {
+      // The SDK says 'Request aborted', of whom and why it does not.
+      if (!limit.aborted) throw error;
+      throw Object.assign(new Error(`${request.hostname} did not answer within ${this.#limitMs} ms`), { name: 'TimeoutError' });
+    }
   }
 }
 

@@ -17,16 +17,19 @@ import { checkExpression, toRow, updateExpression } from './expressions.ts';
 export class DynamoDbRowStore implements RowStore {
   readonly region: string;
   readonly #client: DynamoDBClient;
+  readonly #reads: DynamoDBClient;
   readonly #tables: Readonly<Record<TableName, string>>;
 
-  constructor(region: string, client: DynamoDBClient, tables: Readonly<Record<TableName, string>>) {
+  /** @param reads the client of reads, where they have one of their own */
+  constructor(region: string, client: DynamoDBClient, tables: Readonly<Record<TableName, string>>, reads = client) {
     this.region = region;
     this.#client = client;
+    this.#reads = reads;
     this.#tables = tables;
   }
 
   async get(key: RowKey): Promise<Row | undefined> {
-    const answer = await this.#client.send(new GetItemCommand({ TableName: this.#tables[key.table], Key: keyOf(key), ConsistentRead: true }));
+    const answer = await this.#reads.send(new GetItemCommand({ TableName: this.#tables[key.table], Key: keyOf(key), ConsistentRead: true }));
     return toRow(answer.Item);
   }
 
