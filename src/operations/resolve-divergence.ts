@@ -233,24 +233,33 @@ const leftShown = 20;
 export async function resolveAll(home: DivergenceHome, origin: string, ruling: Ruling, onPage: (soFar: ResolvedAll) => void = () => undefined): Promise<ResolvedAll> {
   const counts = { decided: 0, wereDecided: 0, asked: 0, overtaken: 0 };
   const left: { key: string; because: string }[] = [];
-  for await (const keys of divergentKeys(home.pages, origin)) {
-    for (let i = 0; i < keys.length; i += keysAtOnce) {
-      for (const one of await resolveSome(home, keys.slice(i, i + keysAtOnce), ruling)) {
-        if (one.kind === 'decided') counts.decided += 1;
-        else if (one.kind === 'was-decided') counts.wereDecided += 1;
-        else {
-          counts[one.kind === 'ask' ? 'asked' : 'overtaken'] += 1;
-          if (left.length < leftShown) left.push({ key: one.key, because: one.because });
-        }
+  const resolve = async (keys: readonly DivergentKey[]): Promise<void> => {
+    const isFirst = counts.decided + counts.asked + counts.overtaken === 0;
+    for (const one of await resolveSome(home, keys, ruling, isFirst)) {
+      if (one.kind === 'decided') counts.decided += 1;
+      else if (one.kind === 'was-decided') counts.wereDecided += 1;
+      else {
+        counts[one.kind === 'ask' ? 'asked' : 'overtaken'] += 1;
+        if (left.length < leftShown) left.push({ key: one.key, because: one.because });
       }
     }
+  };
+  // Over the pages: where most are decided, a page alone would not fill a round.
+  let open: DivergentKey[] = [];
+  for await (const keys of divergentKeys(home.pages, origin)) {
+    const undecided = keys.filter((key) => !isDecided(key));
+    counts.wereDecided += keys.length - undecided.length;
+    open.push(...undecided);
+    for (; open.length >= keysAtOnce; open = open.slice(keysAtOnce)) await resolve(open.slice(0, keysAtOnce));
     onPage({ ...counts, left });
   }
+  await resolve(open);
+  onPage({ ...counts, left });
   return { ...counts, left };
 }
 
-/** One call that was not answered must not end a long command: its key is left, and gone on with next time. Where none of them is, it ends. */
-async function resolveSome(home: DivergenceHome, keys: readonly DivergentKey[], ruling: Ruling): Promise<Resolved[]> {
+/** One call that was not answered must not end a long command: its key is left, and gone on with next time. Where none of a whole round is, or of the first, it ends. */
+async function resolveSome(home: DivergenceHome, keys: readonly DivergentKey[], ruling: Ruling, isFirst: boolean): Promise<Resolved[]> {
   const failed: unknown[] = [];
   const resolved = await Promise.all(
     keys.map(
@@ -262,7 +271,7 @@ async function resolveSome(home: DivergenceHome, keys: readonly DivergentKey[], 
         }),
     ),
   );
-  if (failed.length > 0 && failed.length === keys.length) throw failed[0];
+  if (failed.length > 0 && failed.length === keys.length && (isFirst || keys.length === keysAtOnce)) throw failed[0];
   return resolved;
 }
 

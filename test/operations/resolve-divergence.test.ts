@@ -291,6 +291,24 @@ describe('killed', () => {
   });
 });
 
+test('keys that are decided already do not stand in the way of the others: eight of those go at a time', async () => {
+  const t = await createDivergence();
+  await t.lose();
+  const keys = Array.from({ length: 40 }, (_, n) => `late-${n}`);
+  for (const key of keys) t.a.write(key, 1, item(1));
+  await t.exchange();
+  for (const key of keys.slice(0, 32)) await resolveKey(t.home, await findDivergentKey(t.home, east, key), ruling('theirs'));
+  let [underWay, most] = [0, 0];
+  const get = async (key: string) => {
+    most = Math.max(most, (underWay += 1));
+    await new Promise((resolve) => setImmediate(resolve));
+    underWay -= 1;
+    return t.home.live.get(key);
+  };
+  expect(await resolveAll({ ...t.home, live: { ...bound(t.home), get } }, east, ruling('theirs'))).toEqual({ decided: 8, wereDecided: 32, asked: 0, overtaken: 0, left: [] });
+  expect(most).toBe(8);
+});
+
 describe('a call that is not answered', () => {
   const fail = async () => Promise.reject(new Error('Request aborted'));
 
