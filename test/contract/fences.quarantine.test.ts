@@ -124,6 +124,7 @@ describe.concurrent('a quarantine that would be none', () => {
     const { network, instances, quarantine, groups, isStopped } = await newWorld();
     const gone = await network.newInstance(groups);
     await network.terminate(gone);
+    expect(await network.groupsOfEach()).toHaveProperty('size', 3);
     const fence = quarantineFence(ec2(), [...instances, gone], quarantine);
     expect(await fence.fence(target, soon())).toMatchObject({ kind: 'confirmed' });
     expect(await isStopped()).toBe(true);
@@ -176,10 +177,12 @@ describe.concurrent('what is moved, and what comes back', () => {
     expect(await state()).toBe(before);
   });
 
-  test('sixteen groups, and nothing is moved twice', async () => {
-    const { network, instances, quarantine, added, state } = await newWorld();
+  test('sixteen groups, and one beside the quarantine; nothing is moved twice', async () => {
+    const { network, instances, quarantine, added, groups, state } = await newWorld();
     const many = await network.newGroups(16);
     await network.move(added, many);
+    const [first = ''] = (await network.groupsOfEach()).keys();
+    await network.move(first, [quarantine, ...groups]);
     const before = await state();
     const { client, changes } = watched(ec2());
     const fence = quarantineFence(client, instances, quarantine);

@@ -64,9 +64,9 @@ export class Network {
     await this.#client.send(new AuthorizeSecurityGroupIngressCommand({ GroupId, IpPermissions: [{ ...everything, IpProtocol: 'tcp', FromPort: 22, ToPort: 22 }] }));
   }
 
-  /** With one interface. */
+  /** With one interface, which goes with it. */
   async newInstance(Groups: string[]): Promise<string> {
-    const NetworkInterfaces = [{ DeviceIndex: 0, SubnetId: this.#subnet, Groups }];
+    const NetworkInterfaces = [{ DeviceIndex: 0, SubnetId: this.#subnet, Groups, DeleteOnTermination: true }];
     const { Instances = [] } = await this.#client.send(new RunInstancesCommand({ ImageId: 'ami-12c6146b', MinCount: 1, MaxCount: 1, NetworkInterfaces }));
     const [instance] = Instances;
     this.#interfaces.push(...(instance?.NetworkInterfaces ?? []).flatMap(({ NetworkInterfaceId }) => NetworkInterfaceId ?? []));
