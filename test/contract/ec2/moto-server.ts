@@ -13,7 +13,7 @@ export type MotoServer = { readonly url: URL; readonly stop: () => Promise<void>
 
 export async function startMoto(): Promise<MotoServer> {
   const requirements = fileURLToPath(new URL('requirements.txt', import.meta.url));
-  const { python } = await installEngine({ directory: path.join(checkout, '.holdfast', 'moto'), log: () => undefined, requirements, what: "moto's server" });
+  const { python } = await installEngine({ directory: path.join(checkout, '.holdfast', 'moto'), log: () => undefined, requirements, what: "moto's server", isCompiled: false });
   const port = await freePort('127.0.0.1');
   const child = spawn(python, ['-m', 'moto.server', '-H', '127.0.0.1', '-p', String(port)], { env: {}, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
