@@ -177,6 +177,12 @@ const FENCE_CALLS = [
   { actions: ['ec2:DescribeInstances', 'ec2:StopInstances', 'ec2:StartInstances'], what: 'Stops instances', api: EC2_API },
   { actions: ['ec2:DescribeVolumes', 'ec2:DetachVolume', 'ec2:AttachVolume'], what: 'Detaches volumes', api: EC2_API },
   {
+    // And `ec2:DescribeInstances`, which stands above.
+    actions: ['ec2:DescribeNetworkInterfaces', 'ec2:DescribeSecurityGroups', 'ec2:ModifyNetworkInterfaceAttribute'],
+    what: 'Puts the network interfaces of instances into a security group that lets nothing through',
+    api: EC2_API,
+  },
+  {
     actions: ['elasticloadbalancing:DescribeTargetHealth', 'elasticloadbalancing:DeregisterTargets', 'elasticloadbalancing:RegisterTargets'],
     what: 'Takes targets from a load balancer',
     api: ELB_API,

@@ -15,6 +15,7 @@ const slowTests = [
   'test/local/**',
   'test/contract/local-aws*',
   'test/contract/fences.ipmi*',
+  'test/contract/fences.quarantine*',
   'test/contract/fences.redfish*',
   'test/simulation/many*',
   'test/simulation/mutants*',

@@ -40,6 +40,11 @@ function statementsOf(config: RuntimeConfig, here: string, fence: FenceSettings)
       ];
     case 'ebs-detach':
       return [described('ec2:DescribeVolumes'), allow(['ec2:DetachVolume', 'ec2:AttachVolume'], [...fence.volumes.map((id) => arn('ec2', `volume/${id}`)), arn('ec2', 'instance/*')])];
+    case 'security-group-quarantine':
+      return [
+        ...['DescribeInstances', 'DescribeNetworkInterfaces', 'DescribeSecurityGroups'].map((name) => described(`ec2:${name}`)),
+        allow(['ec2:ModifyNetworkInterfaceAttribute'], [arn('ec2', 'network-interface/*'), arn('ec2', 'security-group/*')]),
+      ];
     case 'target-deregistration':
       return [described('elasticloadbalancing:DescribeTargetHealth'), allow(['elasticloadbalancing:DeregisterTargets', 'elasticloadbalancing:RegisterTargets'], [fence.targetGroup])];
     case 'kms-grant':
@@ -56,13 +61,14 @@ function described(action: string): PolicyStatement {
 }
 
 export function acknowledgeFences(scope: Construct, fences: readonly FenceSettings[]): void {
-  const kinds = new Set(fences.map(({ kind }) => kind));
-  if (kinds.has('ec2-stop') || kinds.has('ebs-detach') || kinds.has('target-deregistration'))
-    acknowledge(scope, 'AwsSolutions-IAM5[Resource::*]', 'Describing instances, volumes and target health has no resource in IAM; it reads only.');
-  for (const region of new Set(fences.flatMap((fence) => (fence.kind === 'ebs-detach' ? [fence.region] : []))))
-    acknowledge(
-      scope,
-      `AwsSolutions-IAM5[Resource::arn:${partitionOf(region)}:ec2:${region}:<AWS::AccountId>:instance/*]`,
-      'A volume is detached from whatever instance has it; the volumes are named.',
-    );
+  const describing = new Set<FenceSettings['kind']>(['ec2-stop', 'ebs-detach', 'security-group-quarantine', 'target-deregistration']);
+  if (fences.some(({ kind }) => describing.has(kind)))
+    acknowledge(scope, 'AwsSolutions-IAM5[Resource::*]', 'Describing instances, volumes, network interfaces, security groups and target health has no resource in IAM; it reads only.');
+  const ofAny = (kind: FenceSettings['kind'], resource: string, because: string) => {
+    for (const region of new Set(fences.filter((fence) => fence.kind === kind).map((fence) => fence.region)))
+      acknowledge(scope, `AwsSolutions-IAM5[Resource::arn:${partitionOf(region)}:ec2:${region}:<AWS::AccountId>:${resource}/*]`, because);
+  };
+  ofAny('ebs-detach', 'instance', 'A volume is detached from whatever instance has it; the volumes are named.');
+  ofAny('security-group-quarantine', 'network-interface', 'IAM knows no instance of a network interface: whatever is attached to the named instances when they are fenced is moved.');
+  ofAny('security-group-quarantine', 'security-group', 'Undo puts back whatever groups an interface was in.');
 }

@@ -19,9 +19,16 @@ type SystemPython = { readonly executable: string; readonly version: string };
 /**
  * Installs the emulator from the locked list, hashes checked; does nothing if that was done already for this list and this Python.
  * @param options.requirements the list of another program that is installed in the same way, `what` it is in the words of the log
+ * @param options.isCompiled false: Python compiles what is imported when it is, a fraction of a large program
  */
-export async function installEngine(options: { readonly directory: string; readonly log: (line: string) => void; readonly requirements?: string; readonly what?: string }): Promise<Engine> {
-  const { directory, log, requirements = requirementsFile, what = 'the AWS emulator' } = options;
+export async function installEngine(options: {
+  readonly directory: string;
+  readonly log: (line: string) => void;
+  readonly requirements?: string;
+  readonly what?: string;
+  readonly isCompiled?: boolean;
+}): Promise<Engine> {
+  const { directory, log, requirements = requirementsFile, what = 'the AWS emulator', isCompiled = true } = options;
   const system = findPython();
   const stamp = createHash('sha256').update(readFileSync(requirements)).update(system.version).update(system.executable).digest('hex');
   const engine = { python: path.join(directory, 'bin', 'python') };
@@ -30,7 +37,7 @@ export async function installEngine(options: { readonly directory: string; reado
   // Made beside and then renamed: whoever looks meanwhile (tests start together) sees a whole one or none.
   const fresh = `${directory}.${randomUUID()}`;
   try {
-    await fill(fresh, system, requirements, what);
+    await fill(fresh, system, requirements, what, isCompiled);
     writeFileSync(path.join(fresh, 'installed'), stamp);
     if (!isInstalled(directory, stamp)) replaceDirectory(directory, fresh, stamp);
   } finally {
@@ -55,11 +62,11 @@ function replaceDirectory(directory: string, fresh: string, stamp: string): void
   rmSync(stale, { recursive: true, force: true });
 }
 
-async function fill(directory: string, system: SystemPython, requirements: string, what: string): Promise<void> {
+async function fill(directory: string, system: SystemPython, requirements: string, what: string, isCompiled: boolean): Promise<void> {
   mkdirSync(path.dirname(directory), { recursive: true });
   await run(system.executable, ['-m', 'venv', directory], 'Python could not make a virtual environment (on Debian and Ubuntu it needs the package python3-venv)');
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', '--require-hashes', '--only-binary', ':all:'];
-  await run(path.join(directory, 'bin', 'python'), [...pip, '--requirement', requirements], `pip could not install ${what}; is a package index reachable?`);
+  await run(path.join(directory, 'bin', 'python'), [...pip, ...(isCompiled ? [] : ['--no-compile']), '--requirement', requirements], `pip could not install ${what}; is a package index reachable?`);
 }
 
 function findPython(): SystemPython {

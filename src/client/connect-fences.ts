@@ -7,6 +7,7 @@ import { bucketAccessFence, tableAccessFence } from '../drivers/aws/fences/acces
 import { ebsDetachFence, ec2StopFence } from '../drivers/aws/fences/ec2-fences.ts';
 import { createEc2, createElb, createFenceDynamoDb, createFenceKms, createFenceS3 } from '../drivers/aws/fences/fence-clients.ts';
 import { grantFence } from '../drivers/aws/fences/grant-fence.ts';
+import { quarantineFence } from '../drivers/aws/fences/quarantine-fence.ts';
 import { targetFence } from '../drivers/aws/fences/target-fence.ts';
 import { DynamoDbRowPages } from '../drivers/aws/dynamodb-row-pages.ts';
 import { SnsNotifier } from '../drivers/aws/sns-notifier.ts';
@@ -57,6 +58,8 @@ function driverOf(fence: FenceSettings, environment: Environment): Fence {
       return ec2StopFence(createEc2(region, endpoint), fence.instances);
     case 'ebs-detach':
       return ebsDetachFence(createEc2(region, endpoint), fence.volumes);
+    case 'security-group-quarantine':
+      return quarantineFence(createEc2(region, endpoint), fence.instances, fence.quarantineGroup);
     case 'target-deregistration':
       return targetFence(createElb(region, endpoint), fence.targetGroup);
     case 'kms-grant':

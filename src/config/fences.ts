@@ -48,6 +48,13 @@ const kinds = [
   z.strictObject({ ...common, kind: z.literal('ebs-detach'), volumes: list(/^vol-[0-9a-f]{8,17}$/, 'EBS volumes, like vol-0123456789abcdef0', 20) }),
   z.strictObject({
     ...common,
+    kind: z.literal('security-group-quarantine'),
+    instances,
+    /** Of the instances' VPC, and without any rule: a group that lets something through is no quarantine, and the fence says so when it runs. */
+    quarantineGroup: z.string().regex(/^sg-[0-9a-f]{8,17}$/, { error: 'must be the id of a security group without any rule, like sg-0123456789abcdef0' }),
+  }),
+  z.strictObject({
+    ...common,
     kind: z.literal('kms-grant'),
     key: z.string().regex(/^(arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/)?(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$/, { error: 'must be the id or the ARN of a KMS key, no alias' }),
     grantees: principals,

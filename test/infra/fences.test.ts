@@ -35,11 +35,14 @@ describe('the function that fences', () => {
   it('may stop what is named, and nothing where it would stop itself', () => {
     const may = actionsIn(west);
     expect(may).toContain('ec2:StopInstances arn:aws:ec2:us-east-1:${AWS::AccountId}:instance/i-0123456789abcdef0');
+    expect(may).toContain('ec2:ModifyNetworkInterfaceAttribute arn:aws:ec2:us-east-1:${AWS::AccountId}:network-interface/*,arn:aws:ec2:us-east-1:${AWS::AccountId}:security-group/*');
     expect(may).toContain('dynamodb:PutResourcePolicy arn:aws:dynamodb:us-east-1:${AWS::AccountId}:table/orders');
     expect(may).toContain('s3:PutBucketPolicy arn:aws:s3:::orders-media');
     expect(may).toContain(`kms:Decrypt arn:aws:kms:us-west-2:\${AWS::AccountId}:key/mrk-${'a'.repeat(32)}`);
     expect(may.filter((entry) => entry.endsWith(' *')).toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
       'ec2:DescribeInstances *',
+      'ec2:DescribeNetworkInterfaces *',
+      'ec2:DescribeSecurityGroups *',
       'ec2:DescribeVolumes *',
       'elasticloadbalancing:DescribeTargetHealth *',
     ]);

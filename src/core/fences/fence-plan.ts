@@ -3,7 +3,7 @@
 import type { RegisterValue } from '../register/value.ts';
 import { SupersededError } from '../errors.ts';
 
-export const fenceKinds = ['table-access', 'bucket-access', 'ec2-stop', 'target-deregistration', 'ebs-detach', 'kms-grant', 'redfish-power', 'ipmi-power'] as const;
+export const fenceKinds = ['table-access', 'bucket-access', 'ec2-stop', 'target-deregistration', 'ebs-detach', 'security-group-quarantine', 'kms-grant', 'redfish-power', 'ipmi-power'] as const;
 export type FenceKind = (typeof fenceKinds)[number];
 
 /** What is told of each fence, whatever stops it. */

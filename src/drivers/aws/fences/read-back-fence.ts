@@ -1,11 +1,14 @@
 // What every fence of AWS does: asks for the change, then reads until it is seen, for a call that AWS accepted is not yet carried out.
 import { setTimeout } from 'node:timers/promises';
 import type { FenceOutcome } from '../../../core/fences/fence-plan.ts';
+import { RefusedError } from '../../../core/errors.ts';
 import type { UndoPermit } from '../../../core/fences/undo-permit.ts';
 import type { Fence, FenceTarget } from '../../../ports/fence.ts';
 
 /** Things of one kind, each by a text that says all that bringing it back needs. */
 export interface Stoppable {
+  /** Asked before each look of a fence, never of an undo. @throws RefusedError where stopping would hold nothing back; anything else: not known */
+  requireHold?(signal: AbortSignal): Promise<void>;
   /** What can act now: of nothing else it is said that it is stopped. */
   acting(signal: AbortSignal): Promise<readonly string[]>;
   /** May be asked again for the same. */
@@ -31,6 +34,7 @@ export class ReadBackFence implements Fence {
 
   async fence(_target: FenceTarget, signal: AbortSignal): Promise<FenceOutcome> {
     return untilSeen(signal, async () => {
+      await this.#thing.requireHold?.(signal);
       const acting = await this.#thing.acting(signal);
       if (acting.length === 0) return { isDone: true, shown: 'nothing of it can act', act: async () => undefined };
       return { isDone: false, shown: `${shown(acting)} can still act`, act: async () => this.#thing.stop(acting, signal) };
@@ -81,8 +85,9 @@ async function untilSeen(signal: AbortSignal, look: () => Promise<Step>): Promis
   return { kind: 'unknown', because: `its time is over: ${said}` };
 }
 
-/** AWS understood it and said no. Being asked too often is no answer. */
+/** AWS understood it and said no, or the driver did. Being asked too often is no answer. */
 function isRefusal(error: unknown): boolean {
+  if (error instanceof RefusedError) return true;
   if (!(error instanceof Error) || !('$metadata' in error)) return false;
   const { $metadata: metadata } = error;
   const status = typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata ? metadata.httpStatusCode : undefined;
