@@ -13,6 +13,7 @@ const list = (pattern: RegExp, what: string, max: number) =>
 
 const principals = list(/^arn:aws[a-z-]*:iam::\d{12}:(role|user)\/[\w+=,.@/-]{1,512}$/, "the ARNs of the service's roles or users, like arn:aws:iam::123456789012:role/orders", 10);
 const instances = list(/^i-[0-9a-f]{8,17}$/, 'EC2 instances, like i-0123456789abcdef0', 20);
+const quarantineGroup = 'must be the id of a security group without any rule, like sg-0123456789abcdef0';
 
 const common = {
   /** Part of a row's key, and what people read. */
@@ -51,7 +52,7 @@ const kinds = [
     kind: z.literal('security-group-quarantine'),
     instances,
     /** Of the instances' VPC, and without any rule: a group that lets something through is no quarantine, and the fence says so when it runs. */
-    quarantineGroup: z.string().regex(/^sg-[0-9a-f]{8,17}$/, { error: 'must be the id of a security group without any rule, like sg-0123456789abcdef0' }),
+    quarantineGroup: z.string({ error: quarantineGroup }).regex(/^sg-[0-9a-f]{8,17}$/, { error: quarantineGroup }),
   }),
   z.strictObject({
     ...common,
