@@ -36,10 +36,10 @@ function describeAsked({ words, exitCode, said, startedAtMs, endedAtMs }: Comman
 function table({ cycles }: SoakJournal, figures: SoakFigures): string {
   return [
     '',
-    'refused, s   divergent rows   back after, s',
+    'refused, s   orders decided   whole cycle, s',
     ...cycles.map(
-      ({ from, taken, tear, rtoSeconds, divergentRows, rule, seconds }) =>
-        `${(rtoSeconds?.toFixed(1) ?? 'not seen').padStart(10)}${String(divergentRows).padStart(17)}${seconds.toFixed(0).padStart(16)}   ${from} → ${taken?.region ?? 'nobody'} (${tear}), by '${rule}'`,
+      ({ from, taken, tear, rtoSeconds, decided, rule, seconds }) =>
+        `${(rtoSeconds?.toFixed(1) ?? 'not seen').padStart(10)}${String(decided).padStart(17)}${seconds.toFixed(0).padStart(16)}   ${from} → ${taken?.region ?? 'nobody'} (${tear}), by '${rule}'`,
     ),
     `${figures.failovers} failovers and ${figures.returns} returns in ${figures.minutes.toFixed(1)} minutes; ${figures.writesAcknowledged} writes and ${figures.changesAcknowledged} changes acknowledged, ${figures.divergentOrders} orders divergent, ${figures.unaccounted} unaccounted for; writes refused: median ${figures.rtoMedianSeconds?.toFixed(1)} s, at most ${figures.rtoMostSeconds?.toFixed(1)} s`,
   ].join('\n');

@@ -25,7 +25,7 @@ const cycle: Cycle = {
   tear: 'isolated',
   taken: { region: west, epoch: 2 },
   rtoSeconds: 38,
-  divergentRows: 1,
+  decided: 1,
   rule: 'ours',
   runs: [signedOff],
   isReconciledBefore: false,

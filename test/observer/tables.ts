@@ -11,6 +11,8 @@ const REQUEST_TIMEOUT_MS = 900;
 const SCAN_SEGMENTS = OUTSTANDING_MAX;
 /** A page that fails is asked for again: a scan of a living region must not fail because one answer was slow. */
 const PAGE_TRIES_MAX = 8;
+/** A whole page of large rows takes a local region longer than a call may last. */
+const PAGE_ROWS = 200;
 
 const registerValue = z.looseObject({
   state: z.string(),
@@ -104,6 +106,7 @@ export class RegionTables {
             KeyConditionExpression: 'pk = :pk AND begins_with(sk, :origin)',
             ExpressionAttributeValues: { ':pk': { S: kind }, ':origin': { S: `${origin}#` } },
             ConsistentRead: true,
+            Limit: PAGE_ROWS,
             ...(from === undefined ? {} : { ExclusiveStartKey: from }),
           }),
         ),

@@ -26,7 +26,7 @@ export type Emulator = {
 
 export async function startEmulator(machines: number): Promise<Emulator> {
   const requirements = fileURLToPath(new URL('requirements.txt', import.meta.url));
-  const { python } = await installEngine({ directory: path.join(checkout, '.holdfast', 'redfish'), log: () => undefined, requirements, what: 'the Redfish emulator' });
+  const { python } = await installEngine({ directory: path.join(checkout, '.holdfast', 'redfish'), log: () => undefined, requirements, what: 'the Redfish emulator', isCompiled: false });
   const folder = mkdtempSync(path.join(os.tmpdir(), 'holdfast-redfish-'));
   const tls = selfSigned('controller');
   writeFileSync(path.join(folder, 'key.pem'), tls.key);
