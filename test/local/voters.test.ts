@@ -132,7 +132,8 @@ test('a fourth joins, a lost table is replaced, a voter leaves, and the holder r
 
   const added = await holdfast('add', '--region', 'eu-central-1', ...because);
   expect(added, added.out).toMatchObject({ exit: 0, err: '' });
-  expect(said(added.out)).toMatchObject({ inForce: { number: 1 }, voters: [{}, {}, {}, { region: 'eu-central-1', state: 'votes' }] });
+  // Of four, three are enough for a renewal: the fourth may be behind it for a moment.
+  expect(said(added.out), added.out).toMatchObject({ inForce: { number: 1 }, voters: [{}, {}, {}, { region: 'eu-central-1', state: expect.stringMatching(/^(votes|behind)$/) }] });
   await moreRenewals();
 
   // The witness dies, and of four three go on; it comes back and its table is gone: its owner deploys the next one.
@@ -163,5 +164,5 @@ test('a fourth joins, a lost table is replaced, a voter leaves, and the holder r
   const end = await lookAtRegister(governor);
   expect(end).toMatchObject({ kind: 'chosen', value: { holder: 'us-east-1', epoch: 1 } });
   // A table that was made anew under an old name has no row, and nothing makes one: it does not vote.
-  expect(said((await holdfast()).out).voters.every((v) => v.state === 'votes')).toBe(true);
+  await expect.poll(async () => said((await holdfast()).out).voters.map((v) => v.state), { timeout: 10_000 }).toEqual(['votes', 'votes', 'votes']);
 }, 120_000);
