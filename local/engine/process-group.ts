@@ -41,8 +41,17 @@ export function processGroupAlive(pid: number, recordedStart: string): boolean {
   return recordedStart !== '' && startedAt(pid) === recordedStart && groupPids(pid).includes(pid);
 }
 
-/** Every live process of a group; a zombie is not one. */
+/** Every live process of a group, its leader first; a zombie is not one. */
 export function groupPids(group: number): number[] {
+  return leaderFirst(group, listGroup(group));
+}
+
+/** By number it need not be first: numbers begin anew after the largest, and then a child's is smaller. */
+export function leaderFirst(group: number, pids: readonly number[]): number[] {
+  return pids.toSorted((a, b) => Number(b === group) - Number(a === group));
+}
+
+function listGroup(group: number): number[] {
   if (hasProc) {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
