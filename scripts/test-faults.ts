@@ -1,14 +1,12 @@
 // Plays every fault against the deployed stacks, one of them without control planes, a planned switch-over and back, and then what must be seen: with a gate that never re-reads
 // its lease row the observer has to find two active regions, and a step that asks for a control plane has to be refused. Otherwise its zeros
 // would mean nothing.
-import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
 import { buildLambdas, bundling, LAMBDAS } from './build-lambdas.ts';
-
-const root = join(import.meta.dirname, '..');
+import { root, runCommand } from './run-command.ts';
 
 type Plant = { readonly name: string; readonly edits: readonly { readonly from: string; readonly to: string }[] };
 
@@ -50,25 +48,7 @@ async function buildWithPlanted(directory: string, { name, edits }: Plant): Prom
   });
 }
 
-/** A person who stops the run stops all of it, not the fault that is being played. */
-let isStopped = false;
-
-async function demo(...args: string[]): Promise<number> {
-  if (isStopped) return 130;
-  const child = spawn(process.execPath, ['local/demo.ts', ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
-  const stop = (signal: NodeJS.Signals) => {
-    isStopped = true;
-    child.kill(signal);
-  };
-  process.on('SIGINT', stop).on('SIGTERM', stop);
-  return new Promise((resolve) => {
-    child.on('error', () => resolve(127));
-    child.on('exit', (code) => {
-      process.off('SIGINT', stop).off('SIGTERM', stop);
-      resolve(code ?? 1);
-    });
-  });
-}
+const demo = async (...args: string[]) => runCommand(process.execPath, ['local/demo.ts', ...args]);
 
 const outcomes: { readonly name: string; readonly code: number }[] = [];
 for (const fault of ['kill', 'hang', 'partition', 'sick']) {

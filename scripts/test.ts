@@ -1,14 +1,13 @@
 // Every check and test but the faults that are played against the deployed stacks (test-faults.ts), in one command that ends with one line.
 // `--fast` leaves out what needs local regions or minutes.
-import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { root, runCommand } from './run-command.ts';
 
 type Tally = { passed: number; failed: number; readonly failures?: readonly string[] };
 type Job = { readonly name: string; readonly run: () => Promise<Tally> };
 
-const root = join(import.meta.dirname, '..');
 const isFast = process.argv.includes('--fast');
 /** Folders whose tests start local regions or take minutes. */
 const slowTests = [
@@ -28,26 +27,6 @@ const slowTests = [
   'test/cli/vault*',
   'test/bench/**',
 ];
-
-/** A person who stops the run stops all of it, not the check that is under way. */
-let isStopped = false;
-
-async function runCommand(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<number> {
-  if (isStopped) return 130;
-  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...environment } });
-  const stop = (signal: NodeJS.Signals) => {
-    isStopped = true;
-    child.kill(signal);
-  };
-  process.on('SIGINT', stop).on('SIGTERM', stop);
-  return new Promise((resolve) => {
-    child.on('error', () => resolve(127));
-    child.on('exit', (code) => {
-      process.off('SIGINT', stop).off('SIGTERM', stop);
-      resolve(code ?? 1);
-    });
-  });
-}
 
 function check(name: string, command: string, ...args: string[]): Job {
   return {

@@ -2,35 +2,13 @@
 // before anything is asked or changed.
 import { describe, expect, test } from 'vitest';
 import { parseCommit } from '../../src/core/backup/backup-plan.ts';
+import { backupPlan, sum } from '../statemachines/backup-plan-fixture.ts';
 import { coldStart, runtimeConfig } from './function-fixture.ts';
 
 const silent = () => {
   throw new Error('nothing may be asked');
 };
 const environment = { HOLDFAST_ACCOUNT: '111111111111' };
-const sum = '0'.repeat(64);
-const backupPlan = {
-  acts: true,
-  because: 'anna',
-  group: 'orders',
-  source: 'orders',
-  region: 'us-east-1',
-  epoch: 1,
-  chain: 'orders.20261128T000000Z.00000000',
-  point: '20261128T000000000Z-full-0000000000000000',
-  type: 'full',
-  parent: null,
-  key: '0000000000000000',
-  class: 'daily',
-  lockedUntilMs: null,
-  startedAtMs: 1,
-  fromMs: 1,
-  throughMs: null,
-  pieces: [{ id: 'items/0/1' }],
-  since: null,
-  until: { 'us-east-1': 0 },
-  cuts: [],
-};
 const part = { entries: { count: 1, bytes: 1, references: '' }, packs: [], packVersions: {}, storedBytes: 1, digest: { items: 1, bytes: 1, sum }, endedAtMs: 2 };
 const link = { point: '20261128T000000000Z-full-0000000000000000', sha256: sum };
 const restorePlan = {

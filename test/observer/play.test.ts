@@ -5,21 +5,9 @@ import { startClock } from './clock.ts';
 import { composeReport } from './compose-report.ts';
 import type { FaultRecord } from './journal.ts';
 import { play, type Played } from './play.ts';
+import { QUICK, REHEARSAL_LIMIT_MS } from './rehearsal/quick.ts';
 import { type Mistakes, Stage } from './rehearsal/stage.ts';
-import { TIMINGS } from './timings.ts';
 import { computeFigures, type Figures, judgeBars, judgeInvariants } from './verdicts.ts';
-
-const QUICK = {
-  ...TIMINGS,
-  warmUpMs: 1500,
-  writeAfterBackupMs: 1000,
-  heldMs: 4500,
-  serveBeforeReturnMs: 300,
-  watchAfterReturnMs: 1500,
-  divergenceLimitMs: 1500,
-  divergenceLookMs: 100,
-};
-const LIMIT_MS = 90_000;
 
 async function rehearse(network: number, kind: FaultRecord['kind'], mistakes: Mistakes) {
   const stage = new Stage(network, mistakes);
@@ -66,7 +54,7 @@ test.concurrent(
       dnsAnswers: [{ answer: '127.0.41.1' }, { answer: '127.0.41.2' }],
     });
   },
-  LIMIT_MS,
+  REHEARSAL_LIMIT_MS,
 );
 
 test.concurrent(
@@ -79,7 +67,7 @@ test.concurrent(
     expect(figures.divergentWritesFound).toBe(0);
     expect(evidence[0]).toMatch(/^obs-[0-9a-f]{8}-\d{7} by us-east-1 in epoch 1, sent at \d+ ms, acknowledged at \d+ ms$/);
   },
-  LIMIT_MS,
+  REHEARSAL_LIMIT_MS,
 );
 
 test.concurrent(
@@ -92,7 +80,7 @@ test.concurrent(
     expect(figures.wormAttacksRefused).toBeLessThan(figures.wormAttacks ?? 0);
     expect(evidence.some((line) => /^delete the version of packs\/ab\/abab in \S+: AccessDenied: .*; the version is gone$/.test(line))).toBe(true);
   },
-  LIMIT_MS,
+  REHEARSAL_LIMIT_MS,
 );
 
 test.concurrent(
@@ -105,5 +93,5 @@ test.concurrent(
     expect(broken).toContain('the lost region stays out');
     expect(evidence.some((line) => line.startsWith('us-east-1 and us-west-2 from '))).toBe(true);
   },
-  LIMIT_MS,
+  REHEARSAL_LIMIT_MS,
 );

@@ -3,22 +3,9 @@ import { expect, test } from 'vitest';
 import { startClock } from './clock.ts';
 import { composeReport } from './compose-report.ts';
 import { play } from './play.ts';
+import { QUICK, REHEARSAL_LIMIT_MS } from './rehearsal/quick.ts';
 import { type Mistakes, Stage } from './rehearsal/stage.ts';
-import { TIMINGS } from './timings.ts';
 import { computeFigures, judgeBars, judgeInvariants } from './verdicts.ts';
-
-const QUICK = {
-  ...TIMINGS,
-  warmUpMs: 1500,
-  writeAfterBackupMs: 1000,
-  heldMs: 4500,
-  serveBeforeReturnMs: 300,
-  watchAfterReturnMs: 1500,
-  divergenceLimitMs: 1500,
-  divergenceLookMs: 100,
-  reconcileLimitMs: 3000,
-};
-const LIMIT_MS = 90_000;
 
 async function rehearse(network: number, mistakes: Mistakes) {
   const stage = new Stage(network, mistakes);
@@ -52,7 +39,7 @@ test(
     expect(tables[0].digest).toBe(tables[1].digest);
     expect(asked.at(-1)).toMatchObject({ words: expect.stringMatching(/^divergence sign-off/), exitCode: 0 });
   },
-  LIMIT_MS,
+  REHEARSAL_LIMIT_MS,
 );
 
 test(
@@ -70,5 +57,5 @@ test(
     expect(evidence.some((line) => /^obs-\S+: \{.*\} in us-\S+, nothing in us-\S+/.test(line) || /^obs-\S+: nothing in us-\S+, \{.*\} in us-\S+/.test(line))).toBe(true);
     expect(evidence.some((line) => /^obs-\S+ written, sent at \d+ ms/.test(line))).toBe(true);
   },
-  LIMIT_MS,
+  REHEARSAL_LIMIT_MS,
 );

@@ -1,23 +1,12 @@
 // Each verdict about a soak, with a journal that is good and one change that makes it false.
 import { describe, expect, test } from 'vitest';
+import { write } from './journal-fixture.ts';
 import type { AcknowledgedWrite, CommandRun, DecisionRow, GateSample, RegisterReading, TableReading } from './journal.ts';
 import type { Cycle, SoakJournal } from './soak-play.ts';
 import { judgeSoak, soakFigures } from './soak-verdicts.ts';
 
 const [east, west] = ['us-east-1', 'us-west-2'];
 const asked = { failovers: 1, minutes: 1 };
-const write = (n: number, atMs: number, region: string, epoch: number): AcknowledgedWrite => ({
-  kind: 'write',
-  outcome: 'acknowledged',
-  id: `obs-0000000a-${String(n).padStart(7, '0')}`,
-  text: `words of ${n}`,
-  address: '127.0.0.11',
-  sentAtMs: atMs - 10,
-  answeredAtMs: atMs,
-  status: 200,
-  region,
-  epoch,
-});
 const signedOff: CommandRun = { words: ['divergence', 'sign-off'], startedAtMs: 50_000, endedAtMs: 51_000, exitCode: 0, answer: { isSignedOff: true }, said: '' };
 const cycle: Cycle = {
   from: east,

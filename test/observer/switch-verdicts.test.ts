@@ -1,22 +1,11 @@
 // Each verdict about switch-overs, with a journal that is good and one change that makes it false.
 import { describe, expect, test } from 'vitest';
+import { write } from './journal-fixture.ts';
 import type { AcknowledgedWrite, CommandRun, RegisterReading } from './journal.ts';
 import type { SwitchJournal, SwitchRecord } from './switch-play.ts';
 import { judgeSwitches, switchBars, switchFigures } from './switch-verdicts.ts';
 
 const [east, west] = ['us-east-1', 'us-west-2'];
-const write = (n: number, atMs: number, region: string, epoch: number): AcknowledgedWrite => ({
-  kind: 'write',
-  outcome: 'acknowledged',
-  id: `obs-0000000a-${String(n).padStart(7, '0')}`,
-  text: `words of ${n}`,
-  address: '127.0.0.11',
-  sentAtMs: atMs - 10,
-  answeredAtMs: atMs,
-  status: 200,
-  region,
-  epoch,
-});
 const command: CommandRun = { words: ['switch'], startedAtMs: 1500, endedAtMs: 9000, exitCode: 0, answer: { end: 'SwitchedOver' }, said: '' };
 const switched: SwitchRecord = { from: east, to: west, epoch: 1, command, refusals: [], fault: null, wasToBeStruck: false, holder: { region: west, epoch: 2 } };
 const chosen = (atMs: number, ballot: string, holder: string, epoch: number): RegisterReading[] =>

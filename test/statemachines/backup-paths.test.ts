@@ -7,36 +7,15 @@ import { parseRestoredParts, parseRestorePart, parseRestorePlan, parseRestoreReq
 import { parseTestRequest, parseTestRun } from '../../src/core/backup/restore-test.ts';
 import { parseTestOutcome } from '../../src/core/backup/test-evidence.ts';
 import { readFailure } from '../../src/client/runbook-runs.ts';
+import { backupPlan as fullPlan, sum } from './backup-plan-fixture.ts';
 import { ScriptedError, type Script, type Walk, walk } from './interpreter.ts';
 import { callsOf, invokedBy, type Machine, readMachine } from './machine.ts';
 
-const sum = '0'.repeat(64);
 const digest = { items: 1, bytes: 1, sum };
-const link = { point: '20261128T000000000Z-full-0000000000000000', sha256: sum };
-const chain = 'orders.20261128T000000Z.00000000';
+const link = { point: fullPlan.point, sha256: sum };
+const { chain } = fullPlan;
 
-const backupPlan = {
-  acts: true,
-  because: 'anna',
-  group: 'orders',
-  source: 'orders',
-  region: 'us-east-1',
-  epoch: 1,
-  chain,
-  point: link.point,
-  type: 'full',
-  parent: null,
-  key: '0000000000000000',
-  class: 'daily',
-  lockedUntilMs: null,
-  startedAtMs: 1,
-  fromMs: 1,
-  throughMs: null,
-  pieces: [{ id: 'items/0000' }, { id: 'items/0001' }],
-  since: null,
-  until: { 'us-east-1': 0 },
-  cuts: [],
-};
+const backupPlan = { ...fullPlan, pieces: [{ id: 'items/0000' }, { id: 'items/0001' }] };
 const part = { entries: { count: 1, bytes: 1, references: '' }, packs: [], packVersions: {}, storedBytes: 1, digest, endedAtMs: 2 };
 const committed = { chain, point: link.point, sha256: sum, items: 7, bytes: 9, storedBytes: 5, throughMs: 3 };
 const restorePlan = {

@@ -4,32 +4,12 @@ import validate from 'asl-validator';
 import { describe, expect, it } from 'vitest';
 import { parseCommit } from '../../src/core/backup/backup-plan.ts';
 import { withDistributedParts } from '../../infra/constructs/runbook.ts';
+import { backupPlan } from './backup-plan-fixture.ts';
 import { walk } from './interpreter.ts';
 import { expressionsIn, parseMachine, readMachine } from './machine.ts';
 
 const pieces = Array.from({ length: 500 }, (_, segment) => ({ id: `items/${segment}/500` }));
-const plan = {
-  acts: true,
-  because: 'anna',
-  group: 'orders',
-  source: 'orders',
-  region: 'us-east-1',
-  epoch: 1,
-  chain: 'orders.20261128T000000Z.00000000',
-  point: '20261128T000000000Z-full-0000000000000000',
-  type: 'full',
-  parent: null,
-  key: '0000000000000000',
-  class: 'daily',
-  lockedUntilMs: null,
-  startedAtMs: 1,
-  fromMs: 1,
-  throughMs: null,
-  pieces,
-  since: null,
-  until: { 'us-east-1': 0 },
-  cuts: [],
-};
+const plan = { ...backupPlan, pieces };
 const stored = { storedIn: { packId: '0'.repeat(32), sha256: '0'.repeat(64), bytes: 65_000_000 }, chunks: 'A'.repeat(96) };
 const committed = { chain: plan.chain, point: plan.point, sha256: '0'.repeat(64), items: 7, bytes: 9, storedBytes: 5, throughMs: 3 };
 const verified = { chain: plan.chain, point: plan.point, isVerified: true, items: 7, bytes: 9, readFrom: 'us-west-2' };

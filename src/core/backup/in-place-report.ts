@@ -2,8 +2,8 @@
 import type { InPlaceConflict, InPlacePart, Snapshot } from './in-place.ts';
 import { isFields, isText } from './payload.ts';
 import type { RestorePlan } from './restore-plan.ts';
-import { issuesOf, type Issue, type RestoreReport } from './restore-report.ts';
-import { describeSelection, selectionOf, type Selection } from './selection.ts';
+import { issuesOf, reportedOfAny, totalOf, type Issue, type RestoreReport } from './restore-report.ts';
+import { selectionOf, type Selection } from './selection.ts';
 import type { Row } from '../rows/row.ts';
 
 /**
@@ -24,36 +24,17 @@ export type InPlaceReport = Omit<RestoreReport, 'bytes' | 'sum'> & {
 };
 
 export function inPlaceReport(plan: RestorePlan, parts: readonly InPlacePart[], snapshot: Snapshot, nowMs: number): InPlaceReport {
-  const newest = parts.flatMap((p) => (p.newestAtMs === null ? [] : [p.newestAtMs]));
-  const newestAtMs = newest.length === 0 ? null : Math.max(...newest);
-  const total = (of: (part: InPlacePart) => number) => parts.reduce((sum, part) => sum + of(part), 0);
-  const [set, unchanged, conflicts] = [total((p) => p.set), total((p) => p.unchanged), total((p) => p.conflicts)];
+  const [set, unchanged, conflicts] = [totalOf(parts, (p) => p.set), totalOf(parts, (p) => p.unchanged), totalOf(parts, (p) => p.conflicts)];
   const validatedAtMs = Math.max(plan.startedAtMs, ...parts.map((p) => p.endedAtMs));
   return {
-    id: plan.id,
-    by: plan.by,
-    source: plan.source,
-    table: plan.into.table,
-    atMs: plan.atMs,
-    chain: plan.chain,
-    points: [plan.base.point, ...plan.deltas.map((d) => d.point)],
-    selected: describeSelection(plan.select),
+    ...reportedOfAny(plan, parts, validatedAtMs, nowMs),
     isIdentical: conflicts === 0,
-    rtoMs: validatedAtMs - plan.startedAtMs,
-    rpoMs: newestAtMs === null ? null : plan.atMs - newestAtMs,
-    newestAtMs,
-    coveredFromMs: plan.coveredFromMs,
-    coveredThroughMs: plan.coveredThroughMs,
     items: set + unchanged,
-    removed: total((p) => p.removed),
-    startedAtMs: plan.startedAtMs,
-    validatedAtMs,
-    reportedAtMs: nowMs,
     issues: [
       ...issuesOf(
         plan,
         null,
-        total((p) => p.erased ?? 0),
+        totalOf(parts, (p) => p.erased ?? 0),
       ),
       ...conflictIssues(conflicts),
     ],

@@ -36,10 +36,30 @@ export type RestoreReport = {
   readonly issues: readonly Issue[];
 };
 
-export function restoreReport(plan: RestorePlan, parts: readonly RestoredPart[], validation: Validation, nowMs: number): RestoreReport {
+export function restoreReport(plan: RestorePlan, parts: readonly RestoredPart[], { isIdentical, digest, validatedAtMs }: Validation, nowMs: number): RestoreReport {
+  const items = totalOf(parts, (p) => p.items);
+  return {
+    ...reportedOfAny(plan, parts, validatedAtMs, nowMs),
+    isIdentical,
+    items,
+    bytes: totalOf(parts, (p) => p.bytes),
+    sum: digest.sum,
+    issues: issuesOf(
+      plan,
+      items,
+      totalOf(parts, (p) => p.erased ?? 0),
+    ),
+  };
+}
+
+export function totalOf<Part>(parts: readonly Part[], of: (part: Part) => number): number {
+  return parts.reduce((sum, part) => sum + of(part), 0);
+}
+
+/** What the report of every restore says, into another table or in place. */
+export function reportedOfAny(plan: RestorePlan, parts: readonly Pick<RestoredPart, 'newestAtMs' | 'removed'>[], validatedAtMs: number, nowMs: number) {
   const newest = parts.flatMap((p) => (p.newestAtMs === null ? [] : [p.newestAtMs]));
   const newestAtMs = newest.length === 0 ? null : Math.max(...newest);
-  const total = (of: (part: RestoredPart) => number) => parts.reduce((sum, part) => sum + of(part), 0);
   return {
     id: plan.id,
     by: plan.by,
@@ -49,24 +69,15 @@ export function restoreReport(plan: RestorePlan, parts: readonly RestoredPart[],
     chain: plan.chain,
     points: [plan.base.point, ...plan.deltas.map((d) => d.point)],
     selected: describeSelection(plan.select),
-    isIdentical: validation.isIdentical,
-    rtoMs: validation.validatedAtMs - plan.startedAtMs,
+    rtoMs: validatedAtMs - plan.startedAtMs,
     rpoMs: newestAtMs === null ? null : plan.atMs - newestAtMs,
     newestAtMs,
     coveredFromMs: plan.coveredFromMs,
     coveredThroughMs: plan.coveredThroughMs,
-    items: total((p) => p.items),
-    removed: total((p) => p.removed),
-    bytes: total((p) => p.bytes),
-    sum: validation.digest.sum,
+    removed: totalOf(parts, (p) => p.removed),
     startedAtMs: plan.startedAtMs,
-    validatedAtMs: validation.validatedAtMs,
+    validatedAtMs,
     reportedAtMs: nowMs,
-    issues: issuesOf(
-      plan,
-      total((p) => p.items),
-      total((p) => p.erased ?? 0),
-    ),
   };
 }
 
