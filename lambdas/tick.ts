@@ -21,7 +21,7 @@ export async function handler(event: unknown): Promise<void> {
     };
     const report = await tick(governor, slot, age, async (sighting) => (applier === undefined ? undefined : compareBegun(governor, applier, sighting)));
     await shipping;
-    if (report.kind === 'ticked' && report.decision.kind !== 'nothing') console.warn(JSON.stringify(report));
+    if (report.kind === 'ticked' && (report.decision.kind !== 'nothing' || report.drain !== '')) console.warn(JSON.stringify(report));
     else console.debug(JSON.stringify(report));
   }
 }

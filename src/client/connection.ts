@@ -47,7 +47,7 @@ export type RegionConnection = {
   /** What this region's answers said of its clock: its deadlines are in its own time, not in the caller's. */
   readonly clockSamples: ClockSamples;
   /** For what is read in thousands of calls, a reconciliation: a read that was not answered is sent again. Writes are as those of `rows`. */
-  readonly report: { readonly rows: RowStore; readonly pages: RowPages; readonly log: Pick<LogStore, 'head'> };
+  readonly report: { readonly rows: RowStore; readonly pages: RowPages; readonly log: Pick<LogStore, 'head' | 'read'> };
   /** The protected table, for decisions about divergent items and for comparing it whole. */
   readonly live: LiveTable;
   readonly table: WholeTable;

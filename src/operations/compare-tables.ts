@@ -1,6 +1,7 @@
 // Compares the table of a region that returned with the open one's, key by key, while the service writes on: what differs, and is not on its way,
 // is divergent, whatever the logs told. Memory is one page, and so many keys to look at again.
 import { contentLine } from '../core/backup/in-place.ts';
+import { isMarkerKey } from '../core/failover/hand-over.ts';
 import { epochOf, originOf, type Image } from '../core/log/change-record.ts';
 import type { WholeTable } from '../ports/whole-table.ts';
 
@@ -43,6 +44,7 @@ export async function compareTables(tables: ComparedTables, onDifferent: (differ
     behind.push(...settled.behind.slice(0, behindShown - behind.length));
     if (settled.different.length > 0) await onDifferent(settled.different);
   };
+  // A marker whose writer died before it removed it is nobody's data.
   const hold = async (keys: readonly string[]): Promise<void> => {
     held.push(...keys);
     if (held.length >= heldMax) await lookAgain();
@@ -51,13 +53,13 @@ export async function compareTables(tables: ComparedTables, onDifferent: (differ
     items += page.length;
     for (const part of partsOf(page, tables.home.keysMax)) {
       const ours = await tables.home.getMany(part.map((p) => p.key));
-      await hold(part.filter((p) => !isSame(ours.get(p.key) ?? null, p.image)).map((p) => p.key));
+      await hold(part.filter((p) => !isMarkerKey(p.key) && !isSame(ours.get(p.key) ?? null, p.image)).map((p) => p.key));
     }
   }
   for await (const page of tables.home.pages()) {
     for (const part of partsOf(page, tables.returned.keysMax)) {
       const theirs = await tables.returned.getMany(part.map((p) => p.key));
-      await hold(part.filter((p) => !theirs.has(p.key)).map((p) => p.key));
+      await hold(part.filter((p) => !isMarkerKey(p.key) && !theirs.has(p.key)).map((p) => p.key));
     }
   }
   await lookAgain();

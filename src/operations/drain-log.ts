@@ -10,8 +10,28 @@ import type { HandOverPorts } from './governor.ts';
 const callsAtOnce = 8;
 const segmentsPerPage = 20;
 const pagesPerLook = 20;
+/** How long one tick stays with it; the next tick begins before this one ends. */
+const passMsMax = 8000;
+const pollMs = 200;
 /** Markers that reached no new shard in this time are followed by more. */
 const markAgainMs = 1000;
+
+export type Until = { readonly kind: 'complete'; readonly sequence: number } | { readonly kind: 'given-up'; readonly because: string } | { readonly kind: 'not-yet'; readonly because: string };
+
+/**
+ * Again and again, for as long as one tick stays with it. @param advance answers a number once it is complete, and before that what is missing
+ * @param whyGiveUp asked after each look that was not complete
+ */
+export async function untilComplete(clock: Clock, advance: () => Promise<number | string>, whyGiveUp: () => Promise<string | undefined> = async () => undefined): Promise<Until> {
+  for (const beganAtMs = clock.monotonicMs(); ; ) {
+    const reached = await advance().catch((error: unknown) => String(error));
+    if (typeof reached === 'number') return { kind: 'complete', sequence: reached };
+    const because = await whyGiveUp();
+    if (because !== undefined) return { kind: 'given-up', because: `${because}; ${reached}` };
+    if (clock.monotonicMs() - beganAtMs >= passMsMax) return { kind: 'not-yet', because: reached };
+    await clock.wait(pollMs);
+  }
+}
 
 export class LogDrain {
   readonly #ports: Pick<HandOverPorts, 'stream' | 'log'>;

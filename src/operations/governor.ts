@@ -32,7 +32,7 @@ export type Governor = {
   readonly notifier: Notifier;
   /** This region's own service endpoint; null in a witness. */
   readonly serviceUrl: string | null;
-  /** What the tick of a candidate needs to hand its data over to another one; where it is missing, a planned switch-over is handed back. */
+  /** What the tick of a candidate needs to find where its log ends; where it is missing, a planned switch-over is handed back, and a lost epoch is never drained. */
   readonly handOver?: HandOverPorts;
 };
 

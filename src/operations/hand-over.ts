@@ -10,16 +10,13 @@ import { parseVantage } from '../core/health/vantage.ts';
 import { closedForGood, moveFenceOfEpoch } from '../core/lease/lease-rows.ts';
 import { attemptSeenForMs, type Look } from '../core/lease/look.ts';
 import type { RegisterValue } from '../core/register/value.ts';
-import { LogDrain } from './drain-log.ts';
+import { LogDrain, untilComplete, type Until } from './drain-log.ts';
 import { ensureRunbook } from './ensure-runbook.ts';
 import { makerOf, registerOf, startStopwatch, tell, type Governor, type Stopwatch } from './governor.ts';
 import type { Held } from './current-lease.ts';
 import { closeEpochForGood, deadlineFrom, readOwnRows, shards, waitForReaders, writeTakenRows } from './keep-lease.ts';
 import { readVerdicts, vantageKey } from './watch.ts';
 
-const pollMs = 200;
-/** How long one tick stays with it; the next tick begins before this one ends. */
-const passMsMax = 8000;
 /** How often the vantage points are asked about the successor meanwhile. */
 const verdictsEveryMs = 1000;
 
@@ -29,7 +26,7 @@ type Pass = { readonly governor: Governor; readonly sighting: Held; readonly loo
 export async function handOver(governor: Governor, sighting: Held, look: Look): Promise<string> {
   const pass = { governor, sighting, look, stopwatch: startStopwatch(governor.clock), verdicts: nowAndThen(governor) };
   const closedAtMs = await closeEpochForGood(governor, sighting.value.epoch);
-  const until = await untilComplete(pass);
+  const until = await untilHandedOver(pass);
   if (until.kind === 'given-up') return takeBack(pass, until.because);
   if (until.kind !== 'complete') return `epoch ${sighting.value.epoch} is closed, and not handed over yet: ${until.because}; the next tick goes on`;
   await waitForReaders(governor, closedAtMs);
@@ -37,21 +34,10 @@ export async function handOver(governor: Governor, sighting: Held, look: Look): 
   return because === undefined ? releaseNow(pass, until.sequence) : takeBack(pass, because);
 }
 
-type Until = { readonly kind: 'complete'; readonly sequence: number } | { readonly kind: 'given-up'; readonly because: string } | { readonly kind: 'not-yet'; readonly because: string };
-
-async function untilComplete(pass: Pass): Promise<Until> {
+function untilHandedOver(pass: Pass): Promise<Until> {
   const { governor, sighting, look, stopwatch } = pass;
-  const { clock, policy } = governor;
   const { value } = sighting;
-  const advance = shipping(governor, value);
-  for (const beganAtMs = clock.monotonicMs(); ; ) {
-    const reached = await advance().catch((error: unknown) => String(error));
-    if (typeof reached === 'number') return { kind: 'complete', sequence: reached };
-    const because = whyHandBack(value, attemptSeenForMs(look, value, stopwatch.challengerNowMs()), await pass.verdicts(), policy);
-    if (because !== undefined) return { kind: 'given-up', because: `${because}; ${reached}` };
-    if (clock.monotonicMs() - beganAtMs >= passMsMax) return { kind: 'not-yet', because: reached };
-    await clock.wait(pollMs);
-  }
+  return untilComplete(governor.clock, shipping(governor, value), async () => whyHandBack(value, attemptSeenForMs(look, value, stopwatch.challengerNowMs()), await pass.verdicts(), governor.policy));
 }
 
 /** @returns the log's last number once the successor has applied up to it; before that, what is missing */

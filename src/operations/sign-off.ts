@@ -1,8 +1,11 @@
 // Whether a region that returned has everything, and nothing that was not decided about: what `sign-off` asks before the register makes it eligible.
 import { contentLine } from '../core/backup/in-place.ts';
 import { comparedSequence, divergencePk, divergentKeyKey, isDecided, originPrefix, parseDivergenceRow, parseDivergentKey } from '../core/divergence/divergence-rows.ts';
-import { whyNotApplied, whyNotClosed, whyNotCollected, whyNotOpen } from '../core/divergence/sign-off.ts';
+import { whyNotApplied, whyNotClosed, whyNotCollected, whyNotDrained, whyNotOpen } from '../core/divergence/sign-off.ts';
+import { drainedKey, parseDrainedRow } from '../core/lease/drained-row.ts';
+import { isMarkerKey } from '../core/failover/hand-over.ts';
 import { fenceKey, leaseKey, parseFenceRow, parseLeaseRow, type LeaseRow } from '../core/lease/lease-rows.ts';
+import { sequencesOf } from '../core/log/segment.ts';
 import type { LogStore } from '../ports/log-store.ts';
 import type { RowStore } from '../ports/row-store.ts';
 import type { WholeTable } from '../ports/whole-table.ts';
@@ -12,7 +15,7 @@ import { callsAtOnce, DivergenceList } from './divergence-list.ts';
 import { collectElsewhere, type ListOfRegion, type Unread } from './divergence-elsewhere.ts';
 import { divergentKeys, type DivergenceHome } from './resolve-divergence.ts';
 
-export type ReturnedSide = { readonly region: string; readonly own: RowStore; readonly log: Pick<LogStore, 'head'>; readonly table: WholeTable };
+export type ReturnedSide = { readonly region: string; readonly own: RowStore; readonly log: Pick<LogStore, 'head' | 'read'>; readonly table: WholeTable };
 
 export type SignOffPorts = {
   readonly home: DivergenceHome & { readonly log: Pick<LogStore, 'head'>; readonly table: WholeTable };
@@ -36,17 +39,19 @@ export type Examined = {
 };
 
 const shownMax = 5;
-const applyWaitMs = 1000;
-const applyLooksMax = 60;
+/** What comes by itself is waited for, at most a minute. */
+const waitMs = 1000;
+const looksMax = 60;
+const segmentsPerPage = 20;
 
 /** Reads everything of both regions; changes nothing but the divergence report, to which it adds what only the comparison finds. */
 export async function examineReturned(ports: SignOffPorts): Promise<Examined> {
   const { returned, home, epoch } = ports;
-  const before = await readReturned(ports);
-  const notClosed = [...whyNotClosed({ region: returned.region, epoch, ...before }), ...(await notOpen(ports))];
+  const first = await readReturned(ports);
+  const notClosed = [...whyNotClosed({ region: returned.region, epoch, ...first }), ...(await notOpen(ports))];
   if (notClosed.length > 0) return { missing: notClosed, decidedKeys: 0, comparedItems: null };
   const sides = { region: returned.region, holder: home.region };
-  const missing = whyNotCollected({ ...sides, ...(await readPositions(ports)) });
+  const { before, missing } = await untilCollected(ports);
   missing.push(...(await collectElsewhere(home, ports.others, returned.region)).map((unread) => whyUnread(unread, returned.region)));
   const keys = await countKeys(ports);
   missing.push(...keys.missing);
@@ -58,9 +63,10 @@ export async function examineReturned(ports: SignOffPorts): Promise<Examined> {
   // What another person's comparison listed since is listed already, and not decided.
   if (compared.missing.length === 0) missing.push(...(await countKeys(ports)).missing);
   // What was closed stayed closed, and no change of its came meanwhile.
-  const after = await readReturned(ports);
-  missing.push(...whyNotClosed({ region: returned.region, epoch, ...after }), ...whyNotCollected({ ...sides, ...(await readPositions(ports)) }));
-  if (after.written !== before.written) missing.push(`${returned.region}'s log went on by ${after.written - before.written} changes while it was compared: ask again`);
+  const { before: after, missing: uncollected } = await untilCollected(ports);
+  missing.push(...whyNotClosed({ region: returned.region, epoch, ...after }), ...uncollected);
+  const more = await countBeyond(ports, before.written);
+  if (more > 0) missing.push(`${returned.region}'s log went on by ${more} changes while it was compared: ask again`);
   return { missing, decidedKeys: keys.decided, comparedItems: compared.items };
 }
 
@@ -78,10 +84,14 @@ async function notOpen({ home, epoch }: SignOffPorts): Promise<string[]> {
 }
 
 async function readReturned({ returned, fenceShards }: SignOffPorts) {
-  const [lease, fences] = await Promise.all([returned.own.get(leaseKey), Promise.all(Array.from({ length: fenceShards }, async (_, k) => returned.own.get(fenceKey(k))))]);
+  const [lease, drained, fences] = await Promise.all([
+    returned.own.get(leaseKey),
+    returned.own.get(drainedKey),
+    Promise.all(Array.from({ length: fenceShards }, async (_, k) => returned.own.get(fenceKey(k)))),
+  ]);
   // In this order: what is closed by now has no later end of its log than is read after it.
   const head = await returned.log.head(returned.region);
-  return { lease: parseLeaseRow(lease), fences: fences.map((row) => parseFenceRow(row)), written: head.sequence };
+  return { lease: parseLeaseRow(lease), fences: fences.map((row) => parseFenceRow(row)), drained: parseDrainedRow(drained), written: head.sequence };
 }
 
 async function readPositions({ home, returned }: SignOffPorts) {
@@ -95,6 +105,29 @@ async function readPositions({ home, returned }: SignOffPorts) {
   return { written: written.sequence, dealtWith, homeWritten: homeWritten.sequence, homeApplied };
 }
 
+/** Until the returned region's tick has drained its stream and the holder has dealt with all of its log. `before`: what was read last. */
+async function untilCollected(ports: SignOffPorts) {
+  const sides = { region: ports.returned.region, holder: ports.home.region };
+  for (let n = 0; ; n += 1) {
+    const before = await readReturned(ports);
+    const missing = [...whyNotDrained({ ...sides, ...before }), ...whyNotCollected({ ...sides, ...before, ...(await readPositions(ports)) })];
+    if (missing.length === 0 || n === looksMax) return { before, missing };
+    await ports.wait(waitMs);
+  }
+}
+
+/** Changes in the returned region's log beyond that record, but for markers of a drain: the last of them may come after those that proved it. */
+async function countBeyond({ returned }: SignOffPorts, sequence: number): Promise<number> {
+  let count = 0;
+  for (let after = sequence; ; ) {
+    const segments = await returned.log.read(returned.region, after, segmentsPerPage);
+    const last = segments.at(-1);
+    if (last === undefined) return count;
+    for (const [record, at] of sequencesOf(segments)) if (at > sequence && !isMarkerKey(record.key)) count += 1;
+    after = last.sequence;
+  }
+}
+
 /**
  * Until the returned region has applied what the holder's log holds by now, at most a minute. What the service writes meanwhile is not waited for: it goes
  * on, and a region that follows it is always a little behind.
@@ -103,8 +136,8 @@ async function untilApplied(ports: SignOffPorts): Promise<{ readonly homeWritten
   const { homeWritten } = await readPositions(ports);
   for (let n = 0; ; n += 1) {
     const { homeApplied } = await readPositions(ports);
-    if (homeApplied >= homeWritten || n === applyLooksMax) return { homeWritten, homeApplied };
-    await ports.wait(applyWaitMs);
+    if (homeApplied >= homeWritten || n === looksMax) return { homeWritten, homeApplied };
+    await ports.wait(waitMs);
   }
 }
 

@@ -10,13 +10,24 @@ import type { RowChange } from '../core/rows/row.ts';
 import type { ChangeOutcome } from '../ports/register.ts';
 import { ensureRunbook } from './ensure-runbook.ts';
 import { isCandidate, makerOf, registerOf, startStopwatch, tell, type Governor, type Stopwatch } from './governor.ts';
+import { drainEpoch } from './drain-epoch.ts';
 import { handOver } from './hand-over.ts';
 import { keepLease, readOwnRows, sendClientsOn, type OwnRows } from './keep-lease.ts';
 import { vantageChange, watch, type Watched } from './watch.ts';
 
 export type TickReport =
   | { readonly kind: 'not-mine' | 'late' | 'early'; readonly slot: number }
-  | { readonly kind: 'ticked'; readonly slot: number; readonly sighting: string; readonly lease: string; readonly decision: Decision; readonly outcome: string; readonly problems: readonly string[] };
+  | {
+      readonly kind: 'ticked';
+      readonly slot: number;
+      readonly sighting: string;
+      readonly lease: string;
+      readonly decision: Decision;
+      readonly outcome: string;
+      /** Of the epoch that this region lost; empty where there is nothing to drain. */
+      readonly drain: string;
+      readonly problems: readonly string[];
+    };
 
 /** How late a slot may come and still be worth ticking, in ticks; later ones are dropped. */
 const lateTicksMax = 1;
@@ -44,6 +55,8 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
   const clockVerdict = checkClock(governor.clockSamples.recent(), policy.timing.clockSkewMs);
   // A hand-over takes its time: the rest of the tick does not wait for it.
   const keeping = rows === undefined ? undefined : keep(governor, sighting, rows, look, clockVerdict.kind !== 'disagree');
+  // Beside the rest as well: so is a drain. By rows that were read closed, not by what this tick closes.
+  const draining = rows === undefined ? undefined : drainEpoch(governor, sighting, rows).catch((error: unknown) => `not drained, the next tick tries again: ${String(error)}`);
   const [kept, watched] = await Promise.all([keeping?.then(({ lease }) => lease), watching]);
   if (clockVerdict.kind === 'disagree') await tell(governor, { severity: 'critical', subject: `${policy.group}: the clocks of ${governor.me} disagree`, text: clockVerdict.because });
   const problems = [...watched.problems];
@@ -56,7 +69,7 @@ export async function tick(governor: Governor, slot: number, dataAgeMs: () => Pr
       : sendClientsOn(governor, sighting, rows, watched.mine.peers).catch((error: unknown) => problems.push(`clients are not sent on, the next tick tries again: ${String(error)}`));
   await Promise.all([own.change(vantageChange(policy.group, watched.mine)), comparing, sending]);
   const handedOver = await (await keeping)?.handingOver;
-  return { kind: 'ticked', slot, sighting: sighting.because, lease: handedOver ?? kept ?? 'witness', decision, outcome, problems };
+  return { kind: 'ticked', slot, sighting: sighting.because, lease: handedOver ?? kept ?? 'witness', decision, outcome, drain: (await draining) ?? '', problems };
 }
 
 async function keep(governor: Governor, sighting: Sighting, rows: OwnRows, look: Look, clockAgrees: boolean): Promise<{ readonly lease: string; readonly handingOver?: Promise<string> }> {

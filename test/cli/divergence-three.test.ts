@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { defineConfig } from '../../src/config/holdfast-config.ts';
 import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
+import { drainedKey } from '../../src/core/lease/drained-row.ts';
 import { closedForGood, fenceKey, leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { padSequenceNumber, type Image } from '../../src/core/log/change-record.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
@@ -33,6 +34,7 @@ beforeEach(async () => {
   await group.put(b, leaseKey, { epoch: 2, untilAtMs: nowMs + 60_000, openEpoch: 2, closedEpoch: 0 });
   await group.put(b, fenceKey(0), { epoch: 2, untilAtMs: nowMs + 60_000, closedThroughMs: 0 });
   await group.put(a, leaseKey, { epoch: 1, untilAtMs: 5, openEpoch: 1, closedEpoch: 1 });
+  await group.put(a, drainedKey, { epoch: 1, sequence: 0 });
   await group.put(a, fenceKey(0), { epoch: 1, untilAtMs: 5, closedThroughMs: closedForGood });
   for (const [key, n] of [
     ['here', 1],

@@ -1,5 +1,6 @@
 // `holdfast divergence`: from a region that returned with writes of its own to one that may take over again.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { drainedKey } from '../../src/core/lease/drained-row.ts';
 import { closedForGood, fenceKey, leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { padSequenceNumber, type Image } from '../../src/core/log/change-record.ts';
 import { emptyHead, nextSegment } from '../../src/core/log/segment.ts';
@@ -23,6 +24,7 @@ beforeEach(async () => {
   await group.put(b, leaseKey, { epoch: 2, untilAtMs: nowMs + 60_000, openEpoch: 2, closedEpoch: 0 });
   await group.put(b, fenceKey(0), { epoch: 2, untilAtMs: nowMs + 60_000, closedThroughMs: 0 });
   await group.put(a, leaseKey, { epoch: 1, untilAtMs: 5, openEpoch: 1, closedEpoch: 1 });
+  await group.put(a, drainedKey, { epoch: 1, sequence: 0 });
   await group.put(a, fenceKey(0), { epoch: 1, untilAtMs: 5, closedThroughMs: closedForGood });
   const { items: here } = group.of(b);
   here.set('o-1', image('o-1', 10, 1, a));

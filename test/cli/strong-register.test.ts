@@ -2,6 +2,7 @@
 // nobody asks who votes.
 import { describe, expect, it } from 'vitest';
 import { toRuntimeConfig } from '../../src/config/runtime-config.ts';
+import { drainedKey } from '../../src/core/lease/drained-row.ts';
 import { closedForGood, fenceKey, leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { registerKey } from '../../src/core/register/acceptor-rows.ts';
 import { parseRegisterValue, serializeRegisterValue, type RegisterValue } from '../../src/core/register/value.ts';
@@ -65,6 +66,7 @@ describe('a group with a strongly consistent register', () => {
     await group.write((v) => ({ ...v, epoch: 2, holder, state: 'normal', paused: null, regions: { [holder]: { reconciled: true }, [returned]: { reconciled: false } } }));
     await group.put(holder, leaseKey, { epoch: 2, untilAtMs: nowMs + 60_000, openEpoch: 2, closedEpoch: 0 });
     await group.put(returned, leaseKey, { epoch: 1, untilAtMs: 5, openEpoch: 1, closedEpoch: 1 });
+    await group.put(returned, drainedKey, { epoch: 1, sequence: 0 });
     for (let k = 0; k < config.fenceShards; k += 1) await group.put(returned, fenceKey(k), { epoch: 1, untilAtMs: 5, closedThroughMs: closedForGood });
     const asked = ['divergence', 'sign-off', '--reason', 'looked', '--by', 'grace'];
     expect(await holdfast(group, asked)).toMatchObject({ exit: 0, out: expect.stringMatching(/us-east-1 is signed off/) });

@@ -1,9 +1,10 @@
 // Two candidates with a table, a stream, logs and a list each, and the real shipping, applying and listing between them: what the tests of
 // reconciliation play in. The service writes as the real one does; time moves when somebody waits.
-import { fenceKey, leaseKey, closedForGood } from '../../src/core/lease/lease-rows.ts';
+import { fenceKey, leaseKey, closedForGood, parseFenceRow, parseLeaseRow } from '../../src/core/lease/lease-rows.ts';
 import { marks, padSequenceNumber, toChangeRecord, type Image, type StreamEntry } from '../../src/core/log/change-record.ts';
 import { contentLine } from '../../src/core/backup/in-place.ts';
 import { sha256 } from '../../src/drivers/aws/system-environment.ts';
+import { MemoryChangeStream } from '../../src/drivers/memory/memory-change-stream.ts';
 import { MemoryLiveTable } from '../../src/drivers/memory/memory-live-table.ts';
 import { MemoryLogStore } from '../../src/drivers/memory/memory-log-store.ts';
 import { MemoryRowPages } from '../../src/drivers/memory/memory-row-pages.ts';
@@ -12,6 +13,7 @@ import { MemoryWholeTable } from '../../src/drivers/memory/memory-whole-table.ts
 import type { ChangeRecord } from '../../src/core/log/change-record.ts';
 import { holds, type RowCheck } from '../../src/core/rows/row.ts';
 import { applyLog } from '../../src/operations/apply-log.ts';
+import { drainEpoch } from '../../src/operations/drain-epoch.ts';
 import { DivergenceList } from '../../src/operations/divergence-list.ts';
 import type { DivergenceHome } from '../../src/operations/resolve-divergence.ts';
 import { shipLog } from '../../src/operations/ship-log.ts';
@@ -19,6 +21,7 @@ import type { SignOffPorts } from '../../src/operations/sign-off.ts';
 import type { ApplyAnswer, DataStore } from '../../src/ports/data-store.ts';
 import type { LiveTable } from '../../src/ports/live-table.ts';
 import { servedNoneAfter } from '../../src/core/lease/lease-rows.ts';
+import { sightingOf, valueOf } from '../core/fixtures.ts';
 import { east, VirtualClock, west } from './group.ts';
 
 export { east, west };
@@ -30,10 +33,14 @@ class Table implements DataStore {
   readonly batchMax = 20;
   readonly items = new Map<string, Image>();
   readonly stream: StreamEntry[] = [];
+  /** The same, as its shards show it. */
+  readonly shards: MemoryChangeStream;
+  readonly shardOf = new Map<StreamEntry, string>();
   readonly #rows: MemoryRowStore;
   readonly #clock: VirtualClock;
 
   constructor(rows: MemoryRowStore, clock: VirtualClock) {
+    this.shards = new MemoryChangeStream(rows.region, 3, (key, image) => this.set(key, image));
     this.#rows = rows;
     this.#clock = clock;
   }
@@ -42,7 +49,10 @@ class Table implements DataStore {
     const oldImage = this.items.get(key) ?? null;
     if (newImage === null) this.items.delete(key);
     else this.items.set(key, newImage);
-    if (oldImage !== null || newImage !== null) this.stream.push({ key, oldImage, newImage, atMs: Math.round(this.#clock.nowMs()), sequenceNumber: String(this.stream.length + 1) });
+    if (oldImage === null && newImage === null) return;
+    const entry = { key, oldImage, newImage, atMs: Math.round(this.#clock.nowMs()), sequenceNumber: String(this.stream.length + 1) };
+    this.stream.push(entry);
+    this.shardOf.set(entry, this.shards.add(entry));
   }
 
   async get(key: string): Promise<Image | null> {
@@ -90,6 +100,9 @@ export class Side {
   readonly whole: MemoryWholeTable;
   readonly #clock: VirtualClock;
   shipped = 0;
+  /** A shard of the stream that is not delivered. */
+  stuckShard: string | undefined;
+  #stuck: StreamEntry[] = [];
 
   constructor(name: string, clock: VirtualClock) {
     this.name = name;
@@ -122,8 +135,11 @@ export class Side {
 
   /** Its stream reaches its own log and the other's, as far as `to`. */
   async ship(other: Side, to = this.table.stream.length): Promise<void> {
-    const records = this.table.stream.slice(this.shipped, to).flatMap((entry) => toChangeRecord(entry, this.name) ?? []);
+    const due = [...this.#stuck, ...this.table.stream.slice(this.shipped, to)];
     this.shipped = Math.max(this.shipped, to);
+    const isStuck = (entry: StreamEntry) => this.stuckShard !== undefined && this.table.shardOf.get(entry) === this.stuckShard;
+    this.#stuck = due.filter(isStuck);
+    const records = due.filter((entry) => !isStuck(entry)).flatMap((entry) => toChangeRecord(entry, this.name) ?? []);
     if (records.length > 0)
       await shipLog(
         this.log,
@@ -158,6 +174,18 @@ export async function createDivergence() {
     await b.ship(a);
     await a.apply(b);
   };
+  const held = sightingOf(valueOf({ holder: west, epoch: 2, regions: { [east]: { reconciled: false }, [west]: { reconciled: true } } }));
+  /** What a tick of east does for its sign-off. */
+  const drain = async () => {
+    const fences = await Promise.all(Array.from({ length: fenceShards }, async (_, k) => parseFenceRow(await a.rows.get(fenceKey(k)))));
+    const wait = async (ms: number) => {
+      clock.advance(ms);
+      await exchange();
+    };
+    const ports = { stream: a.table.shards, log: a.log, rowsOf: () => b.rows };
+    const governor = { me: east, own: a.rows, clock: { nowMs: clock.nowMs, monotonicMs: clock.monotonicMs, wait }, handOver: ports };
+    return drainEpoch(governor, held, { lease: parseLeaseRow(await a.rows.get(leaseKey)), fences });
+  };
   const signOff: SignOffPorts = {
     home: { ...home, log: b.log, table: b.whole },
     returned: { region: east, own: a.rows, log: a.log, table: a.whole },
@@ -167,6 +195,7 @@ export async function createDivergence() {
     wait: async (ms) => {
       clock.advance(ms);
       await exchange();
+      await drain();
     },
   };
   return {
@@ -176,6 +205,7 @@ export async function createDivergence() {
     home,
     signOff,
     exchange,
+    drain,
     /** West takes over with what was shipped, and east's governor finds out. */
     async lose(): Promise<void> {
       await b.apply(a);

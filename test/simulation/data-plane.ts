@@ -252,6 +252,20 @@ export class DataPlane {
     this.#signedOff.set(region, new Set([...(this.#signedOff.get(region) ?? []), ...[...this.replicaOf(region).standing.values()].map(nameOf)]));
   }
 
+  /** Signed off upon a comparison: what it accepted before is in its log, and so in somebody's list or table, and comes from nowhere else any more. */
+  async judgeDrained(region: Region): Promise<void> {
+    const replica = this.replicaOf(region);
+    const waiting = replica.pending().filter((record) => this.#acknowledged.some((w) => w.origin === region.name && w.epoch === record.epoch && w.sequence === Number(record.sequenceNumber)));
+    const logged = new Set<string>();
+    for (const segment of await replica.log.read(region.name, 0, Number.MAX_SAFE_INTEGER)) for (const record of segment.records) logged.add(record.sequenceNumber);
+    const late = waiting.find((record) => !logged.has(record.sequenceNumber));
+    if (late !== undefined)
+      this.#ports.world.violate(
+        'nothing comes after a sign-off',
+        `${nameOf(recordIdentity(region.name, late))} (${late.key}) was acknowledged, and waits in the stream of ${region.name} as that is signed off: nobody has decided about it`,
+      );
+  }
+
   async positionOf(of: Region, origin: Region): Promise<number> {
     const row = await of.store.get({ table: 'region', pk: 'LOG', sk: origin.name });
     return Number(row?.['sequence'] ?? 0);
@@ -287,11 +301,12 @@ export class DataPlane {
     }
   }
 
-  /** The writes that are in a stream, or in any region's log beyond what the holder has dealt with. */
+  /** The writes that are in a stream, or in any region's log beyond what the holder has dealt with; what a stream has lost, until its region is compared. */
   async #yetToCome(holder: Region): Promise<Set<string>> {
     const names = new Set<string>();
     for (const origin of this.#replicas) {
       for (const record of origin.pending()) names.add(nameOf(recordIdentity(origin.region.name, record)));
+      if (this.#ports.invariants.register.newest.value.regions[origin.region.name]?.reconciled === false) for (const name of origin.expired) names.add(name);
       const after = await this.positionOf(holder, origin.region);
       for (const copy of this.#replicas) {
         for (const segment of await copy.log.read(origin.region.name, after, Number.MAX_SAFE_INTEGER))

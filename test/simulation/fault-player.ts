@@ -92,6 +92,8 @@ export class FaultPlayer {
         region.streamStopsUntilMs = Math.max(region.streamStopsUntilMs, endMs);
         return;
       }
+      case 'expire':
+        return this.data?.replicaOf(this.#region(fault.region)).expire();
       case 'switch':
         return this.#inTheMiddle({ region: this.#holder(), forMs: fault.forMs }, fault.when ?? null, () => this.#operator.switchOver());
       case 'split':

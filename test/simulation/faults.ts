@@ -66,6 +66,8 @@ export type Fault = { readonly atMs: number; readonly forMs: number } & (
   | { readonly kind: 'step'; readonly step: Step; readonly moment: StepMoment; readonly strike: 'crash' | 'pause' | 'cut'; readonly executions: 'resume' | 'lost' }
   /** The stream of the region's table stands still: its writes are shipped to nobody. */
   | { readonly kind: 'stream'; readonly region: number }
+  /** What the stream of the region's table has not delivered by now is lost, as after 24 h. */
+  | { readonly kind: 'expire'; readonly region: number }
   /** A person asks for a planned switch-over, to any region that may be asked. */
   | { readonly kind: 'switch'; readonly when?: When }
   /** A shard of the region's stream closes, and two go on. */
@@ -147,6 +149,8 @@ export function describeFault(fault: Fault, names: readonly string[]): string {
       return `${from}: ${fault.strike} of the target ${fault.moment} ${fault.step} (executions ${fault.executions})`;
     case 'stream':
       return `${from}: the stream of ${names[fault.region]} stands still`;
+    case 'expire':
+      return `${from}: what the stream of ${names[fault.region]} holds is lost`;
     case 'switch':
       return `${from} planned${inTheMiddleOf(fault.when ?? null)}`;
     case 'split':

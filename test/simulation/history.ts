@@ -141,7 +141,8 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryResult
   for (const user of [executions, ticks, service, operator]) user.data = data;
   const reconciliation = data === undefined ? undefined : new Reconciliation(ports, data);
   operator.reconciliation = reconciliation;
-  if (plan.faults.some((f) => f.kind === 'switch')) ticks.handOver = data === undefined ? emptyTables(ports) : (invocation) => data.handOver(invocation);
+  if (data !== undefined) ticks.handOver = (invocation) => data.handOver(invocation);
+  else if (plan.faults.some((f) => f.kind === 'switch')) ticks.handOver = emptyTables(ports);
   invariants.handedOver = (value) => data?.judgeHandedOver(value);
   invariants.isHolderWell = plan.isHolderWell === true;
   data?.begin();

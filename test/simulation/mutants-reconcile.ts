@@ -1,16 +1,17 @@
 // Planted bugs in the reconciliation of a region that returned: what a decision writes, and what a sign-off asks.
 import type { Edit } from '../planted-source.ts';
 import type { Mutant } from './mutant.ts';
-import { backSoonPlan, streamBehindPlan } from './plans.ts';
+import { backSoonPlan, streamBehindPlan, streamInPartsPlan, streamLostPlan } from './plans.ts';
 
 const equal = 'a reconciled region has what the active one has';
+const late = 'nothing comes after a sign-off';
 const newer = 'a decision writes over nothing newer';
 
 /** Its findings are dropped. */
 const comparesNothing: Edit = { file: 'operations/sign-off.ts', from: 'missing.push(...compared.missing);', to: 'void compared.missing;' };
 
 export const reconcileMutants: readonly Mutant[] = [
-  { name: 'a sign-off believes the logs and compares nothing', hole: 'what stands in one table only is found', foundBy: [equal], edits: [comparesNothing], plan: streamBehindPlan },
+  { name: 'a sign-off believes the logs and compares nothing', hole: 'what stands in one table only is found', foundBy: [equal], edits: [comparesNothing], plan: streamLostPlan },
   {
     name: "'ours' writes nothing, and nothing is compared",
     hole: 'a decision is new history, whichever side won',
@@ -55,10 +56,17 @@ export const reconcileMutants: readonly Mutant[] = [
     ],
   },
   {
-    name: 'a later late write of a decided key asks nobody again, and nothing is compared',
-    hole: 'a decision is about the last late write',
-    foundBy: [equal],
+    name: 'a sign-off does not ask whether the stream is drained',
+    hole: 'nothing is listed after its region was signed off',
+    foundBy: [late],
     plan: streamBehindPlan,
-    edits: [comparesNothing, { file: 'core/divergence/divergence-rows.ts', from: "key.state === 'decided' && key.decided === key.newest", to: "key.state === 'decided' && key.decided <= key.newest" }],
+    edits: [{ file: 'core/divergence/sign-off.ts', from: 'if (lease.epoch === 0 || (drained', to: 'if (lease.epoch >= 0 || (drained' }],
+  },
+  {
+    name: 'a later late write of a decided key asks nobody again',
+    hole: 'a decision is about the last late write',
+    foundBy: ['a decision is about the last late write'],
+    plan: streamInPartsPlan,
+    edits: [{ file: 'core/divergence/divergence-rows.ts', from: "key.state === 'decided' && key.decided === key.newest", to: "key.state === 'decided' && key.decided <= key.newest" }],
   },
 ];

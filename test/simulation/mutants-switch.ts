@@ -57,8 +57,8 @@ export const switchMutants: readonly Mutant[] = [
     edits: [
       {
         file: handing,
-        from: 'const closedAtMs = await closeEpochForGood(governor, sighting.value.epoch);\n  const until = await untilComplete(pass);',
-        to: 'const until = await untilComplete(pass);\n  const closedAtMs = await closeEpochForGood(governor, sighting.value.epoch);',
+        from: 'const closedAtMs = await closeEpochForGood(governor, sighting.value.epoch);\n  const until = await untilHandedOver(pass);',
+        to: 'const until = await untilHandedOver(pass);\n  const closedAtMs = await closeEpochForGood(governor, sighting.value.epoch);',
       },
     ],
   },
@@ -120,7 +120,11 @@ export const switchMutants: readonly Mutant[] = [
     plan: calmSwitchPlan,
     foundBy: sentOn,
     edits: [
-      { file: handing, from: '  const until = await untilComplete(pass);', to: '  await sendClientsTo(governor, sighting.value).catch(() => undefined);\n  const until = await untilComplete(pass);' },
+      {
+        file: handing,
+        from: '  const until = await untilHandedOver(pass);',
+        to: '  await sendClientsTo(governor, sighting.value).catch(() => undefined);\n  const until = await untilHandedOver(pass);',
+      },
     ],
   },
 ];

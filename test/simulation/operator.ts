@@ -115,6 +115,10 @@ export class Operator {
       if (proposed.kind === 'set') {
         this.reconciliation?.uncompared[compared === undefined ? 'add' : 'delete'](ready.name);
         this.data?.signedOff(ready);
+        if (compared !== undefined && holder !== undefined) {
+          void this.data?.judgeDrained(ready);
+          compared.judgeDecided(ready, holder);
+        }
       }
       return proposed;
     });

@@ -204,6 +204,18 @@ export const backSoonPlan: Plan = { ...base, hasData: true, calmFromMs: 117_000,
 /** The same, and its stream stands still meanwhile and for long after: its log has an end, and not all that it wrote. */
 export const streamBehindPlan: Plan = { ...base, hasData: true, calmFromMs: 117_000, faults: [isolated(0, 60_000, 48_000), { kind: 'stream', atMs: 58_000, forMs: 100_000, region: 0 }] };
 
+/** The holder is cut off with its clients, and returns as soon as its successor has opened; what it alone had, its stream has lost: no log tells of it. */
+export const streamLostPlan: Plan = {
+  ...base,
+  hasData: true,
+  calmFromMs: 120_000,
+  synchroniseMsMax: 0,
+  faults: [isolated(0, 60_000, 30_000), { kind: 'stream', atMs: 58_000, forMs: 32_500, region: 0 }, { kind: 'expire', atMs: 90_000, forMs: 1000, region: 0 }],
+};
+
+/** Its stream stands still in the middle of what it alone has: the first of it is listed soon, the rest much later. */
+export const streamInPartsPlan: Plan = { ...base, hasData: true, calmFromMs: 125_000, faults: [isolated(0, 60_000, 30_000), { kind: 'stream', atMs: 66_000, forMs: 38_000, region: 0 }] };
+
 /** A fourth voter is cut off in the middle of its being added, until one of the other three is lost for good. */
 export const oneLostOneEmptyPlan: Plan = {
   ...base,

@@ -1,7 +1,7 @@
 // A region that returned, as a person's commands see it and as they are judged: both regions through the network, every decision held against what
 // was decided upon, and at the end both tables against each other.
 import { contentLine } from '../../src/core/backup/in-place.ts';
-import { parseDivergenceRow } from '../../src/core/divergence/divergence-rows.ts';
+import { parseDivergenceRow, parseDivergentKey } from '../../src/core/divergence/divergence-rows.ts';
 import { MemoryRowPages } from '../../src/drivers/memory/memory-row-pages.ts';
 import { MemoryWholeTable } from '../../src/drivers/memory/memory-whole-table.ts';
 import type { Governor } from '../../src/operations/governor.ts';
@@ -108,6 +108,18 @@ export class Reconciliation {
 
   #pages(call: Calls, region: Region): RowPages {
     return { page: (pk, prefix, after, limit) => call(region, 'get region', () => new MemoryRowPages(region.store).page(pk, prefix, after, limit)) };
+  }
+
+  /** At a sign-off: what was decided about a key was decided about the last late write of it. What another person's comparison lists just now is another matter. */
+  judgeDecided(ready: Region, holder: Region): void {
+    const { world } = this.#ports;
+    // Lists of others are taken over at any time.
+    if (world.regions.filter((r) => r.isCandidate).length > 2) return;
+    for (const row of holder.store.list('region', 'DIVERGENT_KEY')) {
+      const { origin, key, state, decided, newest } = parseDivergentKey({ ...row, sk: String(row['sk']).replace(/^#/, '') });
+      if (origin === ready.name && state === 'decided' && decided !== newest && !newest.includes('compared'))
+        world.violate('a decision is about the last late write', `${key} of ${ready.name} has a later late write than the one that was decided about, and ${ready.name} is signed off`);
+    }
   }
 
   /** At the end: a reconciled region has what the active one has, but for what is on its way to it. */

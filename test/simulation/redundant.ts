@@ -44,7 +44,7 @@ export const redundant: readonly Redundant[] = [
   },
   {
     name: "a sign-off does not ask for the end of the returned region's log",
-    edits: [{ file: 'core/divergence/sign-off.ts', from: 'return dealtWith >= written ? []', to: 'return dealtWith >= 0 || written > 0 ? []' }],
+    edits: [{ file: 'core/divergence/sign-off.ts', from: 'return dealtWith >= end ? []', to: 'return dealtWith >= 0 || written > 0 ? []' }],
     because: 'the comparison finds what only one table has; found alone by the tests of the operation',
   },
   { name: "'ours' writes nothing", ...part(unwritten, 1), because: `the comparison finds that the other region keeps its own; found as '${unwritten}', and alone by the tests of the operation` },

@@ -56,6 +56,8 @@ export class Replica {
   readonly standing = new Map<string, Identity>();
   /** By shard of the stream, how many of its entries were delivered to the end. */
   readonly shipped = new Map<string, number>();
+  /** Writes that the stream has lost. */
+  readonly expired = new Set<string>();
   #changes = 0;
   applied = 0;
   readonly #appliedOnce = new Set<string>();
@@ -146,6 +148,11 @@ export class Replica {
   /** The entries that no delivery has dealt with, as what is shipped. */
   pending(): ChangeRecord[] {
     return this.stream.shards().flatMap((shard) => this.recordsOf(shard.entries.slice(this.shipped.get(shard.id) ?? 0)));
+  }
+
+  expire(): void {
+    for (const record of this.pending()) this.expired.add(nameOf(recordIdentity(this.region.name, record)));
+    for (const { id, entries } of this.stream.shards()) this.shipped.set(id, entries.length);
   }
 
   /** A shard is delivered once all that its parent had was. */

@@ -13,7 +13,7 @@ const lateMsMax = 120_000;
 const minuteMs = 60_000;
 
 /**
- * What a hand-over adds at most: forty looks in its eight seconds, at up to eight shards and the log, three verdicts a look in eight of them; nine rounds
+ * What a hand-over adds at most, and a drain: forty looks in its eight seconds, at up to eight shards and the log, three verdicts a look in eight of them; nine rounds
  * of markers for up to eight shards, each written and removed; its row changes and two changes of the register.
  */
 const handOverCallsMax = 40 * (8 + 2 + 1) + 8 * 5 + 9 * 34 * 2 + 100;
@@ -40,7 +40,7 @@ export class Ticks {
   ticked = 0;
   /** Where histories have protected data. */
   data: DataPlane | undefined;
-  /** Where somebody switches over. */
+  /** Where histories have protected data, or somebody switches over. */
   handOver: ((invocation: Invocation) => HandOverPorts) | undefined;
 
   constructor(ports: Ports, product: Product) {
@@ -126,12 +126,13 @@ export class Ticks {
       )
       .then(
         (report) => {
-          const isHandingOver = report.kind === 'ticked' && /handed over|as planned|taken back/.test(report.lease);
+          const isHandingOver = report.kind === 'ticked' && (report.drain !== '' || /handed over|as planned|taken back/.test(report.lease));
           this.#invariants.tickEnded(region, invocation.calls, this.#callsMax + (isHandingOver ? handOverCallsMax : 0));
           if (report.kind !== 'ticked') return;
           this.ticked += 1;
           world.queue.mixText(report.lease);
           world.queue.mixText(report.outcome);
+          world.queue.mixText(report.drain);
           const closed = /^closed below epoch (\d+)/.exec(report.lease);
           if (closed?.[1] !== undefined) this.#invariants.closedBelow(region, Number(closed[1]));
           const { decision, outcome } = report;
@@ -142,8 +143,9 @@ export class Ticks {
                 `tick: ${this.#invariants.beliefs(region).join(', ')}; ${report.lease.replace(/ \(\S+: \w+Error.*/, '')}`,
                 ...(decision.kind === 'nothing' ? [] : [`${decision.kind}: ${decision.because}`]),
                 ...(outcome === '' ? [] : [`→ ${outcome}`]),
+                ...(report.drain === '' ? [] : [report.drain.slice(0, 140)]),
               ].join(' · '),
-            decision.kind === 'nothing' && outcome === '' && /^(renewed|closed below|witness)/.test(report.lease),
+            decision.kind === 'nothing' && outcome === '' && report.drain === '' && /^(renewed|closed below|witness)/.test(report.lease),
           );
         },
         (error: unknown) => world.note(region, () => `tick failed: ${String(error)}`),

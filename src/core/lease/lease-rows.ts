@@ -48,6 +48,11 @@ export function isActingAt(row: LeaseRow, nowMs: number): boolean {
   return isLeaseOpen(row) && nowMs < row.untilAtMs;
 }
 
+/** Nothing is accepted in this region's epoch any more: only a higher one opens a row again. */
+export function isClosedForGood(lease: LeaseRow, fences: readonly FenceRow[]): boolean {
+  return lease.closedEpoch >= lease.epoch && fences.every((fence) => fence.epoch >= lease.epoch && fence.closedThroughMs >= closedForGood);
+}
+
 export function isFenceOpen(row: FenceRow): boolean {
   return row.untilAtMs > row.closedThroughMs;
 }
