@@ -7,7 +7,8 @@ const started: ChildProcess[] = [];
 afterEach(() => {
   for (const { pid } of started.splice(0)) {
     try {
-      if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+      // One of them is in a session of its own.
+      if (pid !== undefined) for (const member of membersOf([pid], listProcesses())) process.kill(member.pid, 'SIGKILL');
     } catch {
       // gone already, as it should be
     }

@@ -1,6 +1,6 @@
 // Whether a region that returned is reconciled: everything that may be missing is found, and said.
 import { describe, expect, test } from 'vitest';
-import { fenceKey, leaseKey } from '../../src/core/lease/lease-rows.ts';
+import { closedForGood, fenceKey, leaseKey } from '../../src/core/lease/lease-rows.ts';
 import { findDivergentKey, resolveAll, resolveKey, viewDivergentKey } from '../../src/operations/resolve-divergence.ts';
 import { examineReturned, listDifferences } from '../../src/operations/sign-off.ts';
 import { marks, padSequenceNumber, toChangeRecord } from '../../src/core/log/change-record.ts';
@@ -43,6 +43,18 @@ describe('a region that returned', () => {
     expect(await missing(t)).toEqual([]);
   });
 
+  test('is reconciled though a take-over of its died between its fence rows and its lease row, in an epoch that is over', async () => {
+    const t = await createDivergence();
+    t.a.write('k', 1, item(0));
+    await t.a.ship(t.b);
+    await t.lose();
+    await t.a.rows.change({ key: fenceKey(1), set: { epoch: 2, untilAtMs: 0, closedThroughMs: closedForGood }, when: [], mayCreate: false });
+    await t.b.setLease(3, 'open');
+    expect((await examineReturned({ ...t.signOff, epoch: 3 })).missing).toEqual([]);
+    await t.a.rows.change({ key: fenceKey(1), set: { epoch: 3 }, when: [], mayCreate: false });
+    expect((await examineReturned({ ...t.signOff, epoch: 3 })).missing).toEqual([expect.stringMatching(/FENCE#1 of us-east-1 is not closed for good/)]);
+  });
+
   test('with nothing divergent is reconciled as it is', async () => {
     const t = await createDivergence();
     t.a.write('k', 1, item(0));
@@ -53,7 +65,7 @@ describe('a region that returned', () => {
 
   test.each([
     ['its lease row is not closed', async (t) => t.a.rows.change({ key: leaseKey, set: { closedEpoch: 0 }, when: [], mayCreate: false }), /has not closed its epoch 1 for good/],
-    ['its lease row is of an epoch that is not over', async (t) => t.a.setLease(2, 'closed'), /has not closed its epoch 2/],
+    ['its lease row is of an epoch that is not over', async (t) => t.a.rows.change({ key: leaseKey, set: { epoch: 2, closedEpoch: 2 }, when: [], mayCreate: false }), /has not closed its epoch 2/],
     [
       'a fence row is closed at its deadline only',
       async (t) => t.a.rows.change({ key: fenceKey(1), set: { closedThroughMs: 5 }, when: [], mayCreate: false }),

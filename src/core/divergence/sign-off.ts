@@ -26,7 +26,8 @@ export function whyNotClosed({ region, lease, fences, epoch }: Pick<ReturnedRegi
     missing.push(
       `${region} has not closed its epoch ${lease.epoch} for good (closed: ${lease.closedEpoch}): its governor does so once it reads the register; 'holdfast status' shows whether it ticks`,
     );
-  const open = fences.flatMap((fence, k) => (fence.epoch <= lease.epoch && fence.closedThroughMs >= closedForGood ? [] : [`FENCE#${k}`]));
+  // A take-over that died between its fence rows and its lease row left them of an epoch between the two: that is over as well.
+  const open = fences.flatMap((fence, k) => (fence.epoch < epoch && fence.closedThroughMs >= closedForGood ? [] : [`FENCE#${k}`]));
   if (open.length > 0)
     missing.push(`${open.join(', ')} of ${region} ${open.length === 1 ? 'is' : 'are'} not closed for good: a write could still be accepted there; its governor closes them at its next tick`);
   return missing;
