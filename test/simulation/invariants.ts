@@ -27,7 +27,8 @@ export class Invariants {
   #newestAnswer = { epoch: 0, region: '', atMs: 0 };
   /** What was chosen last, but for its renewal. */
   #told = '';
-  #chosenBefore: RegisterValue | undefined;
+  /** Of those that were chosen, the one of the highest ballot. */
+  #chosenBefore: Chosen | undefined;
   /** Told of each release of a planned switch-over. */
   handedOver: (value: RegisterValue) => void = () => undefined;
   /** Nobody has a reason to say that a holder fails (Plan.isHolderWell). */
@@ -111,8 +112,10 @@ export class Invariants {
       before === this.#told,
     );
     if (value.released) this.#isReleased(value.holder, value.epoch);
-    this.#judgeSwitch(this.#chosenBefore ?? value, value);
-    this.#chosenBefore = value;
+    // An old ballot may get its last acceptance long after newer ones were chosen: it says nothing about what came after those.
+    if (this.#chosenBefore !== undefined && chosen.ballot < this.#chosenBefore.ballot) return;
+    this.#judgeSwitch(this.#chosenBefore?.value ?? value, value);
+    this.#chosenBefore = chosen;
   }
 
   /** What a planned switch-over may do to the register, one chosen value after the other. */
