@@ -114,11 +114,15 @@ export class Invariants {
     if (value.released) this.#isReleased(value.holder, value.epoch);
     // An old ballot may get its last acceptance long after newer ones were chosen: it says nothing about what came after those.
     if (this.#chosenBefore !== undefined && chosen.ballot < this.#chosenBefore.ballot) return;
-    this.#judgeSwitch(this.#chosenBefore?.value ?? value, value);
+    let last = this.#chosenBefore?.value ?? value;
+    for (const next of this.register.path(this.#chosenBefore?.ballot ?? chosen.ballot, chosen)) {
+      this.#judgeSwitch(last, next);
+      last = next;
+    }
     this.#chosenBefore = chosen;
   }
 
-  /** What a planned switch-over may do to the register, one chosen value after the other. */
+  /** What a planned switch-over may do to the register, each value beside the one that it was built upon: a take-over that a minority held may be built upon as well. */
   #judgeSwitch(before: RegisterValue, value: RegisterValue): void {
     const { violate } = { violate: (invariant: string, what: string) => this.#world.violate(invariant, what) };
     if (value.planned === true && before.planned !== true) this.switches.asked += 1;
@@ -128,9 +132,7 @@ export class Invariants {
     }
     if (value.epoch !== before.epoch + 1) return;
     if (value.holder !== before.holder) {
-      // A release that only a minority has seen may be built upon all the same: what was taken as released says so.
-      const isHandedOver = value.planned === true;
-      if (isHandedOver && !before.released) this.handedOver({ ...before, successor: value.holder });
+      const isHandedOver = before.planned === true && before.released;
       if (isHandedOver) this.switches.taken += 1;
       if (value.regions[before.holder]?.reconciled !== (isHandedOver && before.regions[before.holder]?.reconciled))
         violate('only who handed over stays reconciled', `${value.holder} took epoch ${value.epoch} from ${before.holder}, which is ${isHandedOver ? 'not ' : ''}reconciled after it`);

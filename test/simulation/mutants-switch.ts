@@ -90,7 +90,7 @@ export const switchMutants: readonly Mutant[] = [
     name: 'who is taken from by the clock stays reconciled',
     hole: 'only what was released left nothing behind',
     plan: holderDiesPlan,
-    foundBy: [...leftBehind, 'a reconciled region has what the active one has', 'nothing acknowledged is lost in silence'],
+    foundBy: ['only who handed over stays reconciled', ...leftBehind],
     edits: [{ file: changes, from: 'const isHandedOver = current.planned === true && current.released;', to: 'const isHandedOver = current.planned === true;' }],
   },
   {

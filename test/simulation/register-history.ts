@@ -50,6 +50,16 @@ export class RegisterHistory {
     return this.#proposals.get(ballot)?.text;
   }
 
+  /** What was built upon what between two chosen values, the latter included; most of it no majority ever held. */
+  path(after: string, { ballot, value }: Chosen): RegisterValue[] {
+    const values = [value];
+    for (let at = this.#proposals.get(ballot)?.parent; at !== undefined && at > after; at = this.#proposals.get(at)?.parent) {
+      const text = this.#proposals.get(at)?.text;
+      if (text !== undefined) values.unshift(this.#parse(text));
+    }
+    return values;
+  }
+
   /** @param acceptor region/table. @returns the value, when this acceptance made it chosen. */
   accepted(acceptor: string, ballot: string, text: string): Chosen | undefined {
     const known = this.#proposals.get(ballot);
