@@ -252,10 +252,15 @@ export class DataPlane {
     this.#signedOff.set(region, new Set([...(this.#signedOff.get(region) ?? []), ...[...this.replicaOf(region).standing.values()].map(nameOf)]));
   }
 
-  /** Signed off upon a comparison: what it accepted before is in its log, and so in somebody's list or table, and comes from nowhere else any more. */
-  async judgeDrained(region: Region): Promise<void> {
+  /**
+   * Signed off upon a comparison: what it accepted in epochs that are over is in its log, and so in somebody's list or table, and comes from nowhere else any
+   * more. A proposal that was frozen may come when the region serves again, in a later epoch than the proposal's.
+   */
+  async judgeDrained(region: Region, registerEpoch: number): Promise<void> {
     const replica = this.replicaOf(region);
-    const waiting = replica.pending().filter((record) => this.#acknowledged.some((w) => w.origin === region.name && w.epoch === record.epoch && w.sequence === Number(record.sequenceNumber)));
+    const waiting = replica
+      .pending()
+      .filter((record) => record.epoch < registerEpoch && this.#acknowledged.some((w) => w.origin === region.name && w.epoch === record.epoch && w.sequence === Number(record.sequenceNumber)));
     const logged = new Set<string>();
     for (const segment of await replica.log.read(region.name, 0, Number.MAX_SAFE_INTEGER)) for (const record of segment.records) logged.add(record.sequenceNumber);
     const late = waiting.find((record) => !logged.has(record.sequenceNumber));

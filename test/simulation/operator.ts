@@ -116,7 +116,7 @@ export class Operator {
         this.reconciliation?.uncompared[compared === undefined ? 'add' : 'delete'](ready.name);
         this.data?.signedOff(ready);
         if (compared !== undefined && holder !== undefined) {
-          void this.data?.judgeDrained(ready);
+          void this.data?.judgeDrained(ready, proposed.value.epoch);
           compared.judgeDecided(ready, holder);
         }
       }
