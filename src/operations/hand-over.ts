@@ -19,6 +19,8 @@ import { readVerdicts, vantageKey } from './watch.ts';
 
 /** How often the vantage points are asked about the successor meanwhile. */
 const verdictsEveryMs = 1000;
+const releaseTriesMax = 3;
+const releaseAgainMs = 200;
 
 type Pass = { readonly governor: Governor; readonly sighting: Held; readonly look: Look; readonly stopwatch: Stopwatch; readonly verdicts: () => Promise<readonly CandidateVerdict[]> };
 
@@ -30,8 +32,7 @@ export async function handOver(governor: Governor, sighting: Held, look: Look): 
   if (until.kind === 'given-up') return takeBack(pass, until.because);
   if (until.kind !== 'complete') return `epoch ${sighting.value.epoch} is closed, and not handed over yet: ${until.because}; the next tick goes on`;
   await waitForReaders(governor, closedAtMs);
-  const because = whySuccessorFails(sighting.value, await pass.verdicts());
-  return because === undefined ? releaseNow(pass, until.sequence) : takeBack(pass, because);
+  return releaseOrTakeBack(pass, until.sequence);
 }
 
 function untilHandedOver(pass: Pass): Promise<Until> {
@@ -65,12 +66,21 @@ function nowAndThen(governor: Governor): () => Promise<readonly CandidateVerdict
   };
 }
 
-async function releaseNow({ governor, sighting }: Pass, sequence: number): Promise<string> {
+/** A release whose call was lost is proposed again after a moment: until the next tick nobody could write. */
+async function releaseOrTakeBack(pass: Pass, sequence: number): Promise<string> {
+  const { governor, sighting } = pass;
   const { value } = sighting;
-  const outcome = await registerOf(governor).change(sighting, (current) => releaseTo(current, value, governor.me));
-  if (outcome.kind !== 'chosen') return `epoch ${value.epoch} is closed and handed over, but not released: ${outcome.because}`;
-  await sendClientsTo(governor, value).catch(() => undefined);
-  return `released epoch ${value.epoch} as planned: ${value.successor} has applied all ${sequence} records`;
+  for (let tries = 1; ; tries += 1) {
+    const because = whySuccessorFails(value, await pass.verdicts());
+    if (because !== undefined) return takeBack(pass, because);
+    const outcome = await registerOf(governor).change(sighting, (current) => releaseTo(current, value, governor.me));
+    if (outcome.kind === 'chosen') {
+      await sendClientsTo(governor, value).catch(() => undefined);
+      return `released epoch ${value.epoch} as planned: ${value.successor} has applied all ${sequence} records`;
+    }
+    if (outcome.kind === 'refused' || tries === releaseTriesMax) return `epoch ${value.epoch} is closed and handed over, but not released: ${outcome.because}`;
+    await governor.clock.wait(releaseAgainMs);
+  }
 }
 
 /** The ticks write the same once the successor has taken; this is sooner. */

@@ -2,7 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { nextAttempt } from '../../src/core/failover/register-changes.ts';
 import { isFenceOpen } from '../../src/core/lease/lease-rows.ts';
+import { votersOf, type Governor } from '../../src/operations/governor.ts';
 import { openGateStep } from '../../src/operations/open-gate.ts';
+import { tablesRegister } from '../../src/operations/tables-register.ts';
 import { takeLeaseStep } from '../../src/operations/take-lease.ts';
 import { maker } from '../core/fixtures.ts';
 import { createHandOver, type HandOverWorld } from './hand-over-world.ts';
@@ -117,6 +119,27 @@ describe('hands over', () => {
     expect(ticked(await world.group.tick(east, governor)).lease).toMatch(/^released epoch 1/);
     expect(lists).toBe(3);
     for (const { id, entries } of world.stream.shards()) expect(id === 'shard-0' || entries.some((e) => isMarker(e.key))).toBe(true);
+  });
+
+  test.each([
+    { lost: 2, ticks: 1 },
+    { lost: 3, ticks: 2 },
+  ])('a release that is lost is proposed again in the same tick: lost $lost times, released in tick $ticks', async ({ lost, ticks }) => {
+    const world = await createHandOver();
+    await world.ask();
+    const register = tablesRegister(votersOf(world.governor));
+    let left = lost;
+    const governor: Governor = {
+      ...world.governor,
+      register: { look: register.look, change: async (seen, propose) => ((left -= 1) >= 0 ? { kind: 'unknown', because: 'no answer' } : register.change(seen, propose)) },
+    };
+    const told = [];
+    for (let i = 0; i < ticks; i += 1) {
+      told.push(ticked(await world.group.tick(east, governor)).lease);
+      world.group.clock.advance(5000);
+    }
+    expect(told.slice(0, -1)).toEqual(Array(ticks - 1).fill('epoch 1 is closed and handed over, but not released: no answer'));
+    expect(told.at(-1)).toMatch(/^released epoch 1 as planned/);
   });
 
   test('is repeated whole by the next tick, whichever call of a tick is its last', async () => {

@@ -14,9 +14,9 @@ const minuteMs = 60_000;
 
 /**
  * What a hand-over adds at most, and a drain: forty looks in its eight seconds, at up to eight shards and the log, three verdicts a look in eight of them; nine rounds
- * of markers for up to eight shards, each written and removed; its row changes and two changes of the register.
+ * of markers for up to eight shards, each written and removed; its row changes and four changes of the register.
  */
-const handOverCallsMax = 40 * (8 + 2 + 1) + 8 * 5 + 9 * 34 * 2 + 100;
+const handOverCallsMax = 40 * (8 + 2 + 1) + 8 * 5 + 9 * 34 * 2 + 260;
 
 /** What a tick may cost at most, whatever happens; the same on a calm day and on the worst. */
 export function callsMaxOf(voters: number, candidates: number, fenceShards: number, isChangingVoters = false): number {
