@@ -39,35 +39,40 @@ export async function shipBehind(own: LogStore, destinations: readonly LogStore[
   );
 }
 
-/** What was appended already (a batch comes again, perhaps cut differently) is left out; what slips through is applied once all the same. */
+/**
+ * What was appended already (a batch comes again, perhaps cut differently) is left out; what slips through is applied once all the same.
+ * Several shards of the stream append to one chain. Whoever loses the race for its head looks at what came in between: a function that froze with
+ * a batch finds there what was delivered again and shipped, and would bring back what was removed since.
+ */
 async function appendOwn(own: LogStore, records: readonly ChangeRecord[], digest: Digest): Promise<void> {
-  const recent = await own.readBack(own.region, Number.MAX_SAFE_INTEGER, recentSegments);
-  for (const part of partsOf(unseenRecords(recent, records))) await appendPart(own, part, digest);
-}
-
-/** Several shards of the stream append to one chain: whoever loses the race for its head reads it again. */
-async function appendPart(own: LogStore, part: readonly ChangeRecord[], digest: Digest): Promise<void> {
-  for (let round = 0; round < appendTriesMax; round += 1) {
-    const head = await own.head(own.region);
-    if ((await own.append(head, nextSegment(own.region, head, part, digest))) === 'done') return;
-  }
-  throw new NoQuorumError(`The own change log of ${own.region} was appended to by others ${appendTriesMax} times in a row. The stream delivers the batch again.`);
-}
-
-/** Parts that fit one segment each. */
-function partsOf(records: readonly ChangeRecord[]): ChangeRecord[][] {
-  const parts: ChangeRecord[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const record of records) {
-    const size = JSON.stringify(record).length;
-    bytes += size;
-    if (bytes > segmentBytesMax) {
-      parts.push([]);
-      bytes = size;
+  let head = await own.head(own.region);
+  let left = unseenRecords(await own.readBack(own.region, Number.MAX_SAFE_INTEGER, recentSegments), records);
+  for (let refused = 0; left.length > 0; ) {
+    const part = firstPart(left);
+    const segment = nextSegment(own.region, head, part, digest);
+    if ((await own.append(head, segment)) === 'done') {
+      head = headAfter(segment);
+      left = left.slice(part.length);
+      refused = 0;
+      continue;
     }
-    parts.at(-1)?.push(record);
+    refused += 1;
+    if (refused === appendTriesMax) throw new NoQuorumError(`The own change log of ${own.region} was appended to by others ${appendTriesMax} times in a row. The stream delivers the batch again.`);
+    for (let newer = await own.read(own.region, head.sequence, segmentsPerPage); newer.length > 0; newer = await own.read(own.region, head.sequence, segmentsPerPage)) {
+      left = unseenRecords(newer, left);
+      head = newer.reduce((_, s) => headAfter(s), head);
+    }
   }
-  return parts;
+}
+
+/** As many as fit one segment; at least one. */
+function firstPart(records: readonly ChangeRecord[]): readonly ChangeRecord[] {
+  let bytes = 0;
+  const end = records.findIndex((record, i) => {
+    bytes += JSON.stringify(record).length;
+    return i > 0 && bytes > segmentBytesMax;
+  });
+  return end < 0 ? records : records.slice(0, end);
 }
 
 /** Copies to `to` what it lacks of `origin`'s log, in order. Another copier may be faster: then its segments are there. @returns segments copied */
