@@ -2,6 +2,7 @@
 // and writes the entries in the order of the tree. The main thread lists and collects; it reads no content.
 import { setImmediate } from 'node:timers/promises';
 import { InterruptedError } from '../core/vault/vault-errors.ts';
+import { ChunkSpill } from './chunk-spill.ts';
 import { newChunkTable } from './chunk-table.ts';
 import type { EntryName } from './entry-name.ts';
 import { readAttributes, type Attributes } from './extended-attributes.ts';
@@ -21,6 +22,8 @@ export type BackupFilesOptions = CommitterOptions & {
   readonly workers: number;
   /** When so many new bytes are stored, a checkpoint is made, from which a run that was killed goes on. */
   readonly checkpointBytes: number;
+  /** So many known chunks are in memory, the rest of the parent's in temporary files; usually a million. */
+  readonly chunksInMemoryMax?: number;
   /** Aborted: what is there becomes a checkpoint, and InterruptedError is thrown. */
   readonly stop: AbortSignal;
   readonly warn: Warn;
@@ -58,6 +61,7 @@ export async function backupFiles(options: BackupFilesOptions): Promise<BackupFi
 
 class BackupRun {
   readonly #options: BackupFilesOptions;
+  readonly #spill: ChunkSpill;
   readonly #pool: ReadPool;
   readonly #committer: PointCommitter;
   readonly #reading: FileReading;
@@ -76,9 +80,10 @@ class BackupRun {
   constructor(options: BackupFilesOptions) {
     this.#options = options;
     const { vault, key, lock, workers, packBytes, zstdLevel } = options;
-    const table = newChunkTable();
-    this.#pool = new ReadPool({ sites: vault.sites, key, lock, workers, packBytes, zstdLevel, table });
-    this.#committer = new PointCommitter(options, this.#pool, table);
+    const table = newChunkTable(options.chunksInMemoryMax);
+    this.#spill = new ChunkSpill(options.warn);
+    this.#pool = new ReadPool({ sites: vault.sites, key, lock, workers, packBytes, zstdLevel, table, spilled: () => this.#spill.share() });
+    this.#committer = new PointCommitter(options, this.#pool, table, this.#spill);
     this.#reading = new FileReading(this.#pool, options.warn, { read: () => this.#drain(), waited: () => this.#checkpointIfDue() });
     this.#attributes = readAttributes(options.roots);
     this.#checkpointAtBytes = options.checkpointBytes;
@@ -109,6 +114,7 @@ class BackupRun {
 
   async close(): Promise<void> {
     await this.#pool.close();
+    this.#spill.close();
   }
 
   async #take(found: Found, cursor: ParentCursor): Promise<void> {

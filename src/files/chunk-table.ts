@@ -1,17 +1,17 @@
-// Which chunks are stored already, by id, in memory that all workers share. It may forget (it is bounded) and two workers may store the same
-// chunk at the same moment: both cost some bytes, never a wrong content.
-import type { ChunkPlace } from './extent-list.ts';
+// Which chunks are stored already, by id, in memory that all workers share. It is bounded: what the parent point has beyond that is in the spill
+// (chunk-spill.ts), what is new beyond it is forgotten. And two workers may store the same chunk at the same moment: both cost some bytes, never a wrong content.
+import { idWords, type ChunkPlace } from '../vault/index-record.ts';
 
 /** 40 bytes: half an id (16 bytes of a keyed hash: nobody can make two alike), the pack's first 8 bytes, offset, stored and raw length, codec. */
 const rowWords = 10;
-/** A chunk of 1 MiB each: 4 TiB. 160 MiB of addresses, of which only what is used becomes memory. */
-const rowsMax = 4 * 1024 * 1024;
-const slotBits = 23;
+/** A chunk of 1 MiB each: 1 TiB. 48 MiB of addresses, of which only what is used becomes memory. */
+const usualRowsMax = 1024 * 1024;
 
 export type SharedChunkTable = { readonly slots: SharedArrayBuffer; readonly rows: SharedArrayBuffer; readonly count: SharedArrayBuffer };
 
-export function newChunkTable(): SharedChunkTable {
-  return { slots: new SharedArrayBuffer(2 ** slotBits * 4), rows: new SharedArrayBuffer(rowsMax * rowWords * 4), count: new SharedArrayBuffer(4) };
+export function newChunkTable(rowsMax = usualRowsMax): SharedChunkTable {
+  const slots = 2 ** Math.ceil(Math.log2(rowsMax * 2));
+  return { slots: new SharedArrayBuffer(slots * 4), rows: new SharedArrayBuffer(rowsMax * rowWords * 4), count: new SharedArrayBuffer(4) };
 }
 
 export class ChunkTable {
@@ -26,8 +26,9 @@ export class ChunkTable {
   }
 
   find(id: Uint8Array): ChunkPlace | null {
-    const wanted = wordsOf(id);
-    for (let slot = wanted[0] & (2 ** slotBits - 1); ; slot = (slot + 1) & (2 ** slotBits - 1)) {
+    const wanted = idWords(id);
+    const mask = this.#slots.length - 1;
+    for (let slot = wanted[0] & mask; ; slot = (slot + 1) & mask) {
       const row = Atomics.load(this.#slots, slot) - 1;
       if (row < 0) return null;
       const at = row * rowWords;
@@ -35,18 +36,20 @@ export class ChunkTable {
     }
   }
 
-  add(id: Uint8Array, place: ChunkPlace): void {
+  /** @returns false: there is no room for it */
+  add(id: Uint8Array, place: ChunkPlace): boolean {
     const row = Atomics.add(this.#count, 0, 1);
-    if (row >= rowsMax) {
+    if ((row + 1) * rowWords > this.#rows.length) {
       Atomics.sub(this.#count, 0, 1);
-      return;
+      return false;
     }
-    const words = wordsOf(id);
+    const words = idWords(id);
+    const mask = this.#slots.length - 1;
     const at = row * rowWords;
     const pack = new DataView(place.pack.buffer, place.pack.byteOffset, 8);
     this.#rows.set([...words, pack.getUint32(0, true), pack.getUint32(4, true), place.offset, place.storedBytes, place.rawBytes, place.codec], at);
-    for (let slot = words[0] & (2 ** slotBits - 1); ; slot = (slot + 1) & (2 ** slotBits - 1)) {
-      if (Atomics.compareExchange(this.#slots, slot, 0, row + 1) === 0) return;
+    for (let slot = words[0] & mask; ; slot = (slot + 1) & mask) {
+      if (Atomics.compareExchange(this.#slots, slot, 0, row + 1) === 0) return true;
     }
   }
 
@@ -61,9 +64,4 @@ export class ChunkTable {
   #word(at: number): number {
     return this.#rows[at] ?? 0;
   }
-}
-
-function wordsOf(id: Uint8Array): [number, number, number, number] {
-  const view = new DataView(id.buffer, id.byteOffset, 16);
-  return [view.getUint32(0, true), view.getUint32(4, true), view.getUint32(8, true), view.getUint32(12, true)];
 }

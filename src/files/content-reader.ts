@@ -4,7 +4,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { contentCut, nextCut } from '../core/vault/fast-cdc.ts';
 import type { ChunkReference } from '../core/vault/recovery-point.ts';
-import type { ChunkTable } from './chunk-table.ts';
+import type { KnownChunks } from './known-chunks.ts';
 import { cutRuleOf, fixedChunkBytes, type CutRule } from './cut-rule.ts';
 import { extentBytes } from '../core/vault/entry-codec.ts';
 import { extentLength, ExtentList, extentTag, isHole } from './extent-list.ts';
@@ -29,13 +29,13 @@ export type ChunkSink = {
 
 export class ContentReader {
   readonly #sink: ChunkSink;
-  readonly #table: ChunkTable;
+  readonly #known: Pick<KnownChunks, 'find' | 'add'>;
   readonly #window = Buffer.allocUnsafeSlow(windowBytes);
   #count = { readBytes: 0, reusedBytes: 0, zeroBytes: 0, newBytes: 0 };
 
-  constructor(sink: ChunkSink, table: ChunkTable) {
+  constructor(sink: ChunkSink, known: Pick<KnownChunks, 'find' | 'add'>) {
     this.#sink = sink;
-    this.#table = table;
+    this.#known = known;
   }
 
   run(task: ReadTask): TaskRead {
@@ -74,7 +74,7 @@ export class ContentReader {
       return plain.length;
     }
     const id = this.#sink.idOf(plain);
-    const known = this.#table.find(id);
+    const known = this.#known.find(id);
     if (known !== null && known.rawBytes === plain.length) {
       extents.add(id, this.#sink.tagOf(plain), known, 0, plain.length);
       this.#count.reusedBytes += plain.length;
@@ -88,7 +88,7 @@ export class ContentReader {
 
   #store(plain: Uint8Array, id: Uint8Array): ChunkReference {
     const stored = this.#sink.store(plain, id, this.#sink.tagOf(plain));
-    this.#table.add(id, stored);
+    this.#known.add(id, stored);
     this.#count.newBytes += plain.length;
     return stored;
   }
@@ -103,7 +103,7 @@ export class ContentReader {
       if (filled === 0) return;
       const plain = this.#window.subarray(0, filled);
       const id = this.#sink.idOf(plain);
-      const known = this.#table.find(id);
+      const known = this.#known.find(id);
       const place = known !== null && known.rawBytes === filled ? known : this.#store(plain, id);
       const rows = new ExtentList(waiting.length);
       for (const { from, bytes } of waiting) rows.add(id, this.#sink.tagOf(plain.subarray(from, from + bytes)), place, from, bytes);

@@ -4,7 +4,7 @@ import type { WalkRoot } from './file-walk.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export class TreeCount {
-  readonly #pool = new WorkerPool<CountRequest, number>({ file: new URL('count-worker.ts', import.meta.url), count: 1, setup: {}, onNews: () => {} });
+  readonly #pool = new WorkerPool<CountRequest, number>({ file: new URL('count-worker.ts', import.meta.url), count: 1, setup: () => ({}), onNews: () => {} });
   /** null until it is known. */
   bytes: number | null = null;
 

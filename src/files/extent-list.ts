@@ -2,12 +2,10 @@
 // A list of a million is 80 MB in one piece instead of a million objects, and an unchanged file's extents are copied, never decoded.
 import { extentBytes } from '../core/vault/entry-codec.ts';
 import { referenceBytes } from '../core/vault/chunk-reference.ts';
+import type { ChunkPlace } from '../vault/index-record.ts';
 
 /** Where the fields of an extent are; a hole is all zeros up to `length`. */
 const field = { id: 0, tag: 32, pack: 48, offset: 56, storedBytes: 60, rawBytes: 64, codec: 68, from: 72, length: 76 } as const;
-
-/** A chunk's place, as numbers. */
-export type ChunkPlace = { readonly pack: Uint8Array; readonly offset: number; readonly storedBytes: number; readonly rawBytes: number; readonly codec: 0 | 1 };
 
 const holeBytesMax = 2 ** 30;
 

@@ -10,6 +10,7 @@ import { deriveKeys, type DataKey } from '../vault/data-key.ts';
 import { PackBuilder } from '../vault/pack-builder.ts';
 import { commitPoint } from '../vault/point-writer.ts';
 import type { Vault } from '../vault/vault.ts';
+import type { ChunkSpill } from './chunk-spill.ts';
 import { ChunkTable, type SharedChunkTable } from './chunk-table.ts';
 import { EntryStreamWriter } from './entry-stream.ts';
 import { extentBytes } from '../core/vault/entry-codec.ts';
@@ -45,6 +46,7 @@ export class PointCommitter {
   readonly #options: CommitterOptions;
   readonly #pool: ReadPool;
   readonly #shared: SharedChunkTable;
+  readonly #spill: ChunkSpill;
   readonly #table: ChunkTable;
   readonly #keys;
   readonly #startedAtMs: number;
@@ -55,10 +57,11 @@ export class PointCommitter {
   readonly #builder: PackBuilder;
   #parentKnown: Promise<void> | null = null;
 
-  constructor(options: CommitterOptions, pool: ReadPool, shared: SharedChunkTable) {
+  constructor(options: CommitterOptions, pool: ReadPool, shared: SharedChunkTable, spill: ChunkSpill) {
     this.#options = options;
     this.#pool = pool;
     this.#shared = shared;
+    this.#spill = spill;
     this.#table = new ChunkTable(shared);
     this.#keys = deriveKeys(options.key);
     this.#builder = new PackBuilder(options.key, options.packBytes, options.zstdLevel, randomBytes);
@@ -68,7 +71,7 @@ export class PointCommitter {
 
   /** Before the first file is read: what the parent has need not be stored again. Not before, since most runs read nothing. */
   knowParent(): Promise<void> {
-    this.#parentKnown ??= this.#options.parent?.teachContentChunks(this.#shared) ?? Promise.resolve();
+    this.#parentKnown ??= this.#options.parent?.teachContentChunks(this.#shared, this.#spill) ?? Promise.resolve();
     return this.#parentKnown;
   }
 

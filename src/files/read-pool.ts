@@ -3,6 +3,7 @@ import { packName } from '../core/vault/object-names.ts';
 import type { PackRow } from '../core/vault/recovery-point.ts';
 import type { ObjectLock } from '../ports/vault-site.ts';
 import type { DataKey } from '../vault/data-key.ts';
+import type { SharedIndex } from '../vault/index-reader.ts';
 import type { SiteSet } from '../vault/site-set.ts';
 import type { SharedChunkTable } from './chunk-table.ts';
 import type { ReadTask, SealedPack, TaskRead } from './read-task.ts';
@@ -22,6 +23,8 @@ export type ReadPoolOptions = {
   readonly packBytes: number;
   readonly zstdLevel: number;
   readonly table: SharedChunkTable;
+  /** Asked as a worker starts. */
+  readonly spilled: () => SharedIndex | null;
 };
 
 type Batched = { readonly task: ReadTask; readonly resolve: (read: TaskRead) => void; readonly reject: (error: Error) => void };
@@ -41,8 +44,8 @@ export class ReadPool {
 
   constructor(options: ReadPoolOptions) {
     this.#options = options;
-    const { key, packBytes, zstdLevel, table, workers } = options;
-    const setup: ReadWorkerSetup = { key, packBytes, zstdLevel, table, packsInFlight: this.#inFlight.buffer, packsInFlightMax: packsInFlightPerWorker * workers };
+    const { key, packBytes, zstdLevel, table, spilled, workers } = options;
+    const setup = (): ReadWorkerSetup => ({ key, packBytes, zstdLevel, table, spilled: spilled(), packsInFlight: this.#inFlight.buffer, packsInFlightMax: packsInFlightPerWorker * workers });
     this.#pool = new WorkerPool({ file: new URL('read-worker.ts', import.meta.url), count: workers, setup, onNews: (pack) => this.#keep(pack) });
   }
 

@@ -4,7 +4,9 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { chunkId, chunkTag } from '../vault/chunk-crypto.ts';
 import { deriveKeys, type DataKey } from '../vault/data-key.ts';
 import { PackBuilder } from '../vault/pack-builder.ts';
-import { ChunkTable, type SharedChunkTable } from './chunk-table.ts';
+import type { SharedIndex } from '../vault/index-reader.ts';
+import { KnownChunks } from './known-chunks.ts';
+import type { SharedChunkTable } from './chunk-table.ts';
 import { ContentReader } from './content-reader.ts';
 import type { ReadTask, SealedPack, TaskRead } from './read-task.ts';
 
@@ -13,6 +15,7 @@ export type ReadWorkerSetup = {
   readonly packBytes: number;
   readonly zstdLevel: number;
   readonly table: SharedChunkTable;
+  readonly spilled: SharedIndex | null;
   /** Packs that were handed over and are not in the sites yet, of all workers. */
   readonly packsInFlight: SharedArrayBuffer;
   readonly packsInFlightMax: number;
@@ -36,7 +39,7 @@ const reader = new ContentReader(
       return reference;
     },
   },
-  new ChunkTable(setup.table),
+  new KnownChunks(setup.table, setup.spilled),
 );
 
 function seal(): void {

@@ -30,7 +30,7 @@ export class RestorePool {
   constructor(options: RestorePoolOptions) {
     this.#options = options;
     const setup: RestoreWorkerSetup = { key: options.key };
-    this.#pool = new WorkerPool({ file: new URL('restore-worker.ts', import.meta.url), count: options.workers, setup, onNews: () => {} });
+    this.#pool = new WorkerPool({ file: new URL('restore-worker.ts', import.meta.url), count: options.workers, setup: () => setup, onNews: () => {} });
   }
 
   /** A worker has nothing to do, or will soon. */

@@ -8,6 +8,7 @@ import { deriveKeys, type DataKey } from '../vault/data-key.ts';
 import { openPoint, type OpenPoint } from '../vault/point-reader.ts';
 import type { GetOptions, SiteSet } from '../vault/site-set.ts';
 import type { Vault } from '../vault/vault.ts';
+import type { ChunkSpill } from './chunk-spill.ts';
 import { ChunkTable, type SharedChunkTable } from './chunk-table.ts';
 import { rawEntries, type RawEntry } from './entry-stream.ts';
 import { extentBytes } from '../core/vault/entry-codec.ts';
@@ -16,6 +17,8 @@ import { ExtentList, packOf, readExtent } from './extent-list.ts';
 
 /** So much of a pack is read at a time. */
 const runBytesMax = 8 * 1024 * 1024;
+
+type Spill = Pick<ChunkSpill, 'add'>;
 
 export class StoredPoint {
   readonly point: OpenPoint;
@@ -59,13 +62,13 @@ export class StoredPoint {
 
   /** The chunks of the entry stream: known from the beginning. */
   teachEntryChunks(shared: SharedChunkTable): void {
-    teach(new ChunkTable(shared), this.entryChunks);
+    teach(new ChunkTable(shared), this.entryChunks, null);
   }
 
-  /** The chunks that are an extent by themselves; what small files share is found by the files themselves. */
-  async teachContentChunks(shared: SharedChunkTable): Promise<void> {
+  /** The chunks that are an extent by themselves; what small files share is found by the files themselves. What the table has no room for goes into the spill. */
+  async teachContentChunks(shared: SharedChunkTable, spill: Spill): Promise<void> {
     const table = new ChunkTable(shared);
-    for await (const entries of this.entries()) for (const { extents } of entries) teach(table, extents);
+    for await (const entries of this.entries()) for (const { extents } of entries) teach(table, extents, spill);
   }
 
   async *#stream(): AsyncGenerator<Uint8Array> {
@@ -116,10 +119,11 @@ export class StoredPoint {
   }
 }
 
-function teach(table: ChunkTable, extents: Uint8Array): void {
+function teach(table: ChunkTable, extents: Uint8Array, spill: Spill | null): void {
   for (let i = 0; i < extents.length / extentBytes; i++) {
     const extent = readExtent(extents, i);
-    if (extent.pack !== null && extent.from === 0 && extent.length === extent.rawBytes) table.add(extent.id, extent);
+    if (extent.pack === null || extent.from !== 0 || extent.length !== extent.rawBytes) continue;
+    if (!table.add(extent.id, extent)) spill?.add(extent.id, extent);
   }
 }
 

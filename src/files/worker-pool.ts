@@ -16,7 +16,7 @@ type Answer<Result, News> = { readonly ticket: number; readonly result: Result }
 export class WorkerPool<Task extends object, Result, News = never> {
   readonly #file: URL;
   readonly #count: number;
-  readonly #setup: object;
+  readonly #setup: () => object;
   readonly #onNews: (news: News) => void;
   readonly #members: Member<Result>[] = [];
   readonly #waiting: Waiting<Result>[] = [];
@@ -24,7 +24,8 @@ export class WorkerPool<Task extends object, Result, News = never> {
   #failure: Error | null = null;
   #isClosed = false;
 
-  constructor({ file, count, setup, onNews }: { readonly file: URL; readonly count: number; readonly setup: object; readonly onNews: (news: News) => void }) {
+  /** @param setup asked as each worker starts */
+  constructor({ file, count, setup, onNews }: { readonly file: URL; readonly count: number; readonly setup: () => object; readonly onNews: (news: News) => void }) {
     this.#file = file;
     this.#count = count;
     this.#setup = setup;
@@ -86,7 +87,7 @@ export class WorkerPool<Task extends object, Result, News = never> {
   #start(): Member<Result> {
     // Loaded by the first worker: a run that needs none does not pay for it.
     const threads = process.getBuiltinModule('node:worker_threads');
-    const worker = new threads.Worker(new URL('worker-start.mjs', import.meta.url), { workerData: { ...this.#setup, file: this.#file.href, compileCache: compileCache() } });
+    const worker = new threads.Worker(new URL('worker-start.mjs', import.meta.url), { workerData: { ...this.#setup(), file: this.#file.href, compileCache: compileCache() } });
     const member: Member<Result> = { worker, running: new Map() };
     worker.on('message', (answer: Answer<Result, News>) => {
       if (answer.ticket === null) {

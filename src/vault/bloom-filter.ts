@@ -6,11 +6,11 @@ const blockWords = 16;
 export const filterBitsMax = 10;
 
 export class BloomFilter {
-  readonly words: Uint32Array<ArrayBuffer>;
+  readonly words: Uint32Array;
   readonly #blocks: number;
   readonly #probes: number;
 
-  constructor(words: Uint32Array<ArrayBuffer>, bitsOfEntry: number) {
+  constructor(words: Uint32Array, bitsOfEntry: number) {
     this.words = words;
     this.#blocks = words.length / blockWords;
     this.#probes = Math.max(1, Math.round(bitsOfEntry * Math.LN2));
@@ -27,7 +27,7 @@ export class BloomFilter {
 
   /** Gives the memory back at once: the collector does not hurry for arrays, and a merge makes as large a filter as those it replaces. */
   free(): void {
-    this.words.buffer.transfer(0);
+    if (this.words.buffer instanceof ArrayBuffer) this.words.buffer.transfer(0);
   }
 
   /** The id's four words are each a hash of their own: the first says which block, the others which bits. */

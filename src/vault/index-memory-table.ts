@@ -1,5 +1,5 @@
 // The newest records of the dedup index, in memory until there are enough of them for a run: one flat array, and slots that lead into it.
-import { compareIds, placeAt, putRecord, recordWords, type IdWords, type IndexPlace } from './index-record.ts';
+import { compareIds, putRecord, recordWords, type ChunkPlace, type IdWords } from './index-record.ts';
 
 const radix = 256;
 
@@ -32,17 +32,12 @@ export class IndexMemoryTable {
   }
 
   /** Over an older place of the same id. */
-  add(id: IdWords, place: IndexPlace): void {
+  add(id: IdWords, place: ChunkPlace): void {
     const slot = this.#slotOf(id);
     const known = this.#slots[slot] ?? 0;
     const row = known === 0 ? this.#count++ : known - 1;
     this.#slots[slot] = row + 1;
     putRecord(this.#records, row * recordWords, id, place);
-  }
-
-  find(id: IdWords): IndexPlace | null {
-    const row = (this.#slots[this.#slotOf(id)] ?? 0) - 1;
-    return row < 0 ? null : placeAt(this.#records, row * recordWords);
   }
 
   /** Calls with each record, in ascending order: where in `records` it is. */

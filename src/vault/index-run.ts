@@ -1,27 +1,23 @@
-// A run of the dedup index: a file of records in ascending order, in pages that each carry their own checksum, then the first word of each page and the filter.
-// Never changed once it is written. A page that is not what it was is never believed: a wrong place would make a backup that does not restore.
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from 'node:fs';
+// A run of the dedup index: a file of records in ascending order, in pages that each carry their own checksum; in memory are the first word of each page and
+// the filter. Never changed once it is written. A page that is not what it was is never believed: a wrong place would make a backup that does not restore.
+import { randomUUID } from 'node:crypto';
+import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { BloomFilter } from './bloom-filter.ts';
-import { compareIds, placeAt, recordWords, type IdWords, type IndexPlace } from './index-record.ts';
+import { compareIds, placeAt, recordWords, type ChunkPlace, type IdWords } from './index-record.ts';
 
 const pageBytes = 4096;
 const pageWords = pageBytes / 4;
-const pageRecords = 127;
-const [countWord, numberWord, sequenceWord, checkWord] = [1016, 1017, 1018, 1023];
+const pageRecords = 113;
+const [countWord, numberWord, sequenceWord, checkWord] = [1017, 1018, 1019, 1023];
 const writePages = 64;
 const readPages = 64;
 
-/** What the list of runs says of one. */
-export type RunFacts = {
-  readonly sequence: number;
-  readonly level: number;
-  readonly entries: number;
-  readonly pages: number;
-  readonly filterBits: number;
-  readonly filterWords: number;
-  readonly tailCheck: number;
-};
+export type RunFacts = { readonly sequence: number; readonly level: number; readonly entries: number; readonly pages: number; readonly filterBits: number };
+
+/** For the process's other threads, which use the same open file. */
+export type SharedRun = { readonly facts: RunFacts; readonly file: number; readonly firsts: Uint32Array; readonly filter: Uint32Array | null };
 
 export class RunDamagedError extends Error {
   override readonly name = 'RunDamagedError';
@@ -36,41 +32,30 @@ export class IndexRun {
   readonly facts: RunFacts;
   readonly #file: number;
   /** First word of the first record of each page. */
-  readonly #firsts: Uint32Array<ArrayBuffer>;
+  readonly #firsts: Uint32Array;
   #filter: BloomFilter | null;
   readonly #page = new Uint32Array(pageWords);
 
-  private constructor(facts: RunFacts, file: number, firsts: Uint32Array<ArrayBuffer>, filter: BloomFilter | null) {
+  constructor(facts: RunFacts, file: number, firsts: Uint32Array, filter: BloomFilter | null) {
     this.facts = facts;
     this.#file = file;
     this.#firsts = firsts;
     this.#filter = filter;
   }
 
-  /** @throws RunDamagedError */
-  static open(path: string, facts: RunFacts): IndexRun {
-    const file = opened(path, facts.sequence);
-    try {
-      const firsts = new Uint32Array(facts.pages);
-      const words = new Uint32Array(facts.filterWords);
-      const at = facts.pages * pageBytes;
-      readWhole(file, firsts, at, facts.sequence);
-      readWhole(file, words, at + firsts.byteLength, facts.sequence);
-      if (crc32(bytesOf(words), crc32(bytesOf(firsts))) !== facts.tailCheck) throw new RunDamagedError(facts.sequence, 'its filter is damaged');
-      return new IndexRun(facts, file, firsts, facts.filterWords === 0 ? null : new BloomFilter(words, facts.filterBits));
-    } catch (error) {
-      closeSync(file);
-      throw error;
-    }
+  static of({ facts, file, firsts, filter }: SharedRun): IndexRun {
+    return new IndexRun(facts, file, firsts, filter === null ? null : new BloomFilter(filter, facts.filterBits));
   }
 
-  /** What was just written: its arrays are at hand. */
-  static written(path: string, facts: RunFacts, firsts: Uint32Array<ArrayBuffer>, filter: BloomFilter | null): IndexRun {
-    return new IndexRun(facts, opened(path, facts.sequence), firsts, filter);
+  /** Its arrays in memory that threads share; this run finds nothing by itself any more. */
+  share(): SharedRun {
+    const filter = this.#filter === null ? null : shared(this.#filter.words);
+    this.dropFilter();
+    return { facts: this.facts, file: this.#file, firsts: shared(this.#firsts), filter };
   }
 
   /** @throws RunDamagedError */
-  find(id: IdWords): IndexPlace | null {
+  find(id: IdWords): ChunkPlace | null {
     if (this.#filter !== null && !this.#filter.mayHave(id)) return null;
     // The first words of several pages may be alike: then the record may be in an earlier one.
     for (let page = this.#lastPageFrom(id[0]); page >= 0; page -= 1) {
@@ -165,7 +150,6 @@ export class RunReader {
 }
 
 export class RunWriter {
-  readonly #path: string;
   readonly #sequence: number;
   readonly #level: number;
   readonly #file: number;
@@ -178,15 +162,16 @@ export class RunWriter {
   #inPage = 0;
   #entries = 0;
 
-  /** @param entriesMax how many there may be */
-  constructor(path: string, sequence: number, level: number, entriesMax: number, filterBits: number) {
-    this.#path = path;
+  /** Its file has no name any more once it is open: whatever ends the process, nothing is left. @param entriesMax how many there may be */
+  constructor(directory: string, sequence: number, level: number, entriesMax: number, filterBits: number) {
     this.#sequence = sequence;
     this.#level = level;
     this.#filter = BloomFilter.sized(entriesMax, filterBits);
     this.#filterBits = filterBits;
     this.#firsts = new Uint32Array(Math.ceil(entriesMax / pageRecords));
-    this.#file = openSync(path, 'wx');
+    const path = join(directory, `holdfast-index-${randomUUID()}`);
+    this.#file = openSync(path, 'wx+', 0o600);
+    rmSync(path);
   }
 
   /** In ascending order, each id once. */
@@ -200,19 +185,11 @@ export class RunWriter {
     this.#entries += 1;
   }
 
-  /** On disk, whole. */
   finish(): IndexRun {
     if (this.#inPage > 0) this.#endPage();
     this.#write();
-    const firsts = this.#firsts.subarray(0, this.#pages);
-    const words = this.#filter?.words ?? new Uint32Array(0);
-    writeWhole(this.#file, bytesOf(firsts));
-    writeWhole(this.#file, bytesOf(words));
-    fsyncSync(this.#file);
-    closeSync(this.#file);
-    const tailCheck = crc32(bytesOf(words), crc32(bytesOf(firsts)));
-    const facts = { sequence: this.#sequence, level: this.#level, entries: this.#entries, pages: this.#pages, filterBits: this.#filterBits, filterWords: words.length, tailCheck };
-    return IndexRun.written(this.#path, facts, firsts, this.#filter);
+    const facts = { sequence: this.#sequence, level: this.#level, entries: this.#entries, pages: this.#pages, filterBits: this.#filterBits };
+    return new IndexRun(facts, this.#file, this.#firsts.subarray(0, this.#pages), this.#filter);
   }
 
   abandon(): void {
@@ -257,7 +234,7 @@ export function mergeRuns(newestFirst: readonly IndexRun[], into: RunWriter): vo
   }
 }
 
-function findIn(page: Uint32Array, count: number, id: IdWords): IndexPlace | null {
+function findIn(page: Uint32Array, count: number, id: IdWords): ChunkPlace | null {
   let [low, high] = [0, count - 1];
   while (low <= high) {
     const middle = (low + high) >>> 1;
@@ -275,14 +252,6 @@ function checkOf(page: Uint32Array): number {
 
 function bytesOf(words: Uint32Array): Uint8Array {
   return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
-}
-
-function opened(path: string, sequence: number): number {
-  try {
-    return openSync(path, 'r');
-  } catch (error) {
-    throw new RunDamagedError(sequence, error instanceof Error ? error.message : String(error));
-  }
 }
 
 function readWhole(file: number, into: Uint32Array, position: number, sequence: number): void {
@@ -305,4 +274,10 @@ function readSome(file: number, bytes: Uint8Array, at: number, position: number,
 
 function writeWhole(file: number, bytes: Uint8Array): void {
   for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+}
+
+function shared(words: Uint32Array): Uint32Array {
+  const copy = new Uint32Array(new SharedArrayBuffer(words.byteLength));
+  copy.set(words);
+  return copy;
 }

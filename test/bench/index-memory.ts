@@ -1,20 +1,19 @@
-// Shows that the dedup index's memory does not grow with what is in it: fills one with synthetic chunks, looks up some that are there and some that are not, opens it
-// again, and prints rates and the peak of the resident memory.
+// Shows that the dedup index's memory does not grow with what is in it: fills one with synthetic chunks, looks up some that are there and some that are not, and
+// prints rates and the peak of the resident memory.
 //   node scripts/bootstrap.mjs test/bench/index-memory.ts --entries 1e8
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { fstatSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { PackRow } from '../../src/core/vault/recovery-point.ts';
 import { DedupIndex } from '../../src/vault/dedup-index.ts';
+import { IndexReader } from '../../src/vault/index-reader.ts';
 import { Seeded } from './seeded.ts';
 
 const { values } = parseArgs({
-  options: { entries: { type: 'string', default: '1e7' }, 'memory-mib': { type: 'string', default: '320' }, lookups: { type: 'string', default: '300000' }, work: { type: 'string' } },
+  options: { entries: { type: 'string', default: '1e7' }, 'memory-mib': { type: 'string', default: '128' }, lookups: { type: 'string', default: '300000' }, work: { type: 'string' } },
 });
 const [entries, lookups, memoryBytesMax] = [Number(values.entries), Number(values.lookups), Number(values['memory-mib']) * 2 ** 20];
 const [chunksOfPack, saidEvery] = [16, Math.min(1e7, entries / 10)];
-const directory = mkdtempSync(join(values.work ?? tmpdir(), 'holdfast-index-'));
+const directory = values.work ?? tmpdir();
 const peakMib = () => process.resourceUsage().maxRSS / 1024;
 const memoryNow = () => {
   const { rss, heapTotal, arrayBuffers } = process.memoryUsage();
@@ -35,8 +34,10 @@ function mixed(value: number): number {
   return (x ^ (x >>> 16)) >>> 0;
 }
 
-function packOf(number: number): PackRow {
-  return { packId: number.toString(16).padStart(32, '0'), sha256: number.toString(16).padStart(64, '0'), bytes: 16_000_000 };
+function packOf(i: number): Uint8Array {
+  const pack = new Uint8Array(8);
+  new DataView(pack.buffer).setFloat64(0, Math.floor(i / chunksOfPack));
+  return pack;
 }
 
 function timed<T>(act: () => T): { readonly result: T; readonly wallSeconds: number; readonly cpuSeconds: number } {
@@ -52,48 +53,39 @@ function told(what: string, count: number, { wallSeconds, cpuSeconds }: { readon
   );
 }
 
-try {
-  const id = new Uint8Array(32);
-  let index = DedupIndex.open(directory, { memoryBytesMax });
-  told(
-    'inserts',
-    entries,
-    timed(() => {
-      let pack = packOf(0);
-      for (let i = 0; i < entries; i += 1) {
-        if (i % chunksOfPack === 0) pack = packOf(i / chunksOfPack);
-        index.add({ id: idOf(i, id), offset: (i % chunksOfPack) * 1_000_000, storedBytes: 900_000, rawBytes: 1_048_576, codec: 1 }, pack);
-        if ((i + 1) % saidEvery === 0) process.stdout.write(`  ${i + 1}: ${memoryNow()}\n`);
-      }
-      index.flush('all');
-    }),
-  );
-  index.close();
-  const reopened = timed(() => DedupIndex.open(directory, { memoryBytesMax }));
-  index = reopened.result;
-  if (index.mark !== 'all') throw new Error(`the index says that it covers ${index.mark}`);
-  process.stdout.write(`opened again in ${reopened.wallSeconds.toFixed(2)} s: ${index.entries} entries in ${index.runs.length} runs\n`);
-  const chance = new Seeded('index-memory');
-  let wrong = 0;
-  const hits = timed(() => {
-    for (let n = 0; n < lookups; n += 1) {
-      const i = chance.below(entries);
-      const found = index.find(idOf(i, id));
-      if (found?.reference.offset !== (i % chunksOfPack) * 1_000_000 || found.pack.packId !== packOf(Math.floor(i / chunksOfPack)).packId) wrong += 1;
+const id = new Uint8Array(32);
+const index = new DedupIndex({ directory, memoryBytesMax });
+let shared = { runs: [] } as ReturnType<typeof index.share>;
+told(
+  'inserts',
+  entries,
+  timed(() => {
+    for (let i = 0; i < entries; i += 1) {
+      index.add(idOf(i, id), { pack: packOf(i), offset: (i % chunksOfPack) * 1_000_000, storedBytes: 900_000, rawBytes: 1_048_576, codec: 1 });
+      if ((i + 1) % saidEvery === 0) process.stdout.write(`  ${i + 1}: ${memoryNow()}\n`);
     }
-  });
-  told('lookups of what is there', lookups, hits);
-  let mistaken = 0;
-  const misses = timed(() => {
-    for (let n = 0; n < lookups; n += 1) if (index.find(idOf(entries + n, id)) !== undefined) mistaken += 1;
-  });
-  told('lookups of what is not there', lookups, misses);
-  const bytes = readdirSync(directory).reduce((sum, name) => sum + statSync(join(directory, name)).size, 0);
-  process.stdout.write(
-    `on disk ${(bytes / 1e6).toFixed(0)} MB = ${(bytes / entries).toFixed(1)} bytes an entry; wrong answers ${wrong + mistaken}; damages ${index.damages.length}; peak RSS ${peakMib().toFixed(0)} MiB\n`,
-  );
-  index.close();
-  if (wrong + mistaken > 0 || index.entries < entries) process.exitCode = 1;
-} finally {
-  rmSync(directory, { recursive: true, force: true });
-}
+    shared = index.share();
+  }),
+);
+const { runs } = shared;
+const indexed = runs.reduce((sum, { facts }) => sum + facts.entries, 0);
+process.stdout.write(`${indexed} entries in ${runs.length} runs; ${memoryNow()}\n`);
+const reader = new IndexReader(shared);
+const chance = new Seeded('index-memory');
+let wrong = 0;
+const hits = timed(() => {
+  for (let n = 0; n < lookups; n += 1) {
+    const i = chance.below(entries);
+    const found = reader.find(idOf(i, id));
+    if (found?.offset !== (i % chunksOfPack) * 1_000_000 || Buffer.compare(found.pack, packOf(i)) !== 0) wrong += 1;
+  }
+});
+told('lookups of what is there', lookups, hits);
+const misses = timed(() => {
+  for (let n = 0; n < lookups; n += 1) if (reader.find(idOf(entries + n, id)) !== null) wrong += 1;
+});
+told('lookups of what is not there', lookups, misses);
+const bytes = runs.reduce((sum, { file }) => sum + fstatSync(file).size, 0);
+process.stdout.write(`on disk ${(bytes / 1e6).toFixed(0)} MB = ${(bytes / entries).toFixed(1)} bytes an entry; wrong answers ${wrong}; peak RSS ${peakMib().toFixed(0)} MiB\n`);
+index.close();
+if (wrong > 0 || indexed < entries) process.exitCode = 1;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { ChunkTable, newChunkTable } from '../../src/files/chunk-table.ts';
-import type { ChunkPlace } from '../../src/files/extent-list.ts';
+import type { ChunkPlace } from '../../src/vault/index-record.ts';
 
 const place = (n: number): ChunkPlace => ({ pack: new Uint8Array(8).fill(n), offset: n, storedBytes: n + 1, rawBytes: n + 2, codec: n % 2 === 0 ? 0 : 1 });
 
@@ -14,6 +14,13 @@ describe('the chunk table', () => {
     for (const [i, id] of ids.entries()) one.add(id, place(i % 200));
     for (const [i, id] of ids.entries()) expect(two.find(id)).toEqual(place(i % 200));
     for (let i = 0; i < 5000; i++) expect(two.find(randomBytes(32))).toBeNull();
+  });
+
+  it('says when it is full, and finds what it has', () => {
+    const table = new ChunkTable(newChunkTable(3));
+    const ids = Array.from({ length: 5 }, (_, i) => new Uint8Array(32).fill(i + 1));
+    expect(ids.map((id, i) => table.add(id, place(i)))).toEqual([true, true, true, false, false]);
+    expect(ids.map((id) => table.find(id)?.offset ?? null)).toEqual([0, 1, 2, null, null]);
   });
 
   it('tells apart ids that begin alike', () => {

@@ -21,7 +21,7 @@ import {
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { packName } from '../../src/core/vault/object-names.ts';
 import { treePicture } from './tree-picture.ts';
 import { VaultOfFiles } from './vault-of-files.ts';
@@ -30,7 +30,10 @@ let files: VaultOfFiles;
 beforeEach(async () => {
   files = await VaultOfFiles.make();
 });
-afterEach(() => files.remove());
+afterEach(() => {
+  vi.unstubAllEnvs();
+  files.remove();
+});
 
 const mebibyte = 1024 * 1024;
 
@@ -171,6 +174,31 @@ describe('what did not change', () => {
     renameSync(files.path('log'), files.path('renamed'));
     const renamed = await files.backup();
     expect(renamed.count.newBytes).toBeLessThan(was.length / 10);
+    await same();
+  });
+});
+
+describe('more known chunks than memory has room for', () => {
+  const move = async () => {
+    for (let i = 0; i < 12; i++) writeFileSync(files.path(`file ${i}`), randomBytes(mebibyte + 1000));
+    const first = await files.backup();
+    mkdirSync(files.path('moved'));
+    for (let i = 0; i < 12; i++) renameSync(files.path(`file ${i}`), files.path('moved', `was ${i}`));
+    return { first, second: await files.backup({ chunksInMemoryMax: 4 }) };
+  };
+
+  it('are found in temporary files: what was moved is not stored again', async () => {
+    const { first, second } = await move();
+    expect(second.count).toMatchObject({ newBytes: 0, reusedBytes: first.bytes });
+    expect(files.warnings).toEqual([]);
+    await same();
+  });
+
+  it('are stored again where there can be no temporary files, and that is told', async () => {
+    vi.stubEnv('TMPDIR', '/proc/not-there');
+    const { first, second } = await move();
+    expect(second.count.newBytes).toBeGreaterThan(first.bytes / 2);
+    expect(files.warnings).toEqual([expect.stringMatching(/^the index of known chunks could not be kept in \/proc\/not-there \(ENOENT.*TMPDIR names another place$/)]);
     await same();
   });
 });
