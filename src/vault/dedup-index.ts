@@ -18,6 +18,8 @@ export type DedupIndexOptions = {
 const runsOfLevelMax = 8;
 const tableEntriesMax = 2 ** 20;
 const memoryBytesLeast = 128 * 1024;
+/** Of the filters' memory that is left, so that newer runs have some: a run without a filter is read for every lookup. */
+const filterShareMax = 0.75;
 
 export class DedupIndex {
   readonly #directory: string;
@@ -87,7 +89,7 @@ export class DedupIndex {
   #writer(level: number, entries: number, merged: readonly IndexRun[]): RunWriter {
     const others = this.#runs.filter((run) => !merged.includes(run)).reduce((sum, run) => sum + run.filterBytes, 0);
     let bits = filterBitsMax;
-    while (bits >= 1 && others + BloomFilter.wordsOf(entries, bits) * 4 > this.#filterBytesMax) bits -= 1;
+    while (bits >= 1 && BloomFilter.wordsOf(entries, bits) * 4 > (this.#filterBytesMax - others) * filterShareMax) bits -= 1;
     this.#sequence += 1;
     return new RunWriter(this.#directory, this.#sequence, level, entries, bits);
   }
