@@ -131,7 +131,7 @@ describe('hands over', () => {
     let left = lost;
     const governor: Governor = {
       ...world.governor,
-      register: { look: register.look, change: async (seen, propose) => ((left -= 1) >= 0 ? { kind: 'unknown', because: 'no answer' } : register.change(seen, propose)) },
+      register: { look: async () => register.look(), change: async (seen, propose) => ((left -= 1) >= 0 ? { kind: 'unknown', because: 'no answer' } : register.change(seen, propose)) },
     };
     const told = [];
     for (let i = 0; i < ticks; i += 1) {
