@@ -2,6 +2,7 @@
 // them together), and no hashing that the vault has done already.
 import { S3Client } from '@aws-sdk/client-s3';
 import { NodeHttpHandler } from '@smithy/node-http-handler';
+import { steadyAgents } from './steady-agents.ts';
 
 const connectTimeoutMs = 2_000;
 const idleSocketsMax = 32;
@@ -19,8 +20,7 @@ export function createS3(region: string, endpoint: string | undefined): S3Client
     expectContinueHeader: false,
     requestHandler: new NodeHttpHandler({
       connectionTimeout: connectTimeoutMs,
-      httpAgent: { keepAlive: true, maxSockets: idleSocketsMax },
-      httpsAgent: { keepAlive: true, maxSockets: idleSocketsMax },
+      ...steadyAgents({ keepAlive: true, maxSockets: idleSocketsMax }),
     }),
   });
 }
