@@ -7,11 +7,11 @@ import { newChunkTable } from './chunk-table.ts';
 import type { EntryName } from './entry-name.ts';
 import { readAttributes, type Attributes } from './extended-attributes.ts';
 import type { RawEntry } from './entry-stream.ts';
-import { FileJob, ready, type Queued } from './file-job.ts';
-import { metaJson, readMeta, typeOf, type MetaSource } from './file-meta.ts';
+import { FileJob, ready, type Queued, type QueuedEntry } from './file-job.ts';
+import { metaJson, readMeta, type MetaSource } from './file-meta.ts';
 import { FileReading } from './file-reading.ts';
 import { walk, type Found, type Warn } from './file-walk.ts';
-import { ParentCursor } from './parent-cursor.ts';
+import { ParentCursor, type OldEntry } from './parent-cursor.ts';
 import { PointCommitter, type Committed, type CommitterOptions } from './point-committer.ts';
 import { ReadPool } from './read-pool.ts';
 import type { ReadCount } from './read-task.ts';
@@ -43,6 +43,9 @@ export type BackupFilesResult = Committed & {
   /** false: the program that reads them is not there. */
   readonly areAttributesKept: boolean;
 };
+
+/** `bytes`: of its content; `json`: of its entry as it is now. */
+type Listed = { readonly found: Found; readonly meta: MetaSource; readonly bytes: number; readonly isFresh: boolean; readonly json: string };
 
 const queuedMax = 4_000;
 /** Times of files step by up to 10 ms (the kernel's tick): what changed since so shortly may change again unseen. */
@@ -93,7 +96,11 @@ class BackupRun {
     const { parent, roots, warn } = this.#options;
     const cursor = new ParentCursor(parent === null ? nothing() : parent.entries());
     for (const found of walk(roots, warn)) {
-      await this.#take(found, cursor);
+      const listed = this.#list(found);
+      // Most are there already: an await for each would take longer than the comparing.
+      let old = cursor.findRead(found.name, listed.json);
+      if (old === undefined) old = await cursor.find(found.name, listed.json);
+      if (!this.#takeOver(listed, old)) await this.#read(listed, old);
       if (this.#entries % turnEntries === 0) await this.#giveTurn();
     }
     await this.#reading.finish();
@@ -117,36 +124,42 @@ class BackupRun {
     this.#spill.close();
   }
 
-  async #take(found: Found, cursor: ParentCursor): Promise<void> {
+  #list(found: Found): Listed {
     const meta = this.#metaOf(found);
     const bytes = meta.type === 'f' ? Number(found.stat.size) : 0;
-    const isFresh = meta.type === 'f' && this.#options.nowMs() - Number(found.stat.ctimeNs / 1_000_000n) < freshMs;
+    const isFresh = meta.type === 'f' && this.#options.nowMs() - Number(found.stat.ctimeMs) < freshMs;
     const json = metaJson(meta, bytes, isFresh ? 'fresh' : 'settled');
-    const old = await cursor.find(found.name, json);
     this.#entries += 1;
     this.#bytes += bytes;
+    return { found, meta, bytes, isFresh, json };
+  }
+
+  /** What needs no reading: it did not change, or has no content. */
+  #takeOver({ found, meta, bytes, isFresh, json }: Listed, old: OldEntry | null): boolean {
     const hasOld = old !== null && (!isFresh || bytes === 0) && (old.isSame || isSameByStat(old.entry, found));
     if (hasOld && (bytes === 0 || !this.#options.isReadingAll)) {
       this.#unchanged += 1;
       this.#unreadBytes += bytes;
-      this.#put(ready({ json, name: meta.name, extents: old.entry.extents }));
-    } else if (bytes === 0) this.#put(ready({ json, name: meta.name, extents: new Uint8Array(0) }));
-    else {
-      await this.#committer.knowParent();
-      const job = new FileJob(meta, json);
-      this.#queue.push(job);
-      await this.#reading.read(job, found.path, old?.entry.extents ?? null);
-    }
+      this.#put({ json, name: meta.name, extents: old.entry.extents });
+    } else if (bytes === 0) this.#put({ json, name: meta.name, extents: new Uint8Array(0) });
+    else return false;
+    return true;
+  }
+
+  async #read({ found, meta, json }: Listed, old: OldEntry | null): Promise<void> {
+    await this.#committer.knowParent();
+    const job = new FileJob(meta, json);
+    this.#queue.push(job);
+    await this.#reading.read(job, found.path, old?.entry.extents ?? null);
   }
 
   /** Without a detour where nothing waits in front of it. */
-  #put(queued: Queued): void {
-    this.#queue.push(queued);
-    if (this.#queue.length === 1) this.#drain();
+  #put(entry: QueuedEntry): void {
+    if (this.#queue.length === 0) this.#committer.add(entry);
+    else this.#queue.push(ready(entry));
   }
 
-  #metaOf({ name, path, stat, target }: Found): MetaSource {
-    const type = typeOf(stat);
+  #metaOf({ name, path, stat, type, target }: Found): MetaSource {
     const attributes = this.#attributes.of(path);
     if (type === 'f' && stat.nlink > 1n) {
       const file = `${stat.dev}:${stat.ino}`;
@@ -194,9 +207,9 @@ class BackupRun {
 async function* nothing(): AsyncGenerator<never> {}
 
 /** restic's rule: what has the same length, times and inode has the same content. The device is left out: it changes by itself. */
-function isSameByStat({ json }: RawEntry, { stat }: Found): boolean {
+function isSameByStat({ json }: RawEntry, { stat, type }: Found): boolean {
   // As metaJson writes them. What differs here, of most files that changed, need not be parsed.
   if (!json.includes(`,"ct":"${stat.ctimeNs}","i":"${stat.ino}"`)) return false;
   const was = readMeta(json.toString());
-  return was.type === 'f' && !was.isPartial && stat.isFile() && was.bytes === Number(stat.size) && was.mtimeNs === stat.mtimeNs && was.ctimeNs === stat.ctimeNs && was.inode === String(stat.ino);
+  return was.type === 'f' && !was.isPartial && type === 'f' && was.bytes === Number(stat.size) && was.mtimeNs === stat.mtimeNs && was.ctimeNs === stat.ctimeNs && was.inode === String(stat.ino);
 }

@@ -68,15 +68,17 @@ export class EntryStreamWriter {
   }
 
   add(json: string | Uint8Array, name: string | Uint8Array, extents: Uint8Array): void {
-    const bytes = typeof json === 'string' ? Buffer.from(json) : json;
-    const head = Buffer.allocUnsafe(4);
-    head.writeUInt32LE(bytes.length);
-    this.#append(head);
-    this.#append(bytes);
-    head.writeUInt32LE(extents.length / extentBytes);
-    this.#append(head);
-    this.#append(extents);
     this.#count += 1;
+    const at = this.#filled;
+    // A code unit is 3 bytes of UTF-8 at most.
+    if (at + 8 + json.length * 3 + extents.length < chunkBytesMax) {
+      const end = at + 4 + this.#put(json, at + 4);
+      this.#buffer.writeUInt32LE(end - at - 4, at);
+      this.#filled = this.#buffer.writeUInt32LE(extents.length / extentBytes, end);
+      this.#buffer.set(extents, this.#filled);
+      this.#filled += extents.length;
+      this.#bytes += this.#filled - at;
+    } else this.#addAcross(typeof json === 'string' ? Buffer.from(json) : json, extents);
     if (this.#filled >= chunkBytesMin && hashOf(name) % entriesPerCut === 0) this.cut();
   }
 
@@ -84,6 +86,23 @@ export class EntryStreamWriter {
     if (this.#filled === 0) return;
     this.#emit(this.open);
     this.#filled = 0;
+  }
+
+  #put(json: string | Uint8Array, at: number): number {
+    if (typeof json === 'string') return this.#buffer.write(json, at);
+    this.#buffer.set(json, at);
+    return json.length;
+  }
+
+  /** Where the chunk may end in the middle of it. */
+  #addAcross(json: Uint8Array, extents: Uint8Array): void {
+    const head = Buffer.allocUnsafe(4);
+    head.writeUInt32LE(json.length);
+    this.#append(head);
+    this.#append(json);
+    head.writeUInt32LE(extents.length / extentBytes);
+    this.#append(head);
+    this.#append(extents);
   }
 
   #append(bytes: Uint8Array): void {

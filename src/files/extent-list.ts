@@ -108,6 +108,12 @@ export function readExtent(extents: Uint8Array, index: number): ExtentFields | {
   };
 }
 
+/** Not a part of a chunk that several files share. */
+export function isWholeChunk(extents: Uint8Array, index: number): boolean {
+  const [at, view] = [index * extentBytes, viewOf(extents)];
+  return view.getUint32(at + field.from, true) === 0 && view.getUint32(at + field.length, true) === view.getUint32(at + field.rawBytes, true);
+}
+
 export function extentLength(extents: Uint8Array, index: number): number {
   return viewOf(extents).getUint32(index * extentBytes + field.length, true);
 }

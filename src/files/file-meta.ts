@@ -47,7 +47,7 @@ export type MetaSource = {
  */
 export function metaJson({ name, type, stat, target, attributes }: MetaSource, bytes: number, state: 'settled' | 'fresh' | 'partial' = 'settled'): string {
   let json = typeof name === 'string' ? `{"n":${JSON.stringify(name)}` : `{"nb":"${name.toString('base64')}"`;
-  json += `,"t":"${type}","m":${stat.mode & 0o7777n},"u":${stat.uid},"g":${stat.gid},"mt":"${stat.mtimeNs}"`;
+  json += `,"t":"${type}","m":${Number(stat.mode) & 0o7777},"u":${Number(stat.uid)},"g":${Number(stat.gid)},"mt":"${stat.mtimeNs}"`;
   if (state === 'partial') json += ',"partial":true';
   else if (state === 'settled') json += `,"ct":"${stat.ctimeNs}","i":"${stat.ino}","dv":"${stat.dev}"`;
   if (type === 'f') json += `,"s":${bytes}`;

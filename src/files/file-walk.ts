@@ -2,8 +2,9 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import { compareNames, joinPath, shown, textOrBytes, treeRoot, type EntryName } from './entry-name.ts';
+import { typeOf, type FileType } from './file-meta.ts';
 
-export type Found = { readonly name: EntryName /** On disk. */; readonly path: EntryName; readonly stat: BigIntStats; readonly target: EntryName | null };
+export type Found = { readonly name: EntryName /** On disk. */; readonly path: EntryName; readonly stat: BigIntStats; readonly type: FileType; readonly target: EntryName | null };
 
 /** A place to start from: the entry's name there, and where it is on disk. */
 export type WalkRoot = { readonly name: EntryName; readonly path: string };
@@ -11,22 +12,30 @@ export type WalkRoot = { readonly name: EntryName; readonly path: string };
 export type Warn = (what: string) => void;
 
 export function* walk(roots: readonly WalkRoot[], warn: Warn): Generator<Found> {
-  for (const root of roots) yield* below(root.name, root.path, warn);
+  for (const root of roots) {
+    const found = look(root.name, root.path, warn);
+    if (found !== null) yield* from(found, warn);
+  }
 }
 
-function* below(name: EntryName, path: EntryName, warn: Warn): Generator<Found> {
-  const found = look(name, path, warn);
-  if (found === null) return;
-  yield found;
-  if (!found.stat.isDirectory()) return;
-  const inside = name === treeRoot ? '' : name;
-  for (const child of namesIn(path, warn)) yield* below(joinPath(inside, child), joinPath(path, child), warn);
+function* from(top: Found, warn: Warn): Generator<Found> {
+  yield top;
+  if (top.type !== 'd') return;
+  const inside = top.name === treeRoot ? '' : top.name;
+  for (const child of namesIn(top.path, warn)) {
+    const found = look(joinPath(inside, child), joinPath(top.path, child), warn);
+    if (found === null) continue;
+    // A generator for each folder, not for each file.
+    if (found.type === 'd') yield* from(found, warn);
+    else yield found;
+  }
 }
 
 function look(name: EntryName, path: EntryName, warn: Warn): Found | null {
   try {
     const stat = lstatSync(path, { bigint: true });
-    return { name, path, stat, target: stat.isSymbolicLink() ? textOrBytes(readlinkSync(path, { encoding: 'buffer' })) : null };
+    const type = typeOf(stat);
+    return { name, path, stat, type, target: type === 'l' ? textOrBytes(readlinkSync(path, { encoding: 'buffer' })) : null };
   } catch (error) {
     warn(`${shown(path)} was not backed up: ${whyNot(error)}`);
     return null;

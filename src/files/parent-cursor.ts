@@ -8,6 +8,9 @@ export type OldEntry = { readonly entry: RawEntry /** Its JSON is what was expec
 /** Behind the name in an entry's JSON, and, since a name's own quotes are escaped, nowhere before. */
 const afterName = Buffer.from('","t":"');
 
+/** Where the JSON that is looked for is written to, each time anew. */
+let expectedRoom = Buffer.allocUnsafeSlow(4096);
+
 export class ParentCursor {
   readonly #batches: AsyncIterator<RawEntry[]>;
   #batch: readonly RawEntry[] = [];
@@ -21,19 +24,24 @@ export class ParentCursor {
 
   /** The old entry of this name; null: there was none. Names must be asked for in order. */
   async find(name: EntryName, json: string): Promise<OldEntry | null> {
-    const expected = Buffer.from(json);
-    const named = expected.subarray(0, expected.indexOf(afterName) + afterName.length);
     for (;;) {
-      const entry = this.#batch[this.#at];
-      if (entry === undefined) {
-        if (this.#isEnded) return null;
-        await this.#more();
-        continue;
-      }
-      if (entry.json.equals(expected)) {
+      const found = this.findRead(name, json);
+      if (found !== undefined) return found;
+      await this.#more();
+    }
+  }
+
+  /** Like `find`, at once; undefined: more has to be read to know it. */
+  findRead(name: EntryName, json: string): OldEntry | null | undefined {
+    if (json.length * 3 > expectedRoom.length) expectedRoom = Buffer.allocUnsafeSlow(json.length * 3);
+    const expectedBytes = expectedRoom.write(json);
+    for (let entry = this.#batch[this.#at]; entry !== undefined; entry = this.#batch[this.#at]) {
+      if (entry.json.length === expectedBytes && entry.json.compare(expectedRoom, 0, expectedBytes) === 0) {
         this.#next();
         return { entry, isSame: true };
       }
+      const expected = expectedRoom.subarray(0, expectedBytes);
+      const named = expected.subarray(0, expected.indexOf(afterName) + afterName.length);
       // A file that changed, most often: not worth parsing what it was.
       if (named.length >= afterName.length && entry.json.subarray(0, named.length).equals(named)) {
         this.#next();
@@ -45,6 +53,7 @@ export class ParentCursor {
       this.#next();
       if (order === 0) return { entry, isSame: false };
     }
+    return this.#isEnded ? null : undefined;
   }
 
   #next(): void {

@@ -13,7 +13,7 @@ import { ChunkTable, type SharedChunkTable } from './chunk-table.ts';
 import { rawEntries, type RawEntry } from './entry-stream.ts';
 import { extentBytes } from '../core/vault/entry-codec.ts';
 import { referenceBytes } from '../core/vault/chunk-reference.ts';
-import { ExtentList, packOf, readExtent } from './extent-list.ts';
+import { ExtentList, isWholeChunk, packOf, readExtent } from './extent-list.ts';
 
 /** So much of a pack is read at a time. */
 const runBytesMax = 8 * 1024 * 1024;
@@ -121,9 +121,9 @@ export class StoredPoint {
 
 function teach(table: ChunkTable, extents: Uint8Array, spill: Spill | null): void {
   for (let i = 0; i < extents.length / extentBytes; i++) {
+    if (!isWholeChunk(extents, i)) continue;
     const extent = readExtent(extents, i);
-    if (extent.pack === null || extent.from !== 0 || extent.length !== extent.rawBytes) continue;
-    if (!table.add(extent.id, extent)) spill?.add(extent.id, extent);
+    if (extent.pack !== null && !table.add(extent.id, extent)) spill?.add(extent.id, extent);
   }
 }
 
