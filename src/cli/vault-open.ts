@@ -40,8 +40,8 @@ async function openS3Site(place: string, environment: Environment): Promise<Vaul
     throw new InvalidConfigError(`--vault ${place}: ${strange === undefined ? 'the bucket is missing' : `'${strange}' is not known`}; it may be s3://bucket/prefix?region=…&endpoint=…`);
   const region = url.searchParams.get('region') ?? environment['AWS_REGION'] ?? environment['AWS_DEFAULT_REGION'] ?? 'us-east-1';
   const prefix = url.pathname.replace(/^\/+/, '').replace(/\/*$/, '');
-  const [{ createS3 }, { S3Site }] = await Promise.all([import('../drivers/aws/s3-client.ts'), import('../drivers/aws/s3-site.ts')]);
-  const client = createS3(region, url.searchParams.get('endpoint') ?? environment['AWS_ENDPOINT_URL_S3'] ?? environment['AWS_ENDPOINT_URL']);
+  const [{ createS3 }, { S3Site }, { steadyAgent }] = await Promise.all([import('../drivers/aws/s3-client.ts'), import('../drivers/aws/s3-site.ts'), import('../drivers/aws/steady-agent.ts')]);
+  const client = createS3(region, url.searchParams.get('endpoint') ?? environment['AWS_ENDPOINT_URL_S3'] ?? environment['AWS_ENDPOINT_URL'], steadyAgent);
   return new S3Site({ name: `s3://${url.hostname}/${prefix}`, client, bucket: url.hostname, prefix: prefix === '' ? '' : `${prefix}/` });
 }
 

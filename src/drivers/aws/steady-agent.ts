@@ -1,19 +1,16 @@
-// HTTP agents whose sockets read into memory that is used again. Node's own take 64 KiB anew for each read, which is most of what a large body costs: 2.0 s of CPU a GB, 1.3 so.
+// An HTTP agent whose sockets read into memory that is used again. Node's own take 64 KiB anew for each read, which is most of what a large body costs: 2.0 s of CPU a GB, 1.3 so.
+// For the command line alone: no function carries it.
 import http from 'node:http';
-import https from 'node:https';
 import type { Duplex } from 'node:stream';
 
 /** For each socket. Larger reads gain little. */
 const readBytes = 256 * 1024;
 
-export function steadyAgents(options: http.AgentOptions): { readonly httpAgent: http.Agent; readonly httpsAgent: https.Agent } {
-  return { httpAgent: steady(new http.Agent(options)), httpsAgent: steady(new https.Agent(options)) };
-}
-
-/** `onread` of net.connect and tls.connect. */
-function steady<A extends http.Agent>(agent: A): A {
+/** By `onread` of net.connect. */
+export function steadyAgent(options: http.AgentOptions): http.Agent {
+  const agent = new http.Agent(options);
   const connect = agent.createConnection.bind(agent);
-  agent.createConnection = (options, callback) => {
+  agent.createConnection = (connection, callback) => {
     let memory = Buffer.allocUnsafeSlow(readBytes);
     let socket: Duplex | null | undefined;
     const onread = {
@@ -25,7 +22,7 @@ function steady<A extends http.Agent>(agent: A): A {
         return isMoreWanted;
       },
     };
-    socket = connect(Object.assign({ ...options }, { onread }), callback);
+    socket = connect(Object.assign({ ...connection }, { onread }), callback);
     return socket;
   };
   return agent;

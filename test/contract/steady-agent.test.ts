@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
 import { afterEach, expect, test } from 'vitest';
-import { steadyAgents } from '../../src/drivers/aws/steady-agents.ts';
+import { steadyAgent } from '../../src/drivers/aws/steady-agent.ts';
 
 /** Many reads, each of them different. */
 const sent = Buffer.from(Uint32Array.from({ length: 1_000_003 }, (_, i) => i).buffer);
-const { httpAgent } = steadyAgents({ keepAlive: true, maxSockets: 1 });
+const httpAgent = steadyAgent({ keepAlive: true, maxSockets: 1 });
 
 let close: (() => void) | undefined;
 afterEach(() => {
