@@ -5,7 +5,7 @@ import type { SharedIndex } from '../vault/index-reader.ts';
 import type { ChunkPlace } from '../vault/index-record.ts';
 import { whyNot, type Warn } from './file-walk.ts';
 
-/** With Node, the workers and the table, 100 million chunks stay below 512 MiB. */
+/** Of its arrays, whatever is in it (docs/benchmarks.md); what the backup itself needs comes on top. */
 const memoryBytesMax = 128 * 1024 * 1024;
 
 /** Filled by the main thread before the first worker starts. */

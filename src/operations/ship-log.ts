@@ -40,7 +40,8 @@ export async function shipBehind(own: LogStore, destinations: readonly LogStore[
 }
 
 /**
- * What was appended already (a batch comes again, perhaps cut differently) is left out; what slips through is applied once all the same.
+ * What was appended already (a batch comes again, perhaps cut differently) is left out, as far back as the last segments go. What slips through is applied
+ * once all the same, but where a later removal was applied in between: that takes a function that froze before its first call, for as many segments.
  * Several shards of the stream append to one chain. Whoever loses the race for its head looks at what came in between: a function that froze with
  * a batch finds there what was delivered again and shipped, and would bring back what was removed since.
  */
