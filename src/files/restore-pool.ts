@@ -58,13 +58,15 @@ export class RestorePool {
   async restore(run: PlannedRun, point: StoredPoint): Promise<RestoreDone> {
     const { sites, isOwnerRestored } = this.#options;
     const { packId, sha256 } = point.row(run.pack);
-    const { runOffset, runBytes, chunks, paths, files, pieces } = run;
+    const { runOffset, runBytes, chunks, paths, files, pieces, targets } = run;
     const task = { packId, chunks, paths, files, pieces, runOffset, verify: null, isOwnerRestored, isAgain: false };
+    // Two that write into one file wait for each other.
+    const lane = targets[0] ?? null;
     const file = fileOf(sites, sha256);
-    let done = file === null ? null : await this.#run({ ...task, run: { file, bytes: runBytes } });
+    let done = file === null ? null : await this.#run({ ...task, run: { file, bytes: runBytes } }, lane);
     if (done === null || done.storedBytes === null) {
       const bytes = await sites.get(packName(sha256), { offset: runOffset, bytes: runBytes });
-      done = bytes === null ? null : await this.#run({ ...task, run: bytes });
+      done = bytes === null ? null : await this.#run({ ...task, run: bytes }, lane);
     }
     if (done !== null && done.damages.length === 0) return done;
     try {
@@ -100,10 +102,10 @@ export class RestorePool {
     await this.#pool.close();
   }
 
-  #run(task: RestoreTask): Promise<RestoreDone> {
+  #run(task: RestoreTask, lane: unknown = null): Promise<RestoreDone> {
     const { run } = task;
     const isWhole = run instanceof Uint8Array && run.byteOffset === 0 && run.buffer.byteLength === run.length;
-    return this.#pool.run(task, isWhole && run.buffer instanceof ArrayBuffer ? [run.buffer] : []);
+    return this.#pool.run(task, { lane, transfer: isWhole && run.buffer instanceof ArrayBuffer ? [run.buffer] : [] });
   }
 }
 

@@ -59,23 +59,27 @@ export class RestoreWindow {
     }
   }
 
-  /** The runs of all packs, in the order in which the files first needed them; empties the window. */
+  /** The runs of all packs, from the first and the last of the files in turn, so that workers seldom write into the same one; empties the window. */
   *runs(): Generator<PlannedRun> {
+    const runs: { readonly pack: bigint; readonly needs: Need[] }[] = [];
     for (const [pack, needs] of this.#byPack) {
       needs.sort((a, b) => a.offset - b.offset);
       let run: Need[] = [];
       for (const need of needs) {
         const [first, last] = [run[0], run.at(-1)];
         if (first !== undefined && last !== undefined && (need.offset - last.end > gapBytesMax || need.end - first.offset > runBytesMax)) {
-          yield planned(pack, run);
+          runs.push({ pack, needs: run });
           run = [];
         }
         run.push(need);
       }
-      if (run.length > 0) yield planned(pack, run);
+      if (run.length > 0) runs.push({ pack, needs: run });
     }
     this.#byPack.clear();
     [this.#needs, this.#storedBytes, this.#lastOffset] = [0, 0, -1];
+    for (let [front, back] = [0, runs.length - 1]; front <= back; front++, back--) {
+      for (const run of front === back ? [runs[front]] : [runs[front], runs[back]]) if (run !== undefined) yield planned(run.pack, run.needs);
+    }
   }
 }
 

@@ -6,7 +6,7 @@ import type { Worker } from 'node:worker_threads';
 /** Handed to a worker ahead, so that it never waits for the main thread. */
 const tasksAheadMax = 2;
 
-type Waiting<Result> = { readonly message: object; readonly transfer: readonly ArrayBuffer[]; readonly resolve: (result: Result) => void; readonly reject: (error: Error) => void };
+type Waiting<Result> = { readonly message: object; readonly lane: unknown; readonly transfer: readonly ArrayBuffer[]; readonly resolve: (result: Result) => void; readonly reject: (error: Error) => void };
 
 type Member<Result> = { readonly worker: Worker; readonly running: Map<number, Waiting<Result>> };
 
@@ -37,13 +37,14 @@ export class WorkerPool<Task extends object, Result, News = never> {
     return this.#waiting.length;
   }
 
-  run(task: Task, transfer: readonly ArrayBuffer[] = []): Promise<Result> {
+  /** @param lane what workers would get in each other's way at: tasks that share one go to the worker that is at it, as long as others are ready for the rest */
+  run(task: Task, { transfer = [], lane = null }: { readonly transfer?: readonly ArrayBuffer[]; readonly lane?: unknown } = {}): Promise<Result> {
     return new Promise((resolve, reject) => {
       if (this.#failure !== null) {
         reject(this.#failure);
         return;
       }
-      this.#waiting.push({ message: task, transfer, resolve, reject });
+      this.#waiting.push({ message: task, transfer, lane, resolve, reject });
       this.#handOut();
     });
   }
@@ -51,7 +52,7 @@ export class WorkerPool<Task extends object, Result, News = never> {
   /** One task for each worker that was started, after what it has been handed. */
   async everyOne(task: Task): Promise<Result[]> {
     if (this.#failure !== null) throw this.#failure;
-    return Promise.all(this.#members.map((member) => new Promise<Result>((resolve, reject) => this.#send(member, { message: task, transfer: [], resolve, reject }))));
+    return Promise.all(this.#members.map((member) => new Promise<Result>((resolve, reject) => this.#send(member, { message: task, transfer: [], lane: null, resolve, reject }))));
   }
 
   async close(): Promise<void> {
@@ -60,12 +61,17 @@ export class WorkerPool<Task extends object, Result, News = never> {
   }
 
   #handOut(): void {
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
+    while (this.#waiting.length > 0) {
       const member = this.#leastBusy();
       if (member === null) return;
-      this.#waiting.shift();
-      this.#send(member, next);
+      const free = this.#waiting.findIndex(({ lane }) => lane === null || !this.#isOthers(lane, member));
+      const [next] = this.#waiting.splice(Math.max(free, 0), 1);
+      if (next !== undefined) this.#send(member, next);
     }
+  }
+
+  #isOthers(lane: unknown, mine: Member<Result>): boolean {
+    return this.#members.some((member) => member !== mine && [...member.running.values()].some((running) => running.lane === lane));
   }
 
   #leastBusy(): Member<Result> | null {

@@ -10,8 +10,11 @@ import { decompress as inflate } from './zstd.ts';
 
 const zeroNonce = new Uint8Array(12);
 const blockBytes = 64;
-/** Below what malloc asks the system for anew each time (128 KiB). */
-const pieceBytes = 96 * 1024;
+/**
+ * Below what malloc asks the system for anew each time (128 KiB), and no multiple of a page: else the places that Node copies a piece from and to
+ * lie at the same place of their pages, where `rep movsb` is several times as slow on AMD Zen (glibc bug 30994); 0.34 s a GB instead of 0.65.
+ */
+const pieceBytes = 94 * 1024;
 
 /** A chunk that was decrypted, and is decompressed at once. */
 let frame = Buffer.alloc(0);
