@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { restoreFiles } from '../files/restore-files.ts';
+import { startRestoreThreads } from '../files/restore-pool.ts';
 import { StoredPoint } from '../files/stored-point.ts';
 import { openVault } from '../vault/vault.ts';
 import { numberOf, VaultUsageError, type VaultExitStatus, type VaultValues, type VaultWorld } from './vault-world.ts';
@@ -17,6 +18,7 @@ export async function restoreFromVault(values: VaultValues, paths: readonly stri
   if (values.to === undefined) throw new VaultUsageError('vault restore needs --to DIRECTORY');
   const target = path.resolve(values.to);
   const workers = numberOf(values, 'workers', Math.min(workersMax, availableParallelism()), 1, 64);
+  const threads = startRestoreThreads(workers);
   const wrap = readPassphrase(values['passphrase-file'], world.environment);
   const vault = await openVault(await openSites(values.vault ?? [], world.environment, false));
   const name = await findPoint(vault, values.point, values.source);
@@ -35,6 +37,7 @@ export async function restoreFromVault(values: VaultValues, paths: readonly stri
     paths,
     isGoingOn: values['into-existing'] === true,
     workers,
+    threads,
     warn: (what) => warnings.add(what),
     progress: ({ entries, bytes }) => line.show({ done: bytes, all, more: `${entries} entries` }),
   }).finally(() => line.end());

@@ -1,6 +1,7 @@
 // `holdfast vault verify`: reads everything that points need, in every site, and says what is damaged.
 import { availableParallelism } from 'node:os';
 import { verifyFiles, type VerifyDamage } from '../files/verify-files.ts';
+import { startRestoreThreads } from '../files/restore-pool.ts';
 import type { DataKey } from '../vault/data-key.ts';
 import { openVault } from '../vault/vault.ts';
 import { numberOf, type VaultExitStatus, type VaultValues, type VaultWorld } from './vault-world.ts';
@@ -12,6 +13,7 @@ const workersMax = 4;
 
 export async function verifyVault(values: VaultValues, world: VaultWorld): Promise<VaultExitStatus> {
   const workers = numberOf(values, 'workers', Math.min(workersMax, availableParallelism()), 1, 64);
+  const threads = startRestoreThreads(workers);
   const wrap = values.keyless === true ? null : readPassphrase(values['passphrase-file'], world.environment);
   const vault = await openVault(await openSites(values.vault ?? [], world.environment, false));
   const names = values.all === true ? await committedPoints(vault, values.source) : [await findPoint(vault, values.point, values.source)];
@@ -29,6 +31,7 @@ export async function verifyVault(values: VaultValues, world: VaultWorld): Promi
       manifest,
       key,
       workers,
+      threads,
       progress: ({ storedBytes }) =>
         line.show({ done: total.storedBytes + storedBytes, all: names.length === 1 ? manifest.packs.reduce((sum, pack) => sum + pack.bytes, 0) * vault.sites.sites.length : null, more: name.point }),
     }).finally(() => line.end());

@@ -47,7 +47,7 @@ export type BackupFilesResult = Committed & {
 /** `bytes`: of its content; `json`: of its entry as it is now. */
 type Listed = { readonly found: Found; readonly meta: MetaSource; readonly bytes: number; readonly isFresh: boolean; readonly json: string };
 
-const queuedMax = 4_000;
+const queuedMax = 8_000;
 /** Times of files step by up to 10 ms (the kernel's tick): what changed since so shortly may change again unseen. */
 const freshMs = 50;
 /** After so many entries everything else has its turn. */

@@ -213,7 +213,7 @@ function isOther(stat: BigIntStats, expected: Expected): boolean {
   return stat.ino !== expected.inode || stat.dev !== expected.device || Number(stat.size) !== expected.bytes || stat.mtimeNs !== expected.mtimeNs || stat.ctimeNs !== expected.ctimeNs;
 }
 
-export function readFully(file: number, into: Buffer, at: number, bytes: number, position: number): number {
+export function readFully(file: number, into: Uint8Array, at: number, bytes: number, position: number): number {
   let done = 0;
   while (done < bytes) {
     const read = readSync(file, into, at + done, bytes - done, position + done);

@@ -11,8 +11,8 @@ import type { ReadRequest, ReadWorkerSetup } from './read-worker.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 const packsInFlightPerWorker = 2;
-/** A message to a worker is worth so many bytes to read, or so many files. */
-const messageBytes = 8 * 1024 * 1024;
+/** A message to a worker is worth so many bytes to read, or so many files. With more, what waits to be written is full before both workers have enough. */
+const messageBytes = 2 * 1024 * 1024;
 const messageTasksMax = 64;
 
 export type ReadPoolOptions = {

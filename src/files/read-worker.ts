@@ -1,13 +1,12 @@
 // A worker thread of a backup: whole files or segments in, sealed packs and extents out.
 import { randomBytes } from 'node:crypto';
-import { parentPort, workerData } from 'node:worker_threads';
 import { chunkId, chunkTag } from '../vault/chunk-crypto.ts';
 import { deriveKeys, type DataKey } from '../vault/data-key.ts';
 import { PackBuilder } from '../vault/pack-builder.ts';
 import type { SharedIndex } from '../vault/index-reader.ts';
 import { KnownChunks } from './known-chunks.ts';
 import type { SharedChunkTable } from './chunk-table.ts';
-import { ContentReader } from './content-reader.ts';
+import { ContentReader, type ChunkSink } from './content-reader.ts';
 import type { ReadTask, SealedPack, TaskRead } from './read-task.ts';
 
 export type ReadWorkerSetup = {
@@ -24,13 +23,19 @@ export type ReadWorkerSetup = {
 /** `seal`: hand over the open pack, however little is in it. */
 export type ReadRequest = { readonly tasks: readonly ReadTask[]; readonly seal: boolean };
 
-const setup: ReadWorkerSetup = workerData;
-const inFlight = new Int32Array(setup.packsInFlight);
-const keys = deriveKeys(setup.key);
-const builder = new PackBuilder(setup.key, setup.packBytes, setup.zstdLevel, randomBytes);
-
-const reader = new ContentReader(
-  {
+/** `tell`: of each pack, as it is sealed. */
+export function begin(setup: ReadWorkerSetup, tell: (pack: SealedPack, transfer: readonly ArrayBuffer[]) => void): (request: ReadRequest) => TaskRead[] {
+  const inFlight = new Int32Array(setup.packsInFlight);
+  const keys = deriveKeys(setup.key);
+  const builder = new PackBuilder(setup.key, setup.packBytes, setup.zstdLevel, randomBytes);
+  const seal = () => {
+    if (builder.chunks === 0) return;
+    const { packId, sha256, bytes } = builder.seal();
+    for (let now = Atomics.load(inFlight, 0); now >= setup.packsInFlightMax; now = Atomics.load(inFlight, 0)) Atomics.wait(inFlight, 0, now);
+    Atomics.add(inFlight, 0, 1);
+    tell({ packId, sha256, bytes }, [bytes.buffer]);
+  };
+  const sink: ChunkSink = {
     idOf: (plain) => chunkId(keys, plain),
     tagOf: (plain) => chunkTag(keys, plain),
     store: (plain, id, tag) => {
@@ -38,21 +43,11 @@ const reader = new ContentReader(
       if (builder.isFull) seal();
       return reference;
     },
-  },
-  new KnownChunks(setup.table, setup.spilled),
-);
-
-function seal(): void {
-  if (builder.chunks === 0) return;
-  const { packId, sha256, bytes } = builder.seal();
-  for (let now = Atomics.load(inFlight, 0); now >= setup.packsInFlightMax; now = Atomics.load(inFlight, 0)) Atomics.wait(inFlight, 0, now);
-  Atomics.add(inFlight, 0, 1);
-  const news: SealedPack = { packId, sha256, bytes };
-  parentPort?.postMessage({ ticket: null, news }, [bytes.buffer]);
+  };
+  const reader = new ContentReader(sink, new KnownChunks(setup.table, setup.spilled));
+  return ({ tasks, seal: isSealing }) => {
+    const reads = tasks.map((task) => reader.run(task));
+    if (isSealing) seal();
+    return reads;
+  };
 }
-
-parentPort?.on('message', ({ ticket, tasks, seal: isSealing }: ReadRequest & { readonly ticket: number }) => {
-  const result: TaskRead[] = tasks.map((task) => reader.run(task));
-  if (isSealing) seal();
-  parentPort?.postMessage({ ticket, result });
-});

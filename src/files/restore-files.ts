@@ -1,6 +1,7 @@
 // Restores a point of files into a directory. Nothing is ever written outside it: names are checked, every folder on the way is one that was made or looked at
 // here, and links are made last, when nothing is written any more.
 import { readdirSync } from 'node:fs';
+import type { Worker } from 'node:worker_threads';
 import { RefusedError } from '../core/errors.ts';
 import type { DataKey } from '../vault/data-key.ts';
 import type { Vault } from '../vault/vault.ts';
@@ -27,6 +28,8 @@ export type RestoreFilesOptions = {
   /** The target may have something in it: what has the same length and time is left as it is, other files are replaced. */
   readonly isGoingOn: boolean;
   readonly workers: number;
+  /** Workers that were started ahead (startRestoreThreads). */
+  readonly threads?: Worker[] | undefined;
   readonly warn: Warn;
   readonly progress: (so: RestoreProgress) => void;
 };
@@ -60,9 +63,9 @@ class FilesRestore {
 
   constructor(options: RestoreFilesOptions) {
     this.#options = options;
-    const { vault, key, workers, target, isGoingOn, warn } = options;
+    const { vault, key, workers, threads, target, isGoingOn, warn } = options;
     this.#selection = new Selection(options.paths);
-    this.#pool = new RestorePool({ sites: vault.sites, key, workers, isOwnerRestored: this.#isOwnerRestored });
+    this.#pool = new RestorePool({ sites: vault.sites, key, workers, threads, isOwnerRestored: this.#isOwnerRestored });
     this.#tree = new RestoreTree({ target, isGoingOn, isOwnerRestored: this.#isOwnerRestored, warn });
   }
 

@@ -1,4 +1,5 @@
 // Gets the runs of packs from the sites and hands them to the workers; what is damaged there is asked for once more, at the sites that have it whole.
+import type { Worker } from 'node:worker_threads';
 import { packName } from '../core/vault/object-names.ts';
 import type { PackRow } from '../core/vault/recovery-point.ts';
 import { DamagedError } from '../core/vault/vault-errors.ts';
@@ -7,17 +8,27 @@ import type { SiteSet } from '../vault/site-set.ts';
 import type { RestoreDone, RestoreTask } from './restore-task.ts';
 import type { PlannedRun } from './restore-window.ts';
 import type { StoredPoint } from './stored-point.ts';
-import { WorkerPool } from './worker-pool.ts';
+import { startThreads, WorkerPool } from './worker-pool.ts';
 import type { RestoreWorkerSetup } from './restore-worker.ts';
 
 /** Runs on their way, for each worker: one that it works at, one that lies ready, one that is fetched. */
 const runsPerWorker = 3;
+/** Packs differ a little in length. */
+const memoryStep = 8 * 1024 * 1024;
+
+const workerFile = new URL('restore-worker.ts', import.meta.url);
+
+/** For a pool that is to come. */
+export function startRestoreThreads(count: number): Worker[] {
+  return startThreads(workerFile, count);
+}
 
 export type RestorePoolOptions = {
   readonly sites: SiteSet;
   readonly key: DataKey | null;
   readonly workers: number;
   readonly isOwnerRestored: boolean;
+  readonly threads?: Worker[] | undefined;
 };
 
 /** Does one run after the other, several at a time. */
@@ -25,12 +36,14 @@ export class RestorePool {
   readonly #options: RestorePoolOptions;
   readonly #pool: WorkerPool<RestoreTask, RestoreDone>;
   readonly #running = new Set<Promise<void>>();
+  /** For runs that are fetched; as many as were on their way at once. */
+  readonly #memory: Uint8Array[] = [];
   #failure: Error | null = null;
 
   constructor(options: RestorePoolOptions) {
     this.#options = options;
     const setup: RestoreWorkerSetup = { key: options.key };
-    this.#pool = new WorkerPool({ file: new URL('restore-worker.ts', import.meta.url), count: options.workers, setup: () => setup, onNews: () => {} });
+    this.#pool = new WorkerPool({ file: workerFile, count: options.workers, setup: () => setup, onNews: () => {}, threads: options.threads });
   }
 
   /** A worker has nothing to do, or will soon. */
@@ -65,8 +78,7 @@ export class RestorePool {
     const file = fileOf(sites, sha256);
     let done = file === null ? null : await this.#run({ ...task, run: { file, bytes: runBytes } }, lane);
     if (done === null || done.storedBytes === null) {
-      const bytes = await sites.get(packName(sha256), { offset: runOffset, bytes: runBytes });
-      done = bytes === null ? null : await this.#run({ ...task, run: bytes }, lane);
+      done = await this.#fetched(sites, sha256, runOffset, runBytes, async (bytes) => this.#run({ ...task, run: bytes }, lane));
     }
     if (done !== null && done.damages.length === 0) return done;
     try {
@@ -79,7 +91,7 @@ export class RestorePool {
   }
 
   /** Proves the whole pack as this site has it. null: it is not there. */
-  async verify({ packId, sha256 }: Pick<PackRow, 'packId' | 'sha256'>, site: SiteSet): Promise<RestoreDone | null> {
+  async verify({ packId, sha256, bytes }: PackRow, site: SiteSet): Promise<RestoreDone | null> {
     const file = fileOf(site, sha256);
     const task = {
       packId,
@@ -94,8 +106,20 @@ export class RestorePool {
     };
     const done = file === null ? null : await this.#run({ ...task, run: { file, bytes: null } });
     if (done !== null && done.storedBytes !== null) return done;
-    const bytes = await site.get(packName(sha256));
-    return bytes === null ? null : this.#run({ ...task, run: bytes });
+    // One byte more than it should have: what is too long is seen.
+    return this.#fetched(site, sha256, 0, bytes + 1, async (run) => this.#run({ ...task, run }));
+  }
+
+  /** Into memory that is used again: new memory for each run costs more than copying into it. Shared with the worker, not handed over. */
+  async #fetched(sites: SiteSet, sha256: string, offset: number, bytes: number, act: (run: Uint8Array) => Promise<RestoreDone>): Promise<RestoreDone | null> {
+    const free = this.#memory.findIndex(({ length }) => length >= bytes);
+    const [into = new Uint8Array(new SharedArrayBuffer(Math.ceil(bytes / memoryStep) * memoryStep))] = this.#memory.splice(free < 0 ? 0 : free, free < 0 ? 0 : 1);
+    try {
+      const run = await sites.get(packName(sha256), { offset, bytes, into });
+      return run === null ? null : await act(run);
+    } finally {
+      this.#memory.push(into);
+    }
   }
 
   async close(): Promise<void> {

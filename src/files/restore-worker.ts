@@ -1,61 +1,50 @@
 // A worker thread of a restore or a verification: opens each chunk of a run once and writes it wherever it belongs.
-import { closeSync, constants, fchmodSync, fchownSync, fstatSync, ftruncateSync, futimesSync, openSync, writeSync } from 'node:fs';
-import { hash } from 'node:crypto';
-import { parentPort, workerData } from 'node:worker_threads';
+import { closeSync, constants, fchmodSync, fchownSync, ftruncateSync, futimesSync, openSync, writeSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { contentCut } from '../core/vault/fast-cdc.ts';
-import { packBytesMax } from '../core/vault/limits.ts';
 import { encodeIndexRow, indexRowBytes } from '../core/vault/pack-layout.ts';
 import { DamagedError, KeyUnavailableError } from '../core/vault/vault-errors.ts';
 import { chunkTag, openChunk } from '../vault/chunk-crypto.ts';
 import { deriveKeys, type DataKey, type DerivedKeys } from '../vault/data-key.ts';
-import { openPack } from '../vault/pack-reader.ts';
-import { readFully, toNode } from './content-reader.ts';
+import { openPackParts, type PackParts } from '../vault/pack-reader.ts';
+import { toNode } from './content-reader.ts';
 import { readExtent, type ExtentFields } from './extent-list.ts';
 import { whyNot } from './file-walk.ts';
 import { isZero } from './is-zero.ts';
+import { partsInMemory, withPackFile } from './pack-parts.ts';
 import { fileNumbers, pieceNumbers, wholeNumber, type RestoreDone, type RestoreTask } from './restore-task.ts';
 
 export type RestoreWorkerSetup = { readonly key: DataKey | null };
 
-/** Larger writes to a new file sometimes cost three times as much (../../docs/vault.md); zeros of this length are left out, so that they become a hole. */
-const writeBytes = 64 * 1024;
+/** Zeros of this length are left out, so that they become a hole. */
+const holeBytes = 64 * 1024;
+/** Shorter writes cost more; longer ones sometimes twice as much, where the file system finds memory for them that the host of a VM has taken back. */
+const writeBytes = 256 * 1024;
 
 /** One chunk at a time is open. */
 const memory = Buffer.allocUnsafeSlow(contentCut.maxBytes);
-/** And one run of a pack in a file. */
-let runMemory = Buffer.alloc(0);
+/** Of a pack without its key. */
+const hashedBytes = 1024 * 1024;
 
-const setup: RestoreWorkerSetup = workerData;
-const keys = setup.key === null ? null : deriveKeys(setup.key);
+let key: DataKey | null = null;
+let keys: DerivedKeys | null = null;
 
-parentPort?.on('message', ({ ticket, ...task }: RestoreTask & { readonly ticket: number }) => {
-  const run = task.run instanceof Uint8Array ? task.run : readRun(task.run, task.runOffset);
-  const result = run === null ? unread : task.verify === null ? restore({ ...task, run }) : verify({ ...task, run }, task.verify.sha256);
-  parentPort?.postMessage({ ticket, result });
-});
+export function begin(setup: RestoreWorkerSetup): (task: RestoreTask) => RestoreDone {
+  key = setup.key;
+  keys = key === null ? null : deriveKeys(key);
+  return run;
+}
 
-/** With the bytes at hand. */
-type RunTask = RestoreTask & { readonly run: Uint8Array };
+function run(task: RestoreTask): RestoreDone {
+  const { run: from, runOffset } = task;
+  const work = (pack: PackParts) => (task.verify === null ? restore(task, pack) : verify(task, pack, task.verify.sha256));
+  if (from instanceof Uint8Array) return work(partsInMemory(from, runOffset));
+  return withPackFile(from.file, from.bytes === null ? null : runOffset + from.bytes, work) ?? unread;
+}
 
 const unread: RestoreDone = { bytes: 0, storedBytes: null, failures: [], damages: [], index: null };
 
-/** Without a detour through the main thread; into memory that is used again. The site itself says what is wrong with a file that cannot be read. */
-function readRun({ file, bytes }: { readonly file: string; readonly bytes: number | null }, offset: number): Uint8Array | null {
-  let descriptor: number | null = null;
-  try {
-    descriptor = openSync(file, constants.O_RDONLY);
-    const wanted = bytes ?? fstatSync(descriptor).size;
-    if (wanted > packBytesMax) return null;
-    if (runMemory.length < wanted) runMemory = Buffer.allocUnsafeSlow(wanted);
-    return readFully(descriptor, runMemory, 0, wanted, offset) === wanted ? runMemory.subarray(0, wanted) : null;
-  } catch {
-    return null;
-  } finally {
-    if (descriptor !== null) closeSync(descriptor);
-  }
-}
-
-function restore(task: RunTask): RestoreDone {
+function restore(task: RestoreTask, pack: PackParts): RestoreDone {
   const failures: { file: number; because: string }[] = [];
   const damages: { chunk: number; because: string }[] = [];
   const open = new OpenFiles(task, failures);
@@ -65,7 +54,7 @@ function restore(task: RunTask): RestoreDone {
     for (let at = 0; at < task.pieces.length; at += pieceNumbers) {
       const [chunk = 0, file = 0, position = 0, from = 0, length = 0] = task.pieces.subarray(at, at + pieceNumbers);
       if (chunk !== current) {
-        [current, plain] = [chunk, openedOrNull(task, chunk, damages)];
+        [current, plain] = [chunk, openedOrNull(task, pack, chunk, damages)];
       }
       if (plain !== null && from + length > plain.length) damages.push({ chunk, because: `an extent names ${length} bytes at ${from} of a chunk of ${plain.length}` });
       else if (plain !== null && open.write(file, position, plain.subarray(from, from + length))) bytes += length;
@@ -73,37 +62,43 @@ function restore(task: RunTask): RestoreDone {
   } finally {
     open.close();
   }
-  return { bytes, storedBytes: task.run.length, failures, damages, index: null };
+  return { bytes, storedBytes: pack.bytes - task.runOffset, failures, damages, index: null };
 }
 
 /** With the key, each byte: header and footer are compared, index and chunks are opened, and nothing lies between them; the hash would prove nothing more. */
-function verify(task: RunTask, sha256: string): RestoreDone {
-  const wrong = (because: string): RestoreDone => ({ bytes: 0, storedBytes: task.run.length, failures: [], damages: [{ chunk: null, because }], index: null });
-  if (keys === null || setup.key === null) {
-    const found = hash('sha256', task.run, 'hex');
-    return found === sha256 ? { ...unread, storedBytes: task.run.length } : wrong(`its bytes have the SHA-256 ${found}, and its name says ${sha256}`);
+function verify(task: RestoreTask, pack: PackParts, sha256: string): RestoreDone {
+  const wrong = (because: string): RestoreDone => ({ bytes: 0, storedBytes: pack.bytes, failures: [], damages: [{ chunk: null, because }], index: null });
+  if (keys === null || key === null) {
+    const found = hashOf(pack);
+    return found === sha256 ? { ...unread, storedBytes: pack.bytes } : wrong(`its bytes have the SHA-256 ${found}, and its name says ${sha256}`);
   }
   try {
-    const { packId, packKey, chunks } = openPack(task.run, setup.key);
+    const { packId, packKey, chunks } = openPackParts(pack, key);
     if (Buffer.from(packId).toString('hex') !== task.packId) return wrong(`it is pack ${Buffer.from(packId).toString('hex')}, and the point says ${task.packId}`);
     const index = new Uint8Array(chunks.length * indexRowBytes);
     let bytes = 0;
     for (const [i, chunk] of chunks.entries()) {
-      const plain = openChunk(packKey, packId, chunk, task.run.subarray(chunk.offset, chunk.offset + chunk.storedBytes), memory);
+      const plain = openChunk(packKey, packId, chunk, pack.part(chunk.offset, chunk.storedBytes), memory);
       if (Buffer.compare(chunkTag(keys, plain), chunk.tag) !== 0) return wrong(`the chunk at ${chunk.offset} opens, but its bytes are not those that were stored`);
       encodeIndexRow(chunk, index, i * indexRowBytes);
       bytes += plain.length;
     }
-    return { bytes, storedBytes: task.run.length, failures: [], damages: [], index };
+    return { bytes, storedBytes: pack.bytes, failures: [], damages: [], index };
   } catch (error) {
     if (error instanceof DamagedError || error instanceof KeyUnavailableError) return wrong(error.message);
     throw error;
   }
 }
 
-function openedOrNull(task: RunTask, chunk: number, damages: { chunk: number; because: string }[]): Uint8Array | null {
+function hashOf({ bytes, part }: PackParts): string {
+  const whole = createHash('sha256');
+  for (let at = 0; at < bytes; at += hashedBytes) whole.update(part(at, Math.min(hashedBytes, bytes - at)));
+  return whole.digest('hex');
+}
+
+function openedOrNull(task: RestoreTask, pack: PackParts, chunk: number, damages: { chunk: number; because: string }[]): Uint8Array | null {
   try {
-    return openedChunk(task, chunk);
+    return openedChunk(task, pack, chunk);
   } catch (error) {
     if (!(error instanceof DamagedError)) throw error;
     damages.push({ chunk, because: error.message });
@@ -112,11 +107,10 @@ function openedOrNull(task: RunTask, chunk: number, damages: { chunk: number; be
 }
 
 /** Decrypted, which proves that it is the chunk of that id at that place, decompressed, and compared by its tag where there is one of the whole chunk. */
-function openedChunk(task: RunTask, index: number): Uint8Array {
+function openedChunk(task: RestoreTask, pack: PackParts, index: number): Uint8Array {
   const extent = readExtent(task.chunks, index);
   if (keys === null || extent.pack === null) throw new DamagedError(`an extent of pack ${task.packId} names no chunk`);
-  const at = extent.offset - task.runOffset;
-  const plain = openChunk(packKeyOf(keys, task.packId), Buffer.from(task.packId, 'hex'), extent, task.run.subarray(at, at + extent.storedBytes), memory);
+  const plain = openChunk(packKeyOf(keys, task.packId), Buffer.from(task.packId, 'hex'), extent, pack.part(extent.offset, extent.storedBytes), memory);
   if (!isProven(extent, plain)) throw new DamagedError(`the chunk at ${extent.offset} of pack ${task.packId} opens, but its bytes are not those that were stored`);
   return plain;
 }
@@ -154,10 +148,12 @@ class OpenFiles {
     this.#left[file] = (this.#left[file] ?? 0) - 1;
     if (descriptor === null) return false;
     try {
-      const isSparse = this.#number(file, 4) > writeBytes;
-      for (let from = 0; from < plain.length; from += writeBytes) {
-        const piece = plain.subarray(from, from + writeBytes);
-        if (!(isSparse && isZero(piece))) writeFully(descriptor, piece, position + from);
+      const isSparse = this.#number(file, 4) > holeBytes;
+      for (let [from, end] = [0, 0]; from < plain.length; from = end) {
+        const isHole = isSparse && isZero(plain.subarray(from, from + holeBytes));
+        end = from + holeBytes;
+        while (!isHole && end < Math.min(from + writeBytes, plain.length) && !(isSparse && isZero(plain.subarray(end, end + holeBytes)))) end += holeBytes;
+        if (!isHole) writeFully(descriptor, plain.subarray(from, end), position + from);
       }
       if (this.#left[file] === 0) this.#finish(file, descriptor);
       return true;
@@ -194,7 +190,7 @@ class OpenFiles {
         0o600,
       );
       this.#open[file] = descriptor;
-      if (isNew && this.#number(file, 4) > writeBytes) ftruncateSync(descriptor, this.#number(file, 4));
+      if (isNew && this.#number(file, 4) > holeBytes) ftruncateSync(descriptor, this.#number(file, 4));
       return descriptor;
     } catch (error) {
       this.#open[file] = null;

@@ -1,6 +1,7 @@
 // Proves that a point can be restored, by doing all of it but the writing: in every site, every pack is read, each of its chunks opened, decompressed and compared by its
 // tag, and every extent of every entry looked up in the packs' own indexes. Without the key it is hashes only. Packs and entries are gone through side by side.
 import { setImmediate } from 'node:timers/promises';
+import type { Worker } from 'node:worker_threads';
 import type { PackRow } from '../core/vault/recovery-point.ts';
 import type { DataKey } from '../vault/data-key.ts';
 import { SiteSet } from '../vault/site-set.ts';
@@ -17,6 +18,8 @@ export type VerifyFilesOptions = {
   /** null: without the key. */
   readonly key: DataKey | null;
   readonly workers: number;
+  /** Workers that were started ahead (startRestoreThreads). */
+  readonly threads?: Worker[] | undefined;
   readonly progress: (so: VerifyProgress) => void;
 };
 
@@ -32,8 +35,8 @@ export type VerifyFilesResult = {
 };
 
 export async function verifyFiles(options: VerifyFilesOptions): Promise<VerifyFilesResult> {
-  const { vault, key, workers } = options;
-  const pool = new RestorePool({ sites: vault.sites, key, workers, isOwnerRestored: false });
+  const { vault, key, workers, threads } = options;
+  const pool = new RestorePool({ sites: vault.sites, key, workers, threads, isOwnerRestored: false });
   const total = { sites: 0, packs: 0, entries: 0, bytes: 0, storedBytes: 0 };
   const damages: VerifyDamage[] = [];
   try {

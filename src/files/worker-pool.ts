@@ -6,30 +6,60 @@ import type { Worker } from 'node:worker_threads';
 /** Handed to a worker ahead, so that it never waits for the main thread. */
 const tasksAheadMax = 2;
 
-type Waiting<Result> = { readonly message: object; readonly lane: unknown; readonly transfer: readonly ArrayBuffer[]; readonly resolve: (result: Result) => void; readonly reject: (error: Error) => void };
+type Waiting<Result> = {
+  readonly message: object;
+  readonly lane: unknown;
+  readonly transfer: readonly ArrayBuffer[];
+  readonly resolve: (result: Result) => void;
+  readonly reject: (error: Error) => void;
+};
 
 type Member<Result> = { readonly worker: Worker; readonly running: Map<number, Waiting<Result>> };
 
 /** A worker answers each `{ ticket, … }` by `{ ticket, result }`; what has no ticket is news. */
 type Answer<Result, News> = { readonly ticket: number; readonly result: Result } | { readonly ticket: null; readonly news: News };
 
+/** Threads that load a worker's file before there is a pool for it: while a vault is being opened. Those that no pool takes end with the process. */
+export function startThreads(file: URL, count: number): Worker[] {
+  return Array.from({ length: count }, () => startThread(file));
+}
+
+function startThread(file: URL): Worker {
+  // Loaded by the first worker: a run that needs none does not pay for it.
+  const { Worker: Thread } = process.getBuiltinModule('node:worker_threads');
+  const worker = new Thread(new URL('worker-start.mjs', import.meta.url), { workerData: { file: file.href, compileCache: compileCache() } });
+  worker.unref();
+  return worker;
+}
+
+export type WorkerPoolOptions<News> = {
+  readonly file: URL;
+  readonly count: number;
+  /** Asked as each worker begins. */
+  readonly setup: () => object;
+  readonly onNews: (news: News) => void;
+  /** Of the same file; taken out as they are needed. */
+  readonly threads?: Worker[] | undefined;
+};
+
 export class WorkerPool<Task extends object, Result, News = never> {
   readonly #file: URL;
   readonly #count: number;
   readonly #setup: () => object;
   readonly #onNews: (news: News) => void;
+  readonly #threads: Worker[];
   readonly #members: Member<Result>[] = [];
   readonly #waiting: Waiting<Result>[] = [];
   #tickets = 0;
   #failure: Error | null = null;
   #isClosed = false;
 
-  /** @param setup asked as each worker starts */
-  constructor({ file, count, setup, onNews }: { readonly file: URL; readonly count: number; readonly setup: () => object; readonly onNews: (news: News) => void }) {
+  constructor({ file, count, setup, onNews, threads = [] }: WorkerPoolOptions<News>) {
     this.#file = file;
     this.#count = count;
     this.#setup = setup;
     this.#onNews = onNews;
+    this.#threads = threads;
   }
 
   /** Tasks that no worker has begun with, as far as is known. */
@@ -91,9 +121,9 @@ export class WorkerPool<Task extends object, Result, News = never> {
   }
 
   #start(): Member<Result> {
-    // Loaded by the first worker: a run that needs none does not pay for it.
-    const threads = process.getBuiltinModule('node:worker_threads');
-    const worker = new threads.Worker(new URL('worker-start.mjs', import.meta.url), { workerData: { ...this.#setup(), file: this.#file.href, compileCache: compileCache() } });
+    const worker = this.#threads.shift() ?? startThread(this.#file);
+    worker.ref();
+    worker.postMessage(this.#setup());
     const member: Member<Result> = { worker, running: new Map() };
     worker.on('message', (answer: Answer<Result, News>) => {
       if (answer.ticket === null) {

@@ -19,6 +19,9 @@ export type ObjectState = StoredObject & {
   readonly isHeld: boolean;
 };
 
+/** Of an object. `into`: memory that the answer may be in, instead of in new memory; until the call has ended it is the driver's. */
+export type ObjectPart = { readonly offset: number; readonly bytes: number; readonly into?: Uint8Array | undefined };
+
 export type PutAnswer = { readonly kind: 'stored'; readonly versionId: string | null } | /** There is an object of that name; it was not touched. */ { readonly kind: 'exists' };
 
 /**
@@ -38,7 +41,7 @@ export interface VaultSite {
   readonly name: string;
   put(name: string, bytes: Uint8Array, options: { readonly sha256: string; readonly lock: ObjectLock | null }): Promise<PutAnswer>;
   replace(name: string, bytes: Uint8Array, options: { readonly sha256: string; readonly lock: ObjectLock | null }): Promise<{ readonly versionId: string | null }>;
-  get(name: string, part?: { readonly offset: number; readonly bytes: number }, versionId?: string): Promise<Uint8Array | null>;
+  get(name: string, part?: ObjectPart, versionId?: string): Promise<Uint8Array | null>;
   head(name: string): Promise<ObjectState | null>;
   list(prefix: string): AsyncIterable<StoredObject>;
   /** Every version of a name, newest first. */

@@ -1,6 +1,7 @@
 // Reads a pack by itself: its index, and any chunk of it.
 import { isEqual, toHex, viewOf } from '../core/vault/bytes.ts';
-import { decodeIndex, decodePackFooter, decodePackHeader, encodeIndexRow, indexAad, indexRowBytes, nonceAt } from '../core/vault/pack-layout.ts';
+import { decodeIndex, decodePackFooter, decodePackHeader, encodeIndexRow, indexAad, indexRowBytes, nonceAt, packFooterBytes } from '../core/vault/pack-layout.ts';
+import { packHeaderBytes } from '../core/vault/limits.ts';
 import type { ChunkReference } from '../core/vault/recovery-point.ts';
 import { DamagedError, KeyUnavailableError } from '../core/vault/vault-errors.ts';
 import { chunkTag, openChunk, requireId, sha256Hex, unseal } from './chunk-crypto.ts';
@@ -8,13 +9,21 @@ import { deriveKeys, type DataKey } from './data-key.ts';
 
 export type OpenPack = { readonly packId: Uint8Array; readonly packKey: Uint8Array; readonly chunks: readonly ChunkReference[] };
 
+/** Of a pack of so many bytes; what `part` gives is good until its next call. */
+export type PackParts = { readonly bytes: number; readonly part: (offset: number, bytes: number) => Uint8Array };
+
 /** @throws DamagedError, KeyUnavailableError where the pack belongs to another key */
 export function openPack(bytes: Uint8Array, key: DataKey): OpenPack {
-  const { packId, keyId } = decodePackHeader(bytes);
+  return openPackParts({ bytes: bytes.length, part: (offset, length) => bytes.subarray(offset, offset + length) }, key);
+}
+
+/** As openPack. */
+export function openPackParts({ bytes, part }: PackParts, key: DataKey): OpenPack {
+  const { packId, keyId } = decodePackHeader(part(0, Math.min(bytes, packHeaderBytes)));
   if (toHex(keyId) !== key.keyId) throw new KeyUnavailableError(`Pack ${toHex(packId)} belongs to key ${toHex(keyId)}, and key ${key.keyId} was given.`);
-  const { indexOffset, indexBytes, chunks } = decodePackFooter(bytes, bytes.length);
+  const { indexOffset, indexBytes, chunks } = decodePackFooter(part(Math.max(0, bytes - packFooterBytes), Math.min(bytes, packFooterBytes)), bytes);
   const packKey = deriveKeys(key).packKey(packId);
-  const index = unseal(packKey, nonceAt(indexOffset), indexAad(packId, chunks), bytes.subarray(indexOffset, indexOffset + indexBytes));
+  const index = unseal(packKey, nonceAt(indexOffset), indexAad(packId, chunks), part(indexOffset, indexBytes));
   if (index === null) throw new DamagedError(`The index of pack ${toHex(packId)} does not open: it is damaged, or the key is another.`);
   return { packId, packKey, chunks: decodeIndex(index, packId, indexOffset) };
 }

@@ -16,6 +16,8 @@ export type PutReport = {
 export type GetOptions = {
   readonly offset?: number;
   readonly bytes?: number;
+  /** As ObjectPart's. */
+  readonly into?: Uint8Array | undefined;
   /** A copy whose bytes do not pass is passed over, and the next site is asked. Throws to say why. */
   readonly check?: (bytes: Uint8Array) => void;
   /** As `check`, of a whole object. */
@@ -69,8 +71,8 @@ export class SiteSet {
    * @throws DamagedError where no copy is good, KeyUnavailableError where `check` said so of every copy, TooFewSitesError where too few answered to tell
    */
   async get(name: string, options: GetOptions = {}): Promise<Uint8Array | null> {
-    const { offset, bytes, check, sha256, last } = options;
-    const part = offset === undefined ? undefined : { offset, bytes: bytes ?? 0 };
+    const { offset, bytes, into, check, sha256, last } = options;
+    const part = offset === undefined ? undefined : { offset, bytes: bytes ?? 0, into };
     const damaged: { site: string; because: string }[] = [];
     const silent: { site: string; because: string }[] = [];
     let otherKey: KeyUnavailableError | undefined;

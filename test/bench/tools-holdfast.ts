@@ -1,11 +1,16 @@
 // Holdfast as a user runs it: the command line, started anew for each step.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { environmentOf, passphrase, type Place, type Repository, type Tool } from './tool.ts';
 
 const root = join(import.meta.dirname, '../..');
 const cli = join(root, 'src/cli/holdfast.mjs');
 const hasSource = existsSync(cli);
+
+/** What Node compiled of the command line, of all tasks: a peer's program is compiled before it is installed. Nothing of a vault is in it. */
+const compiled = mkdtempSync(join(tmpdir(), 'holdfast-bench-compiled-'));
+process.on('exit', () => rmSync(compiled, { recursive: true, force: true }));
 
 export type HoldfastKey = 'passphrase' | 'key file';
 
@@ -22,6 +27,7 @@ function open(place: Place, home: string, key: HoldfastKey, extra: readonly stri
   const where = place.kind === 'directory' ? place.path : `s3://${place.bucket}/vault?region=${place.region}&endpoint=${encodeURIComponent(place.endpoint)}`;
   const env = {
     ...environmentOf(home),
+    XDG_CACHE_HOME: compiled,
     ...(key === 'passphrase' ? { HOLDFAST_VAULT_PASSPHRASE: passphrase } : {}),
     ...(place.kind === 's3' ? { AWS_ACCESS_KEY_ID: place.accessKey, AWS_SECRET_ACCESS_KEY: place.secretKey } : {}),
   };

@@ -92,6 +92,24 @@ export function vaultSiteContract(driver: string, start: () => Promise<SiteUnder
       expect([await part(10, 1), await part(11, 5), await part(3, 0), await part(0, 5, 'empty'), await part(0, 0, 'none'), await part(4, 0, 'none')]).toEqual(['', '', '', '', null, null]);
     });
 
+    test('memory that was given for an answer may be used for it, and again for the next one', async () => {
+      const site = await it.fresh();
+      const bytes = new Uint8Array(300_000).map((_, i) => (i * 31 + (i >> 8)) & 255);
+      await site.put('packs/x', bytes, { sha256: shaOf(bytes), lock: null });
+      const into = new Uint8Array(new SharedArrayBuffer(200_000)).fill(7);
+      for (const [offset, length] of [
+        [0, 200_000],
+        [100_000, 150_000],
+        [250_000, 200_000],
+        [0, 300_001],
+        [5, 3],
+      ] as const) {
+        const back = await site.get('packs/x', { offset, bytes: length, into });
+        expect(back !== null && Buffer.compare(back, bytes.subarray(offset, offset + length))).toBe(0);
+      }
+      expect([(await site.get('packs/x', { offset: 300_000, bytes: 5, into }))?.length, await site.get('packs/none', { offset: 0, bytes: 5, into })]).toEqual([0, null]);
+    });
+
     test('any range of any object is that slice of it', async () => {
       const site = await it.fresh();
       const text = 'abcdefghijklmnopqrstuvwxyz';

@@ -223,10 +223,11 @@ describe('a pack that a worker cannot read by itself', () => {
   });
 });
 
-describe('a verification', () => {
+describe.each(['by the workers themselves', 'by the site'])('a verification of packs that are read %s', (reader) => {
   it('finds one bit that is another, wherever in a pack it is: with the key by what the bytes are, without it by their hash', async () => {
     writeFileSync(files.path('file'), Buffer.concat([randomBytes(40_000), Buffer.from(textOf(2_000, 3))]));
     await files.backup();
+    if (reader === 'by the site') for (const site of files.vault.sites.sites) Object.assign(site, { fileOf: undefined });
     const row = (await files.newest()).point.packs.find(({ bytes }) => bytes > 40_000);
     const pack = path.join(files.root, 'site-0', packName(row?.sha256 ?? ''));
     const whole = readFileSync(pack);
@@ -242,6 +243,10 @@ describe('a verification', () => {
     expect((await files.verify(null)).damages).toHaveLength(1);
     writeFileSync(pack, Buffer.concat([whole.subarray(0, index), Buffer.alloc(1), whole.subarray(index)]));
     expect((await files.verify()).damages.length).toBeGreaterThan(0);
+    for (const bytes of [Buffer.concat([whole, Buffer.alloc(1)]), Buffer.concat([whole, whole]), whole.subarray(0, -1), whole.subarray(0, 10), Buffer.alloc(0)]) {
+      writeFileSync(pack, bytes);
+      expect({ length: bytes.length, found: (await files.verify()).damages.length, keyless: (await files.verify(null)).damages.length }).toEqual({ length: bytes.length, found: 1, keyless: 1 });
+    }
     writeFileSync(pack, whole);
     expect((await files.verify()).damages).toEqual([]);
   });

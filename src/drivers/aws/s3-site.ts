@@ -16,7 +16,7 @@ import {
 import { InvalidConfigError, RefusedError } from '../../core/errors.ts';
 import { refuseBadName, refuseBadPrefix, refuseWeakerLock, refuseWhileKept } from '../../core/vault/site-rules.ts';
 import { DamagedError } from '../../core/vault/vault-errors.ts';
-import type { ObjectLock, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
+import type { ObjectLock, ObjectPart, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
 import { readBody } from './s3-body.ts';
 import { callS3, type Deadline, isNamed, type S3Limits, statusOf, usualLimits } from './s3-calls.ts';
 import { givenVersion, S3Listing } from './s3-listing.ts';
@@ -80,7 +80,7 @@ export class S3Site implements VaultSite {
     return { versionId: await this.#write('replace', name, bytes, options, false) };
   }
 
-  async get(name: string, part?: { readonly offset: number; readonly bytes: number }, versionId?: string): Promise<Uint8Array | null> {
+  async get(name: string, part?: ObjectPart, versionId?: string): Promise<Uint8Array | null> {
     refuseBadName(name);
     if (part !== undefined && part.bytes === 0) return (await this.head(name)) === null ? null : new Uint8Array(0);
     const range = part === undefined ? {} : { Range: `bytes=${part.offset}-${part.offset + part.bytes - 1}` };
@@ -89,7 +89,7 @@ export class S3Site implements VaultSite {
       return await this.#call(`get of ${name}`, { bodyBytes: part?.bytes ?? 0, isRepeatable: true }, async ({ signal, extend }) => {
         const answer = await this.#client.send(new GetObjectCommand({ ...this.#key(name), ...range, ...version }), { abortSignal: signal });
         extend(answer.ContentLength ?? 0);
-        const bytes = await readBody(answer.Body, answer.ContentLength);
+        const bytes = await readBody(answer.Body, answer.ContentLength, part?.into);
         // Some servers give the whole object where a part was asked for.
         return part === undefined || answer.ContentRange !== undefined ? bytes : bytes.slice(part.offset, part.offset + part.bytes);
       });

@@ -4,7 +4,7 @@ import http from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /** For each socket. Larger reads gain little. */
-const readBytes = 256 * 1024;
+const readBytes = 126 * 1024;
 
 /** By `onread` of net.connect. */
 export function steadyAgent(options: http.AgentOptions): http.Agent {

@@ -9,7 +9,7 @@ import path from 'node:path';
 import { InvalidConfigError, MalformedError, RefusedError } from '../../core/errors.ts';
 import { refuseBadName, refuseBadPrefix, refuseWeakerLock, refuseWhileKept } from '../../core/vault/site-rules.ts';
 import { DamagedError } from '../../core/vault/vault-errors.ts';
-import type { ObjectLock, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
+import type { ObjectLock, ObjectPart, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
 import { DurableFiles, isCode, isDirectory, walk } from './durable-files.ts';
 
 type PutOptions = { readonly sha256: string; readonly lock: ObjectLock | null };
@@ -53,7 +53,7 @@ export class DirectorySite implements VaultSite {
     return { versionId: null };
   }
 
-  async get(name: string, part?: { readonly offset: number; readonly bytes: number }, versionId?: string): Promise<Uint8Array | null> {
+  async get(name: string, part?: ObjectPart, versionId?: string): Promise<Uint8Array | null> {
     refuseBadName(name);
     if (versionId !== undefined) return null; // it has none
     const handle = await open(this.#path(name), 'r').catch(isAbsent);

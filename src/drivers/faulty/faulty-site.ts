@@ -1,6 +1,6 @@
 // Wraps any site and does to it what networks, disks and power cuts do: calls that fail before or after they were carried
 // out, that wait, that arrive late; objects that are gone or damaged. Which and when is the caller's to say: no chance, no clock.
-import type { ObjectLock, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
+import type { ObjectLock, ObjectPart, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
 
 export type SiteMethod = 'put' | 'replace' | 'get' | 'head' | 'list' | 'versions' | 'extendLock' | 'setHold' | 'retire';
 /** `number` counts the calls of this site from 1; `name` is the prefix where it is a list. */
@@ -69,7 +69,7 @@ export class FaultySite implements VaultSite {
     });
   }
 
-  async get(name: string, part?: { readonly offset: number; readonly bytes: number }, versionId?: string): Promise<Uint8Array | null> {
+  async get(name: string, part?: ObjectPart, versionId?: string): Promise<Uint8Array | null> {
     return this.#send('get', name, async () => {
       if (this.#lost.has(name)) return null;
       const change = this.#damage.get(name);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { RefusedError } from '../../core/errors.ts';
 import { refuseBadName, refuseBadPrefix, refuseWeakerLock, refuseWhileKept } from '../../core/vault/site-rules.ts';
 import { DamagedError } from '../../core/vault/vault-errors.ts';
-import type { ObjectLock, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
+import type { ObjectLock, ObjectPart, ObjectState, PutAnswer, StoredObject, VaultSite } from '../../ports/vault-site.ts';
 
 type Version = { readonly versionId: string; readonly storedAtMs: number; readonly bytes: Uint8Array; readonly sha256: string; lock: ObjectLock | null; isHeld: boolean };
 type PutOptions = { readonly sha256: string; readonly lock: ObjectLock | null };
@@ -31,7 +31,7 @@ export class MemorySite implements VaultSite {
     return { versionId: this.#add(name, bytes, options) };
   }
 
-  async get(name: string, part?: { readonly offset: number; readonly bytes: number }, versionId?: string): Promise<Uint8Array | null> {
+  async get(name: string, part?: ObjectPart, versionId?: string): Promise<Uint8Array | null> {
     refuseBadName(name);
     const version = this.#find(name, versionId ?? null);
     if (version === undefined) return null;
