@@ -81,7 +81,7 @@ function sealingBar(record: BenchRecord): Bar[] {
 }
 
 function workersBar(record: BenchRecord): Bar[] {
-  const of = (workers: number) => new Map(pick(record, 'directory', 'big', `Holdfast --workers ${workers}`, 'first').map((run) => [run.round, run.wallSeconds]));
+  const of = (workers: number) => new Map(pick(record, 'directory', 'big', `Holdfast (key file) --workers ${workers}`, 'first').map((run) => [run.round, run.wallSeconds]));
   const found = ratio(of(1), of(2));
   return found === null ? [] : [{ bar: `a second worker ≥ ${workersLeast} ×`, measured: `${found.ofMedians.toFixed(2)} × (n=${found.rounds})`, isMet: found.ofMedians >= workersLeast }];
 }
