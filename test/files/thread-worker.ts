@@ -1,12 +1,12 @@
-// A worker that says which thread it is, after so much work.
+// A worker that says which thread it is, as soon as the task's gate is open.
 import { threadId } from 'node:worker_threads';
 
-export type ThreadTask = { readonly loops: number };
+/** Open: the number at that place is not 0. */
+export type ThreadTask = { readonly gates: Int32Array; readonly gate: number };
 
 export function begin(): (task: ThreadTask) => number {
-  return ({ loops }) => {
-    const memory = new Uint8Array(4096);
-    for (let i = 0; i < loops; i++) memory[i % 4096] = i & 255;
+  return ({ gates, gate }) => {
+    Atomics.wait(gates, gate, 0);
     return threadId;
   };
 }

@@ -3,6 +3,7 @@ import { startThreads, WorkerPool } from '../../src/files/worker-pool.ts';
 import type { ThreadTask } from './thread-worker.ts';
 
 const file = new URL('thread-worker.ts', import.meta.url);
+const openTask: ThreadTask = { gates: new Int32Array(new SharedArrayBuffer(4)).fill(1), gate: 0 };
 const pools: { close(): Promise<void> }[] = [];
 
 function poolOf(options: { readonly count: number; readonly threads?: ReturnType<typeof startThreads> }): WorkerPool<ThreadTask, number> {
@@ -16,27 +17,40 @@ afterEach(async () => {
 });
 
 describe('tasks of one lane', () => {
-  it('stay with one worker while the others have something else to do', async () => {
+  it('wait for the worker that is at it while there is something else to do', async () => {
     const pool = poolOf({ count: 2 });
-    // Those of one lane take a hundred times as long: whoever has done the short ones would take the others' tasks.
-    const tasks = Array.from({ length: 40 }, (_, i) => ({ lane: i % 2, task: { loops: i % 2 === 0 ? 1_000_000 : 10_000 } }));
-    const threads = [new Set<number>(), new Set<number>()];
-    const left = [20, 20];
-    await Promise.all(
-      tasks.map(async ({ lane, task }) => {
-        const thread = await pool.run(task, { lane });
-        // The rest of a lane is anybody's once the other lane is done.
-        if ((left[1 - lane] ?? 0) > 0) threads[lane]?.add(thread);
-        left[lane] = (left[lane] ?? 0) - 1;
-      }),
+    const names = ['a1', 'b1', 'a2', 'b2', 'a3', 'b3'] as const;
+    const gates = new Int32Array(new SharedArrayBuffer(4 * names.length));
+    const open = (...some: readonly (typeof names)[number][]) => {
+      for (const name of some) {
+        Atomics.store(gates, names.indexOf(name), 1);
+        Atomics.notify(gates, names.indexOf(name));
+      }
+    };
+    const ended: string[] = [];
+    const runs = new Map(
+      names.map((name, gate) => [
+        name,
+        pool.run({ gates, gate }, { lane: name[0] }).then((thread) => {
+          ended.push(name);
+          return thread;
+        }),
+      ]),
     );
-    expect(threads.map(({ size }) => size)).toEqual([1, 1]);
-    expect([...(threads[0] ?? [])]).not.toEqual([...(threads[1] ?? [])]);
+    // Two are handed to each worker at once. The one that has the b's may go on, the other stands at a1.
+    open('b1', 'b2', 'b3', 'a3');
+    const [b1, b2, b3] = await Promise.all([runs.get('b1'), runs.get('b2'), runs.get('b3'), runs.get('a3')]);
+    expect(ended).toEqual(['b1', 'b2', 'b3', 'a3']);
+    expect([b2, b3]).toEqual([b1, b1]);
+    open('a1', 'a2');
+    const [a1, a2] = await Promise.all([runs.get('a1'), runs.get('a2')]);
+    expect(a1).not.toBe(b1);
+    expect(a2).toBe(a1);
   });
 
   it('are anybody’s where there is nothing else to do', async () => {
     const pool = poolOf({ count: 2 });
-    const threads = await Promise.all(Array.from({ length: 20 }, async () => pool.run({ loops: 1_000_000 }, { lane: 'only' })));
+    const threads = await Promise.all(Array.from({ length: 4 }, async () => pool.run(openTask, { lane: 'only' })));
     expect(new Set(threads).size).toBe(2);
   });
 });
@@ -46,7 +60,7 @@ describe('threads that were started ahead', () => {
     const ahead = startThreads(file, 2);
     const ids = ahead.map(({ threadId }) => threadId);
     const pool = poolOf({ count: 2, threads: ahead });
-    const found = await Promise.all(Array.from({ length: 8 }, async () => pool.run({ loops: 1000 })));
+    const found = await Promise.all(Array.from({ length: 8 }, async () => pool.run(openTask)));
     expect(ahead).toEqual([]);
     expect(found.every((id) => ids.includes(id))).toBe(true);
   });
