@@ -15,6 +15,8 @@ import { expectedNumbers, type ContentRead, type Expected, type ReadCount, type 
 const smallBytesMax = 256 * 1024;
 /** What one worker reads of a large file at a time; of a very large one more, since a chunk ends where a segment ends. */
 const [segmentBytes, largeSegmentBytes, largeFileBytesMin] = [8 * 1024 * 1024, 32 * 1024 * 1024, 128 * 1024 * 1024];
+/** Of its end less again, so that no worker is left alone with it for long. */
+const largeFileEndBytes = 2 * largeSegmentBytes;
 /** How far the asking is ahead of the reading. */
 const aheadBytesMax = 6 * largeSegmentBytes;
 
@@ -79,11 +81,11 @@ export class FileReading {
 
   async #segments(job: FileJob, path: EntryName, old: SharedArrayBuffer | null): Promise<Promise<void>[]> {
     const bytes = Number(job.meta.stat.size);
-    const step = bytes < largeFileBytesMin ? segmentBytes : largeSegmentBytes;
     const expected = expectedOf(job.meta);
     const reads: Promise<void>[] = [];
-    for (let from = 0; from < bytes; from += step) {
-      const to = Math.min(bytes, from + step);
+    for (let from = 0, to = 0; from < bytes; from = to) {
+      const step = bytes < largeFileBytesMin || bytes - from <= largeFileEndBytes ? segmentBytes : largeSegmentBytes;
+      to = Math.min(bytes, from + step);
       const segment = job.expect(to - from);
       const read = this.#pool.read({ kind: 'segment', path, expected, from, to, old }, to - from).then((task) => job.arrive(segment, this.#contentOf(task)));
       reads.push(read);

@@ -6,7 +6,8 @@ import type { DataKey } from '../vault/data-key.ts';
 import type { SharedIndex } from '../vault/index-reader.ts';
 import type { SiteSet } from '../vault/site-set.ts';
 import type { SharedChunkTable } from './chunk-table.ts';
-import type { ReadTask, SealedPack, TaskRead } from './read-task.ts';
+import { giveBack } from './pack-memory.ts';
+import type { ReadTask, SealedPack, TaskRead, WorkersPack } from './read-task.ts';
 import type { ReadRequest, ReadWorkerSetup } from './read-worker.ts';
 import { WorkerPool } from './worker-pool.ts';
 
@@ -31,8 +32,7 @@ type Batched = { readonly task: ReadTask; readonly resolve: (read: TaskRead) => 
 
 export class ReadPool {
   readonly #options: ReadPoolOptions;
-  readonly #pool: WorkerPool<ReadRequest, TaskRead[], SealedPack>;
-  readonly #inFlight = new Int32Array(new SharedArrayBuffer(4));
+  readonly #pool: WorkerPool<ReadRequest, TaskRead[], WorkersPack>;
   readonly #puts = new Set<Promise<void>>();
   readonly #rows = new Map<string, PackRow>();
   readonly #versions: Record<string, Record<string, string>> = {};
@@ -45,7 +45,7 @@ export class ReadPool {
   constructor(options: ReadPoolOptions) {
     this.#options = options;
     const { key, packBytes, zstdLevel, table, spilled, workers } = options;
-    const setup = (): ReadWorkerSetup => ({ key, packBytes, zstdLevel, table, spilled: spilled(), packsInFlight: this.#inFlight.buffer, packsInFlightMax: packsInFlightPerWorker * workers });
+    const setup = (): ReadWorkerSetup => ({ key, packBytes, zstdLevel, table, spilled: spilled(), packsInFlightMax: packsInFlightPerWorker });
     this.#pool = new WorkerPool({ file: new URL('read-worker.ts', import.meta.url), count: workers, setup, onNews: (pack) => this.#keep(pack) });
   }
 
@@ -117,15 +117,14 @@ export class ReadPool {
     await Promise.allSettled(this.#puts);
   }
 
-  #keep(pack: SealedPack): void {
+  #keep(pack: WorkersPack): void {
     const put = this.put(pack)
       .catch((error: Error) => {
         this.#failure ??= error;
       })
       .finally(() => {
         this.#puts.delete(put);
-        Atomics.sub(this.#inFlight, 0, 1);
-        Atomics.notify(this.#inFlight, 0);
+        giveBack(pack.lent);
       });
     this.#puts.add(put);
   }

@@ -1,4 +1,5 @@
 // What the main thread asks of a reading worker, and what it gets back.
+import type { Lent } from './pack-memory.ts';
 
 /** What a file was when it was listed: if it is not that any more, it changed while it was read. */
 export type Expected = { readonly device: bigint; readonly inode: bigint; readonly bytes: number; readonly mtimeNs: bigint; readonly ctimeNs: bigint };
@@ -38,3 +39,6 @@ export type ReadCount = { readonly readBytes: number; readonly reusedBytes: numb
 
 /** A pack on its way to the sites. */
 export type SealedPack = { readonly packId: string; readonly sha256: string; readonly bytes: Uint8Array };
+
+/** In memory of the worker, which it wants back. */
+export type WorkersPack = SealedPack & { readonly lent: Lent };

@@ -7,7 +7,8 @@ import type { SharedIndex } from '../vault/index-reader.ts';
 import { KnownChunks } from './known-chunks.ts';
 import type { SharedChunkTable } from './chunk-table.ts';
 import { ContentReader, type ChunkSink } from './content-reader.ts';
-import type { ReadTask, SealedPack, TaskRead } from './read-task.ts';
+import { PackMemory } from './pack-memory.ts';
+import type { ReadTask, TaskRead, WorkersPack } from './read-task.ts';
 
 export type ReadWorkerSetup = {
   readonly key: DataKey;
@@ -15,8 +16,7 @@ export type ReadWorkerSetup = {
   readonly zstdLevel: number;
   readonly table: SharedChunkTable;
   readonly spilled: SharedIndex | null;
-  /** Packs that were handed over and are not in the sites yet, of all workers. */
-  readonly packsInFlight: SharedArrayBuffer;
+  /** So many packs of this worker may be handed over and not be in the sites yet. */
   readonly packsInFlightMax: number;
 };
 
@@ -24,16 +24,14 @@ export type ReadWorkerSetup = {
 export type ReadRequest = { readonly tasks: readonly ReadTask[]; readonly seal: boolean };
 
 /** `tell`: of each pack, as it is sealed. */
-export function begin(setup: ReadWorkerSetup, tell: (pack: SealedPack, transfer: readonly ArrayBuffer[]) => void): (request: ReadRequest) => TaskRead[] {
-  const inFlight = new Int32Array(setup.packsInFlight);
+export function begin(setup: ReadWorkerSetup, tell: (pack: WorkersPack, transfer: readonly ArrayBuffer[]) => void): (request: ReadRequest) => TaskRead[] {
+  const memory = new PackMemory(setup.packsInFlightMax + 1);
   const keys = deriveKeys(setup.key);
-  const builder = new PackBuilder(setup.key, setup.packBytes, setup.zstdLevel, randomBytes);
+  const builder = new PackBuilder(setup.key, setup.packBytes, setup.zstdLevel, randomBytes, (bytes) => memory.lend(bytes));
   const seal = () => {
     if (builder.chunks === 0) return;
     const { packId, sha256, bytes } = builder.seal();
-    for (let now = Atomics.load(inFlight, 0); now >= setup.packsInFlightMax; now = Atomics.load(inFlight, 0)) Atomics.wait(inFlight, 0, now);
-    Atomics.add(inFlight, 0, 1);
-    tell({ packId, sha256, bytes }, [bytes.buffer]);
+    tell({ packId, sha256, bytes, lent: memory.lentOf(bytes) }, []);
   };
   const sink: ChunkSink = {
     idOf: (plain) => chunkId(keys, plain),

@@ -1,4 +1,4 @@
-// Puts chunks into a pack, in one buffer that is used again. Synchronous: a worker thread or a Lambda runs it where the bytes are.
+// Puts chunks into a pack. Synchronous: a worker thread or a Lambda runs it where the bytes are.
 import { fromHex, toHex } from '../core/vault/bytes.ts';
 import { chunkBytesMax, packBytesMax, packHeaderBytes, sealBytes } from '../core/vault/limits.ts';
 import { chunkAad, encodeIndexRow, encodePackFooter, encodePackHeader, indexAad, indexRowBytes, nonceAt, packFooterBytes } from '../core/vault/pack-layout.ts';
@@ -10,12 +10,15 @@ import { compress } from './zstd.ts';
 
 export type Random = (bytes: number) => Uint8Array;
 
+/** Memory for a pack, of at least so many bytes, zeroed or not. */
+export type LendMemory = (bytes: number) => Uint8Array;
+
 export type SealedPack = {
   /** 32 hex. */
   readonly packId: string;
   readonly sha256: string;
-  /** A copy of its own: it may be transferred to another thread. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** A copy of its own, or the beginning of what was lent for it. */
+  readonly bytes: Uint8Array;
   readonly row: PackRow;
 };
 
@@ -29,16 +32,20 @@ export class PackBuilder {
   readonly #packBytes: number;
   readonly #zstdLevel: number;
   readonly #random: Random;
+  readonly #lend: LendMemory | null;
   readonly #bytesMax: number;
   /** Small at first, most packs of a log being small; then as large as a pack becomes. */
-  #buffer: Uint8Array<ArrayBuffer> = new Uint8Array(0);
+  #buffer: Uint8Array = new Uint8Array(0);
   #packId: Uint8Array = new Uint8Array(0);
   #packKey: Uint8Array = new Uint8Array(0);
   #rows: Omit<ChunkReference, 'pack'>[] = [];
   #end = 0;
 
-  /** @param packBytes about how large a pack becomes; one chunk more may go over it, never over the format's limit. */
-  constructor(key: DataKey, packBytes: number, zstdLevel: number, random: Random) {
+  /**
+   * @param packBytes about how large a pack becomes; one chunk more may go over it, never over the format's limit
+   * @param lend each pack is made in what this gives, and handed over in it; otherwise all are made in one buffer, and handed over as copies
+   */
+  constructor(key: DataKey, packBytes: number, zstdLevel: number, random: Random, lend: LendMemory | null = null) {
     if (packBytes < 64 * 1024 || packBytes + chunkBytesMax + 1024 * 1024 > packBytesMax + chunkBytesMax)
       throw new RefusedError(`A pack of ${packBytes} bytes: it may be 65536 to ${packBytesMax - 1024 * 1024}.`);
     this.#dataKey = key;
@@ -46,6 +53,7 @@ export class PackBuilder {
     this.#packBytes = packBytes;
     this.#zstdLevel = zstdLevel;
     this.#random = random;
+    this.#lend = lend;
     this.#bytesMax = Math.min(packBytesMax, packBytes + chunkBytesMax + 1024 * 1024);
   }
 
@@ -85,7 +93,7 @@ export class PackBuilder {
     const indexOffset = this.#end;
     const indexBytes = sealInto(this.#packKey, nonceAt(indexOffset), indexAad(this.#packId, this.#rows.length), index, this.#buffer, indexOffset);
     encodePackFooter({ indexOffset, indexBytes, chunks: this.#rows.length }, this.#buffer, indexOffset + indexBytes);
-    const bytes = this.#buffer.slice(0, indexOffset + indexBytes + packFooterBytes);
+    const bytes = this.#handOver(indexOffset + indexBytes + packFooterBytes);
     const packId = toHex(this.#packId);
     const sha256 = sha256Hex(bytes);
     this.#rows = [];
@@ -93,9 +101,21 @@ export class PackBuilder {
     return { packId, sha256, bytes, row: { packId, sha256, bytes: bytes.length } };
   }
 
+  #handOver(bytes: number): Uint8Array {
+    if (this.#lend === null) return this.#buffer.slice(0, bytes);
+    const lent = this.#buffer.subarray(0, bytes);
+    this.#buffer = new Uint8Array(0);
+    return lent;
+  }
+
   #makeRoom(rawBytes: number): void {
     const wanted = this.#sizeWith(rawBytes);
     if (wanted <= this.#buffer.length) return;
+    if (this.#lend !== null) {
+      // The most that a pack may have: it is lent once for each.
+      this.#buffer = this.#lend(this.#bytesMax);
+      return;
+    }
     const bytes = wanted <= smallBytes ? smallBytes : Math.min(this.#bytesMax, Math.max(wanted, this.#packBytes + usualChunkBytesMax));
     // Not zeroed: only what was written is ever given out.
     const larger = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);

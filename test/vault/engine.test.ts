@@ -79,6 +79,30 @@ describe('chunks and packs', () => {
     expect(() => indexOf(bytes, packId, { ...key, keyId: '11'.repeat(8) })).toThrow(/belongs to key/);
   });
 
+  it('are made in memory that is lent for each, and are the same', () => {
+    const key = { keyId: '00'.repeat(8), bytes: Buffer.alloc(32, 9) };
+    const lent: Uint8Array[] = [];
+    const lend = (bytes: number) => {
+      const memory = new Uint8Array(new SharedArrayBuffer(bytes)).fill(0xee);
+      lent.push(memory);
+      return memory;
+    };
+    const content = randomFrom('lent content');
+    const plains = Array.from({ length: 40 }, (_, i) => (i === 30 ? content(9 * MiB) : content(20_000)));
+    const packsOf = (builder: PackBuilder) => {
+      const packs: Uint8Array[] = [];
+      for (const plain of plains) {
+        builder.add(plain);
+        if (builder.isFull) packs.push(builder.seal().bytes);
+      }
+      return packs;
+    };
+    const [copied, made] = [packsOf(new PackBuilder(key, 256 * 1024, 1, randomFrom('ids'))), packsOf(new PackBuilder(key, 256 * 1024, 1, randomFrom('ids'), lend))];
+    expect(made.map((bytes, i) => bytes.buffer === lent[i]?.buffer)).toEqual(copied.map(() => true));
+    expect(made.map((bytes, i) => Buffer.compare(bytes, copied[i] ?? new Uint8Array(0)))).toEqual(copied.map(() => 0));
+    expect(copied.length).toBeGreaterThan(2);
+  });
+
   it('leave a chunk as it is where compressing does not help', () => {
     const key = { keyId: '00'.repeat(8), bytes: Buffer.alloc(32, 9) };
     const random = randomFrom('raw');
