@@ -10,7 +10,8 @@ import type { RawEntry } from './entry-stream.ts';
 import { FileJob, ready, type Queued, type QueuedEntry } from './file-job.ts';
 import { metaJson, readMeta, type MetaSource } from './file-meta.ts';
 import { FileReading } from './file-reading.ts';
-import { walk, type Found, type Warn } from './file-walk.ts';
+import type { Found, Warn } from './file-walk.ts';
+import { list, type Listing } from './listing.ts';
 import { ParentCursor, type OldEntry } from './parent-cursor.ts';
 import { PointCommitter, type Committed, type CommitterOptions } from './point-committer.ts';
 import { ReadPool } from './read-pool.ts';
@@ -50,8 +51,7 @@ type Listed = { readonly found: Found; readonly meta: MetaSource; readonly bytes
 const queuedMax = 8_000;
 /** Times of files step by up to 10 ms (the kernel's tick): what changed since so shortly may change again unseen. */
 const freshMs = 50;
-/** After so many entries everything else has its turn. */
-const turnEntries = 500;
+const nsPerMs = 1_000_000n;
 
 export async function backupFiles(options: BackupFilesOptions): Promise<BackupFilesResult> {
   const run = new BackupRun(options);
@@ -64,6 +64,7 @@ export async function backupFiles(options: BackupFilesOptions): Promise<BackupFi
 
 class BackupRun {
   readonly #options: BackupFilesOptions;
+  readonly #listing: Listing;
   readonly #spill: ChunkSpill;
   readonly #pool: ReadPool;
   readonly #committer: PointCommitter;
@@ -82,7 +83,8 @@ class BackupRun {
 
   constructor(options: BackupFilesOptions) {
     this.#options = options;
-    const { vault, key, lock, workers, packBytes, zstdLevel } = options;
+    const { vault, key, lock, workers, packBytes, zstdLevel, parent, roots, warn, nowMs } = options;
+    this.#listing = list({ roots, expected: parent?.point.body.entries.count ?? 0, warn, nowMs });
     const table = newChunkTable(options.chunksInMemoryMax);
     this.#spill = new ChunkSpill(options.warn);
     this.#pool = new ReadPool({ sites: vault.sites, key, lock, workers, packBytes, zstdLevel, table, spilled: () => this.#spill.share() });
@@ -93,15 +95,17 @@ class BackupRun {
   }
 
   async finish(): Promise<BackupFilesResult> {
-    const { parent, roots, warn } = this.#options;
+    const { parent } = this.#options;
     const cursor = new ParentCursor(parent === null ? nothing() : parent.entries());
-    for (const found of walk(roots, warn)) {
-      const listed = this.#list(found);
-      // Most are there already: an await for each would take longer than the comparing.
-      let old = cursor.findRead(found.name, listed.json);
-      if (old === undefined) old = await cursor.find(found.name, listed.json);
-      if (!this.#takeOver(listed, old)) await this.#read(listed, old);
-      if (this.#entries % turnEntries === 0) await this.#giveTurn();
+    for (let batch = await this.#listing.next(); batch !== null; batch = await this.#listing.next()) {
+      for (const found of batch.found) {
+        const listed = this.#list(found, batch.askedMs);
+        // Most are there already: an await for each would take longer than the comparing.
+        let old = cursor.findRead(found.name, listed.json);
+        if (old === undefined) old = await cursor.find(found.name, listed.json);
+        if (!this.#takeOver(listed, old)) await this.#read(listed, old);
+      }
+      await this.#giveTurn();
     }
     await this.#reading.finish();
     this.#drain();
@@ -120,14 +124,15 @@ class BackupRun {
   }
 
   async close(): Promise<void> {
+    await this.#listing.close();
     await this.#pool.close();
     this.#spill.close();
   }
 
-  #list(found: Found): Listed {
+  #list(found: Found, askedMs: number): Listed {
     const meta = this.#metaOf(found);
     const bytes = meta.type === 'f' ? Number(found.stat.size) : 0;
-    const isFresh = meta.type === 'f' && this.#options.nowMs() - Number(found.stat.ctimeMs) < freshMs;
+    const isFresh = meta.type === 'f' && askedMs - Number(found.stat.ctimeNs / nsPerMs) < freshMs;
     const json = metaJson(meta, bytes, isFresh ? 'fresh' : 'settled');
     this.#entries += 1;
     this.#bytes += bytes;
@@ -181,6 +186,7 @@ class BackupRun {
     this.#options.progress({ entries: this.#entries, bytes: this.#unreadBytes + this.#reading.count.readBytes, storedBytes: this.#pool.storedBytes });
   }
 
+  /** To everything else. */
   async #giveTurn(): Promise<void> {
     this.#drain();
     await setImmediate();

@@ -6,7 +6,7 @@ export type CountRequest = { readonly roots: readonly WalkRoot[] };
 export function begin(): (request: CountRequest) => number {
   return ({ roots }) => {
     let bytes = 0;
-    for (const { stat } of walk(roots, () => {})) if (stat.isFile()) bytes += Number(stat.size);
+    for (const { stat, type } of walk(roots, () => {})) if (type === 'f') bytes += Number(stat.size);
     return bytes;
   };
 }

@@ -32,10 +32,13 @@ export function typeOf(stat: BigIntStats): FileType {
   return stat.isBlockDevice() ? 'b' : 'c';
 }
 
+/** What is of interest of what the system says of a file. */
+export type FileStat = Pick<BigIntStats, 'dev' | 'ino' | 'mode' | 'nlink' | 'uid' | 'gid' | 'rdev' | 'size' | 'mtimeNs' | 'ctimeNs'>;
+
 export type MetaSource = {
   readonly name: EntryName;
   readonly type: FileType;
-  readonly stat: BigIntStats;
+  readonly stat: FileStat;
   /** Of a link. */
   readonly target: EntryName | null;
   readonly attributes: Readonly<Record<string, string>> | undefined;

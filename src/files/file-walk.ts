@@ -1,10 +1,9 @@
 // Lists a tree in the order of entry-name.ts: a folder before what is in it. Links are not followed; what cannot be listed is a warning, never silence.
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
 import { compareNames, joinPath, shown, textOrBytes, treeRoot, type EntryName } from './entry-name.ts';
-import { typeOf, type FileType } from './file-meta.ts';
+import { typeOf, type FileStat, type FileType } from './file-meta.ts';
 
-export type Found = { readonly name: EntryName /** On disk. */; readonly path: EntryName; readonly stat: BigIntStats; readonly type: FileType; readonly target: EntryName | null };
+export type Found = { readonly name: EntryName /** On disk. */; readonly path: EntryName; readonly stat: FileStat; readonly type: FileType; readonly target: EntryName | null };
 
 /** A place to start from: the entry's name there, and where it is on disk. */
 export type WalkRoot = { readonly name: EntryName; readonly path: string };

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { corpusSets } from './corpora.ts';
 import { CorpusFolder } from './corpus-folder.ts';
-import { readRecord, recordPath, steps, thisCommit, thisMachine, writeRecord, type BenchRecord, type PlaceKind } from './record.ts';
+import { readRecord, recordPath, steps as allSteps, thisCommit, thisMachine, writeRecord, type BenchRecord, type PlaceKind, type Step } from './record.ts';
 import { reportOf } from './report.ts';
 import { playRounds, playTask, type Stage, type Task } from './rounds.ts';
 import { S3Server } from './s3-server.ts';
@@ -20,6 +20,7 @@ const usage = `npm run bench:backup -- [options]
   --against restic,kopia,borg   the peers, as far as they are in HOLDFAST_PEERS (a folder) or PATH; nothing is installed
   --s3             on an S3 server too (versitygw, from HOLDFAST_VERSITYGW, HOLDFAST_PEERS or PATH)
   --sets big,small which corpora
+  --steps first,verify,same,changed,restore   which of them, in this order
   --scale S        of their size: 1 is 3 GB and 200,000 small files; 0.1 for a quick look
   --rounds N       5
   --seed TEXT      of corpora and order
@@ -34,6 +35,7 @@ const { values } = parseArgs({
     against: { type: 'string', default: 'restic,kopia,borg' },
     s3: { type: 'boolean', default: false },
     sets: { type: 'string', default: 'big,small' },
+    steps: { type: 'string', default: allSteps.join(',') },
     scale: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '5' },
     seed: { type: 'string', default: 'holdfast' },
@@ -64,7 +66,7 @@ function isTool(tool: Tool | null): tool is Tool {
   return tool !== null;
 }
 
-function tasksOf(tools: readonly Tool[], workers: readonly Tool[], kinds: readonly PlaceKind[], sets: readonly ('big' | 'small')[]): Task[] {
+function tasksOf(tools: readonly Tool[], workers: readonly Tool[], kinds: readonly PlaceKind[], sets: readonly ('big' | 'small')[], steps: readonly Step[]): Task[] {
   const all = kinds.flatMap((place) => sets.flatMap((set) => tools.filter(({ family }) => place !== 's3' || family !== 'borg').map((tool) => ({ tool, place, set, steps }))));
   return sets.includes('big') ? [...all, ...workers.map((tool) => ({ tool, place: 'directory' as const, set: 'big' as const, steps: ['first' as const] }))] : all;
 }
@@ -74,6 +76,9 @@ async function bench(): Promise<number> {
   const scale = numberOf(values.scale, 'scale', 0.001, 10);
   const rounds = Math.round(numberOf(values.rounds, 'rounds', 1, 100));
   const asked = among(values.against, peerFamilies, 'against');
+  const steps = among(values.steps, allSteps, 'steps');
+  if (!steps.includes('first')) throw new Error(`--steps ${values.steps}: 'first' must be among them, for the others need what it stored`);
+  if (steps.includes('restore') && !steps.includes('changed')) throw new Error(`--steps ${values.steps}: a restore is compared with the changed version, so 'changed' must be among them`);
   const ours = [holdfastTool('passphrase'), holdfastTool('key file')].filter(isTool);
   const found = asked.map((family) => ({ family, tools: findPeers(family) }));
   const tools = [...ours, ...found.flatMap((each) => each.tools)];
@@ -98,7 +103,7 @@ async function bench(): Promise<number> {
       ...commit,
       startedAt,
       endedAt: null,
-      command: `npm run bench:backup -- --against ${values.against}${values.s3 ? ' --s3' : ''} --sets ${sets.join(',')} --scale ${scale} --rounds ${rounds} --seed ${values.seed}`,
+      command: `npm run bench:backup -- --against ${values.against}${values.s3 ? ' --s3' : ''} --sets ${sets.join(',')}${steps.length === allSteps.length ? '' : ` --steps ${steps.join(',')}`} --scale ${scale} --rounds ${rounds} --seed ${values.seed}`,
       machine: thisMachine(),
       scale,
       seed: values.seed,
@@ -116,7 +121,7 @@ async function bench(): Promise<number> {
     for (const text of record.absent) say(`not here: ${text}`);
     const stage: Stage = { work, corpora, server, record, stop: stop.signal, say, save: () => void writeRecord(record, path) };
     try {
-      await playRounds(stage, tasksOf(tools, workers, server === null ? ['directory'] : ['directory', 's3'], sets), rounds, new Seeded(`${values.seed}/order`));
+      await playRounds(stage, tasksOf(tools, workers, server === null ? ['directory'] : ['directory', 's3'], sets, steps), rounds, new Seeded(`${values.seed}/order`));
       if (sets.includes('big')) {
         for (const tool of [...tools, ...(level3 === null ? [] : [level3])]) await playTask(stage, { tool, place: 'directory', set: 'rec', steps: ['first'] }, 1);
         corpora.show('big', 0);
