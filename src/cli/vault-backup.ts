@@ -10,7 +10,7 @@ import { backupFiles, type BackupFilesResult } from '../files/backup-files.ts';
 import { TreeCount } from '../files/count-tree.ts';
 import { treeRoot } from '../files/entry-name.ts';
 import type { WalkRoot } from '../files/file-walk.ts';
-import { StoredPoint } from '../files/stored-point.ts';
+import { openParent, type ParentPoint } from '../files/parent-point.ts';
 import type { ObjectLock } from '../ports/vault-site.ts';
 import type { DataKey } from '../vault/data-key.ts';
 import type { PassphraseWrap } from '../vault/passphrase-wrap.ts';
@@ -43,7 +43,7 @@ export async function backupToVault(values: VaultValues, paths: readonly string[
       vault,
       key,
       source,
-      chain: parent?.point.header.chain ?? newChain(source, startedAtMs, randomBytes(4).toString('hex')),
+      chain: parent?.newest.header.chain ?? newChain(source, startedAtMs, randomBytes(4).toString('hex')),
       parent,
       ...settings,
       isReadingAll: values['read-all'] === true,
@@ -116,15 +116,16 @@ function sourceOf(roots: readonly WalkRoot[]): string {
 }
 
 /** The newest committed point of this source, checkpoints too; a new chain goes on with the same key, so that chunks are found again. */
-async function parentOf(vault: Vault, wrap: PassphraseWrap, source: string, isFull: boolean): Promise<{ readonly key: DataKey; readonly parent: StoredPoint | null }> {
-  const newest = isFull ? undefined : (await committedPoints(vault, source)).at(-1);
+async function parentOf(vault: Vault, wrap: PassphraseWrap, source: string, isFull: boolean): Promise<{ readonly key: DataKey; readonly parent: ParentPoint | null }> {
+  const points = isFull ? [] : await committedPoints(vault, source);
+  const newest = points.at(-1);
   if (newest === undefined) return { key: await openAnyKey(vault, wrap), parent: null };
   const { header } = await vault.readManifest(newest);
   const key = await vault.openKey(header.key, wrap);
-  return { key, parent: await StoredPoint.open(vault, newest, key) };
+  return { key, parent: await openParent(vault, points, key) };
 }
 
-function told(result: BackupFilesResult, seconds: number, parent: StoredPoint | null): string {
+function told(result: BackupFilesResult, seconds: number, parent: ParentPoint | null): string {
   const { name, type, entries, unchanged, bytes, storedBytes, count, areAttributesKept } = result;
   const rate = seconds > 0 ? `, ${sizeOf(count.readBytes / seconds)}/s` : '';
   return `${name.point} (${type}): ${entries} entries, ${sizeOf(bytes)}; ${parent === null ? '' : `${unchanged} unchanged, `}${sizeOf(count.readBytes)} read, ${sizeOf(storedBytes)} stored in ${timeOf(seconds)}${rate}.\n${

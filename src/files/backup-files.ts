@@ -84,7 +84,7 @@ class BackupRun {
   constructor(options: BackupFilesOptions) {
     this.#options = options;
     const { vault, key, lock, workers, packBytes, zstdLevel, parent, roots, warn, nowMs } = options;
-    this.#listing = list({ roots, expected: parent?.point.body.entries.count ?? 0, warn, nowMs });
+    this.#listing = list({ roots, expected: parent?.entryCount ?? 0, warn, nowMs });
     const table = newChunkTable(options.chunksInMemoryMax);
     this.#spill = new ChunkSpill(options.warn);
     this.#pool = new ReadPool({ sites: vault.sites, key, lock, workers, packBytes, zstdLevel, table, spilled: () => this.#spill.share() });

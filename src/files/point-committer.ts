@@ -18,8 +18,8 @@ import { isHole, packOf } from './extent-list.ts';
 import type { QueuedEntry } from './file-job.ts';
 import { keepLonger } from './keep-longer.ts';
 import type { WalkRoot } from './file-walk.ts';
+import type { ParentPoint } from './parent-point.ts';
 import type { ReadPool } from './read-pool.ts';
-import type { StoredPoint } from './stored-point.ts';
 
 export type Committed = { readonly name: PointName; readonly type: PointType; readonly sha256: string; readonly entriesStored: number; readonly manifestBytes: number };
 
@@ -30,7 +30,7 @@ export type CommitterOptions = {
   readonly chain: string;
   readonly roots: readonly WalkRoot[];
   /** What is taken over from; null: everything is read. */
-  readonly parent: StoredPoint | null;
+  readonly parent: ParentPoint | null;
   readonly packBytes: number;
   readonly zstdLevel: number;
   readonly class: RetentionClass;
@@ -116,7 +116,7 @@ export class PointCommitter {
       key,
       header: { chain, point: newPoint(atMs, type, randomBytes(8).toString('hex')), source, type, parent: null, createdAtMs: atMs, class: this.#options.class, lockedUntilMs: lock?.untilMs ?? null },
       body: {
-        source: { kind: 'files', host, roots: roots.map(({ path }) => path), bytes: contentBytes, base: parent === null ? null : { point: parent.point.header.point, sha256: parent.point.sha256 } },
+        source: { kind: 'files', host, roots: roots.map(({ path }) => path), bytes: contentBytes, base: parent === null ? null : { point: parent.newest.header.point, sha256: parent.newest.sha256 } },
         fromMs: this.#startedAtMs,
         throughMs: atMs,
       },

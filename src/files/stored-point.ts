@@ -43,6 +43,10 @@ export class StoredPoint {
     return new StoredPoint(point, sites, key);
   }
 
+  hasPack(pack: bigint): boolean {
+    return this.#rows.has(pack);
+  }
+
   row(pack: bigint): PackRow {
     const row = this.#rows.get(pack);
     if (row === undefined)

@@ -252,6 +252,59 @@ describe.each(['by the workers themselves', 'by the site'])('a verification of p
   });
 });
 
+describe('a backup that was interrupted', () => {
+  const [folders, each] = [20, 60];
+  const name = (i: number) => files.path(`d${`${Math.floor(i / each)}`.padStart(2, '0')}`, `f${i % each}`);
+
+  async function interrupted(): Promise<void> {
+    await expect(files.backup({ stop: AbortSignal.abort() })).rejects.toThrow(/interrupted/);
+  }
+
+  beforeEach(() => {
+    for (let i = 0; i < folders; i += 1) mkdirSync(files.path(`d${`${i}`.padStart(2, '0')}`));
+    for (let i = 0; i < folders * each; i += 1) writeFileSync(name(i), `file ${i}`);
+  });
+
+  it('goes on from its checkpoint and from the point before it: what neither run came to is not read again', async () => {
+    const first = await files.backup();
+    for (const i of [3, 900]) writeFileSync(name(i), randomBytes(10_000));
+    unlinkSync(name(5));
+    unlinkSync(name(1100));
+    await interrupted();
+    const next = await files.backup();
+    // Of the changed ones, the first was being read when the run was interrupted, and the second is behind what it came to, as is the folder of the last one.
+    expect([next.entries, next.unchanged, next.count.readBytes]).toEqual([first.entries - 2, first.entries - 2 - 3, 20_000]);
+    await same();
+    expect((await files.verify()).damages).toEqual([]);
+  });
+
+  it('does so after several that were interrupted, of which the newest came less far', async () => {
+    await files.backup();
+    const changed = [10, 400, 800, 1190];
+    for (const round of [1, 2, 3, 4, 5]) {
+      for (const i of changed) writeFileSync(name(i), `round ${round} of ${i}`);
+      await interrupted();
+    }
+    const next = await files.backup();
+    expect([next.entries - next.unchanged, next.count.readBytes < 100]).toEqual([changed.length, true]);
+    await same();
+    const after = await files.backup();
+    expect([after.entries - after.unchanged, after.count.readBytes]).toEqual([0, 0]);
+  });
+
+  it('takes nothing over that is gone or became something else meanwhile', async () => {
+    await files.backup();
+    await interrupted();
+    unlinkSync(name(0));
+    unlinkSync(name(1199));
+    mkdirSync(name(1199));
+    writeFileSync(path.join(name(1199), 'inside'), 'new');
+    renameSync(name(1000), name(2));
+    await files.backup();
+    await same();
+  });
+});
+
 describe('a lock', () => {
   it('keeps all packs of a point for as long, also those of earlier points', async () => {
     writeFileSync(files.path('file'), randomBytes(mebibyte));

@@ -10,6 +10,7 @@ import { DirectorySite } from '../../src/drivers/directory/directory-site.ts';
 import { backupFiles, type BackupFilesOptions, type BackupFilesResult } from '../../src/files/backup-files.ts';
 import { treeRoot } from '../../src/files/entry-name.ts';
 import { restoreFiles, type RestoreFilesOptions, type RestoreFilesResult } from '../../src/files/restore-files.ts';
+import { openParent } from '../../src/files/parent-point.ts';
 import { StoredPoint } from '../../src/files/stored-point.ts';
 import { verifyFiles } from '../../src/files/verify-files.ts';
 import type { DataKey } from '../../src/vault/data-key.ts';
@@ -54,14 +55,13 @@ export class VaultOfFiles {
   async backup(options: Partial<BackupFilesOptions> = {}): Promise<BackupFilesResult> {
     // What changed a moment ago is read again next time; the tests are about what did not.
     await setTimeout(60);
-    const newest = (await this.vault.listPoints()).at(-1);
     return backupFiles({
       vault: this.vault,
       key: this.key,
       source: 'test',
       chain: this.#chain,
       roots: [{ name: treeRoot, path: this.tree }],
-      parent: newest === undefined ? null : await StoredPoint.open(this.vault, newest, this.key),
+      parent: await openParent(this.vault, await this.vault.listPoints(), this.key),
       isReadingAll: false,
       workers: 2,
       packBytes: 1024 * 1024,
