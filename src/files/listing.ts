@@ -1,8 +1,8 @@
-// Lists trees for a backup, some hundred entries at a time: in this thread, or, where there are many, in one of its own. Looking at a file takes as long as comparing it with
-// what it was, so that the two side by side take half of the time.
+// Lists trees for a backup, some hundred entries at a time: in this thread, or, where there are many, in one of its own, beside which they are compared with what they were.
 import type { EntryName } from './entry-name.ts';
 import { type FileStat, fileTypes } from './file-meta.ts';
 import { walk, type Found, type Warn, type WalkRoot } from './file-walk.ts';
+import { statFields, takeBatch, type ListRequest, type ListSetup, type SentBatch, type SentName } from './list-worker.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 /** `askedMs`: when it was asked for, before the first of them was looked at. */
@@ -22,7 +22,6 @@ export type Listing = {
   readonly close: () => Promise<void>;
 };
 
-const batchEntries = 500;
 const batchesAhead = 6;
 /** With fewer a thread takes longer to start than it saves. */
 const threadEntriesMin = 30_000;
@@ -36,48 +35,10 @@ function listHere({ roots, warn, nowMs }: ListingOptions): Listing {
   return {
     next: async () => {
       const askedMs = nowMs();
-      const found = take(entries, batchEntries);
+      const found = takeBatch(entries);
       return found.length === 0 ? null : { found, askedMs };
     },
     close: async () => {},
-  };
-}
-
-/** The setup of the thread, which is then asked by empty requests. */
-export type ListSetup = { readonly roots: readonly WalkRoot[] };
-export type ListRequest = Readonly<Record<string, never>>;
-
-/** Columns instead of objects: what a thread sends is copied. `numbers`: `statFields` of each; `types`: by their place in `fileTypes`. */
-export type SentBatch = {
-  readonly names: readonly SentName[];
-  readonly paths: readonly SentName[];
-  readonly types: Uint8Array;
-  readonly numbers: BigInt64Array;
-  readonly targets: readonly (readonly [index: number, target: SentName])[];
-  readonly warnings: readonly string[];
-};
-
-/** A Buffer arrives as what it is made of. */
-type SentName = string | Uint8Array;
-
-const statFields = ['dev', 'ino', 'mode', 'nlink', 'uid', 'gid', 'rdev', 'size', 'mtimeNs', 'ctimeNs'] as const;
-
-/** What the thread does. */
-export function sender({ roots }: ListSetup): () => SentBatch {
-  const warnings: string[] = [];
-  const entries = walk(roots, (what) => warnings.push(what));
-  return () => {
-    const found = take(entries, batchEntries);
-    const numbers = new BigInt64Array(found.length * statFields.length);
-    const types = new Uint8Array(found.length);
-    const targets: [number, EntryName][] = [];
-    for (const [i, { stat, type, target }] of found.entries()) {
-      let at = i * statFields.length;
-      for (const field of statFields) numbers[at++] = stat[field];
-      types[i] = fileTypes.indexOf(type);
-      if (target !== null) targets.push([i, target]);
-    }
-    return { names: found.map(({ name }) => name), paths: found.map(({ path }) => path), types, numbers, targets, warnings: warnings.splice(0) };
   };
 }
 
@@ -107,10 +68,12 @@ class ThreadListing implements Listing {
   }
 
   #ask(): void {
+    // Before: the thread may be quicker.
+    const askedMs = this.#options.nowMs();
     const sent = this.#pool.run({});
     // Awaited later: until then a failure must not count as unhandled.
     sent.catch(() => undefined);
-    this.#asked.push({ askedMs: this.#options.nowMs(), sent });
+    this.#asked.push({ askedMs, sent });
   }
 }
 
@@ -144,14 +107,4 @@ function statOf(numbers: BigInt64Array, at: number): FileStat {
     mtimeNs: number(8),
     ctimeNs: number(9),
   };
-}
-
-function take(entries: Iterator<Found>, most: number): Found[] {
-  const found: Found[] = [];
-  while (found.length < most) {
-    const next = entries.next();
-    if (next.done === true) break;
-    found.push(next.value);
-  }
-  return found;
 }
