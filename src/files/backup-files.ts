@@ -8,10 +8,10 @@ import type { EntryName } from './entry-name.ts';
 import { readAttributes, type Attributes } from './extended-attributes.ts';
 import type { RawEntry } from './entry-stream.ts';
 import { FileJob, ready, type Queued, type QueuedEntry } from './file-job.ts';
-import { metaJson, readMeta, type MetaSource } from './file-meta.ts';
+import { fileOf, metaJson, nameIn, readMeta, settledByNs, type MetaSource } from './file-meta.ts';
 import { FileReading } from './file-reading.ts';
 import type { Found, Warn } from './file-walk.ts';
-import { list, type Listing } from './listing.ts';
+import { list, type ListedBatch, type Listing } from './listing.ts';
 import { ParentCursor, type OldEntry } from './parent-cursor.ts';
 import { PointCommitter, type Committed, type CommitterOptions } from './point-committer.ts';
 import { ReadPool } from './read-pool.ts';
@@ -23,6 +23,8 @@ export type BackupFilesOptions = CommitterOptions & {
   readonly workers: number;
   /** When so many new bytes are stored, a checkpoint is made, from which a run that was killed goes on. */
   readonly checkpointBytes: number;
+  /** With so many entries in the parent, threads look at the files; usually 30,000. */
+  readonly threadEntriesMin?: number;
   /** So many known chunks are in memory, the rest of the parent's in temporary files; usually a million. */
   readonly chunksInMemoryMax?: number;
   /** Aborted: what is there becomes a checkpoint, and InterruptedError is thrown. */
@@ -48,10 +50,11 @@ export type BackupFilesResult = Committed & {
 /** `bytes`: of its content; `json`: of its entry as it is now. */
 type Listed = { readonly found: Found; readonly meta: MetaSource; readonly bytes: number; readonly isFresh: boolean; readonly json: string };
 
-const queuedMax = 8_000;
-/** Times of files step by up to 10 ms (the kernel's tick): what changed since so shortly may change again unseen. */
-const freshMs = 50;
-const nsPerMs = 1_000_000n;
+const queuedMax = 4_000;
+/** With fewer, threads take longer to start than they save. */
+const threadEntriesMin = 30_000;
+/** More would wait for the main thread. */
+const listThreadsMax = 3;
 
 export async function backupFiles(options: BackupFilesOptions): Promise<BackupFilesResult> {
   const run = new BackupRun(options);
@@ -84,13 +87,15 @@ class BackupRun {
   constructor(options: BackupFilesOptions) {
     this.#options = options;
     const { vault, key, lock, workers, packBytes, zstdLevel, parent, roots, warn, nowMs } = options;
-    this.#listing = list({ roots, expected: parent?.entryCount ?? 0, warn, nowMs });
+    this.#attributes = readAttributes(roots);
+    // What threads make are entries without attributes.
+    const hasThreads = this.#attributes.areNone && parent !== null && parent.entryCount >= (options.threadEntriesMin ?? threadEntriesMin);
+    this.#listing = list({ roots, threads: hasThreads ? Math.min(Math.max(workers - 1, 1), listThreadsMax) : 0, warn, nowMs });
     const table = newChunkTable(options.chunksInMemoryMax);
     this.#spill = new ChunkSpill(options.warn);
     this.#pool = new ReadPool({ sites: vault.sites, key, lock, workers, packBytes, zstdLevel, table, spilled: () => this.#spill.share() });
     this.#committer = new PointCommitter(options, this.#pool, table, this.#spill);
     this.#reading = new FileReading(this.#pool, options.warn, { read: () => this.#drain(), waited: () => this.#checkpointIfDue() });
-    this.#attributes = readAttributes(options.roots);
     this.#checkpointAtBytes = options.checkpointBytes;
   }
 
@@ -98,11 +103,14 @@ class BackupRun {
     const { parent } = this.#options;
     const cursor = new ParentCursor(parent === null ? nothing() : parent.entries());
     for (let batch = await this.#listing.next(); batch !== null; batch = await this.#listing.next()) {
-      for (const found of batch.found) {
-        const listed = this.#list(found, batch.askedMs);
-        // Most are there already: an await for each would take longer than the comparing.
-        let old = cursor.findRead(found.name, listed.json);
-        if (old === undefined) old = await cursor.find(found.name, listed.json);
+      for (let i = 0; i < batch.count; i += 1) {
+        // Where it is not needed, an await for each would take longer than the comparing.
+        if (cursor.isUsedUp) await cursor.more();
+        if (this.#takeOverSame(batch, i, cursor)) continue;
+        const listed = this.#list(batch.found(i), batch.askedMs);
+        const { name } = listed.meta;
+        let old = cursor.findRead(name, listed.json);
+        if (old === undefined) old = await cursor.find(name, listed.json);
         if (!this.#takeOver(listed, old)) await this.#read(listed, old);
       }
       await this.#giveTurn();
@@ -132,21 +140,39 @@ class BackupRun {
   #list(found: Found, askedMs: number): Listed {
     const meta = this.#metaOf(found);
     const bytes = meta.type === 'f' ? Number(found.stat.size) : 0;
-    const isFresh = meta.type === 'f' && askedMs - Number(found.stat.ctimeNs / nsPerMs) < freshMs;
+    const isFresh = meta.type === 'f' && found.stat.ctimeNs >= settledByNs(askedMs);
     const json = metaJson(meta, bytes, isFresh ? 'fresh' : 'settled');
     this.#entries += 1;
     this.#bytes += bytes;
     return { found, meta, bytes, isFresh, json };
   }
 
+  /** What a thread made an entry of, if the parent has the same: by far the most often. */
+  #takeOverSame({ made }: ListedBatch, index: number, cursor: ParentCursor): boolean {
+    if (made === null || made.isSettled[index] !== 1) return false;
+    const bytes = made.bytes[index] ?? 0;
+    const file = made.linked.get(index);
+    if ((bytes > 0 && this.#options.isReadingAll) || (file !== undefined && this.#links.has(file))) return false;
+    const same = cursor.takeSame(made.json, index === 0 ? 0 : (made.ends[index - 1] ?? 0), made.ends[index] ?? 0);
+    if (same === null) return false;
+    if (file !== undefined) this.#links.set(file, nameIn(same.json));
+    this.#entries += 1;
+    this.#bytes += bytes;
+    this.#unchanged += 1;
+    this.#unreadBytes += bytes;
+    if (this.#queue.length === 0) this.#committer.repeat(same);
+    else this.#queue.push(ready(same));
+    return true;
+  }
+
   /** What needs no reading: it did not change, or has no content. */
-  #takeOver({ found, meta, bytes, isFresh, json }: Listed, old: OldEntry | null): boolean {
+  #takeOver({ found, bytes, isFresh, json }: Listed, old: OldEntry | null): boolean {
     const hasOld = old !== null && (!isFresh || bytes === 0) && (old.isSame || isSameByStat(old.entry, found));
     if (hasOld && (bytes === 0 || !this.#options.isReadingAll)) {
       this.#unchanged += 1;
       this.#unreadBytes += bytes;
-      this.#put({ json, name: meta.name, extents: old.entry.extents });
-    } else if (bytes === 0) this.#put({ json, name: meta.name, extents: new Uint8Array(0) });
+      this.#put({ json, extents: old.entry.extents });
+    } else if (bytes === 0) this.#put({ json, extents: new Uint8Array(0) });
     else return false;
     return true;
   }
@@ -167,7 +193,7 @@ class BackupRun {
   #metaOf({ name, path, stat, type, target }: Found): MetaSource {
     const attributes = this.#attributes.of(path);
     if (type === 'f' && stat.nlink > 1n) {
-      const file = `${stat.dev}:${stat.ino}`;
+      const file = fileOf(stat);
       const first = this.#links.get(file);
       if (first !== undefined) return { name, type: 'h', stat, target: first, attributes: undefined };
       this.#links.set(file, name);

@@ -7,19 +7,26 @@ import type { WalkRoot } from './file-walk.ts';
 
 const outputBytesMax = 1024 * 1024 * 1024;
 
-export type Attributes = { readonly areKept: boolean; readonly of: (path: EntryName) => Readonly<Record<string, string>> | undefined };
+export type Attributes = {
+  readonly areKept: boolean;
+  /** Nothing has any, as far as is known. */
+  readonly areNone: boolean;
+  readonly of: (path: EntryName) => Readonly<Record<string, string>> | undefined;
+};
+
+const notKept: Attributes = { areKept: false, areNone: true, of: () => undefined };
 
 /** Of everything in these trees: name → base64. */
 export function readAttributes(roots: readonly WalkRoot[]): Attributes {
-  if (!isInstalled('getfattr')) return { areKept: false, of: () => undefined };
+  if (!isInstalled('getfattr')) return notKept;
   const ran = spawn()('getfattr', ['--recursive', '--physical', '--no-dereference', '--dump', '--match=-', '--encoding=base64', '--absolute-names', '--', ...roots.map(({ path }) => path)], {
     encoding: 'latin1',
     maxBuffer: outputBytesMax,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
-  if (ran.error !== undefined) return { areKept: false, of: () => undefined };
+  if (ran.error !== undefined) return notKept;
   const byPath = parseDump(ran.stdout);
-  return { areKept: true, of: (path) => (byPath.size === 0 ? undefined : byPath.get(Buffer.from(path).toString('latin1'))) };
+  return { areKept: true, areNone: byPath.size === 0, of: (path) => (byPath.size === 0 ? undefined : byPath.get(Buffer.from(path).toString('latin1'))) };
 }
 
 /** What `getfattr --dump` prints: `# file: path`, then `name=0sbase64` lines, then an empty one. Bytes as Latin-1. */

@@ -124,7 +124,12 @@ export function extentTag(extents: Uint8Array, index: number): Uint8Array {
 
 /** The first 8 bytes of the id of its pack, as one number. */
 export function packOf(extents: Uint8Array, index: number): bigint {
-  return viewOf(extents).getBigUint64(index * extentBytes + field.pack, false);
+  return packAt(extents, index * extentBytes);
+}
+
+/** Of the extent that begins there. */
+export function packAt(bytes: Uint8Array, at: number): bigint {
+  return viewOf(bytes).getBigUint64(at + field.pack, false);
 }
 
 /** A reference to no bytes stored: a sealed chunk has 16 at least. */
@@ -138,7 +143,7 @@ export function contentLength(extents: Uint8Array): number {
   return length;
 }
 
-function isHoleAt(extents: Uint8Array, at: number): boolean {
+export function isHoleAt(extents: Uint8Array, at: number): boolean {
   return viewOf(extents).getUint32(at + field.storedBytes, true) === 0;
 }
 

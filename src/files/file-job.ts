@@ -3,7 +3,7 @@ import { contentLength, ExtentList } from './extent-list.ts';
 import { metaJson, type MetaSource } from './file-meta.ts';
 import type { ContentRead } from './read-task.ts';
 
-export type QueuedEntry = { readonly json: string | Uint8Array; readonly name: string | Uint8Array; readonly extents: Uint8Array };
+export type QueuedEntry = { readonly json: string | Uint8Array; readonly extents: Uint8Array };
 
 /** In the order of the tree: an entry that is ready, or a file that is still being read. */
 export type Queued = {
@@ -87,14 +87,14 @@ export class FileJob implements Queued {
     if (this.#isGone) return null;
     const extents = this.#extents(this.#segments.length);
     const json = this.#json !== null && !this.isChanged ? this.#json : metaJson(this.#meta, contentLength(extents), 'fresh');
-    return { json, name: this.#meta.name, extents };
+    return { json, extents };
   }
 
   partial(): QueuedEntry | null {
     if (this.isRead) return this.entry();
     const missing = this.#segments.indexOf(null);
     const extents = this.#extents(missing < 0 ? this.#segments.length : missing);
-    return extents.length === 0 ? null : { json: metaJson(this.#meta, contentLength(extents), 'partial'), name: this.#meta.name, extents };
+    return extents.length === 0 ? null : { json: metaJson(this.#meta, contentLength(extents), 'partial'), extents };
   }
 
   /** What a file that became shorter lacks in the middle is a hole, so that the rest stays in its place. */

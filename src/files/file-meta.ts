@@ -1,7 +1,7 @@
 // The JSON of a file's entry (docs/vault-format.md, *Entries*), made from what the system says of it and read again, strictly.
-import type { BigIntStats } from 'node:fs';
+import { constants, type BigIntStats } from 'node:fs';
 import { MalformedError } from '../core/errors.ts';
-import type { EntryName } from './entry-name.ts';
+import { shown, type EntryName } from './entry-name.ts';
 
 export const fileTypes = ['f', 'd', 'l', 'h', 'p', 's', 'b', 'c'] as const;
 export type FileType = (typeof fileTypes)[number];
@@ -15,6 +15,7 @@ export type FileMeta = {
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint | null;
   readonly inode: string | null;
+  readonly device: string | null;
   readonly bytes: number;
   readonly target: EntryName | null;
   readonly deviceNumber: number | null;
@@ -23,17 +24,47 @@ export type FileMeta = {
   readonly isPartial: boolean;
 };
 
-export function typeOf(stat: BigIntStats): FileType {
-  if (stat.isFile()) return 'f';
-  if (stat.isDirectory()) return 'd';
-  if (stat.isSymbolicLink()) return 'l';
-  if (stat.isFIFO()) return 'p';
-  if (stat.isSocket()) return 's';
-  return stat.isBlockDevice() ? 'b' : 'c';
+const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFBLK } = constants;
+const typeOfBits: Readonly<Record<number, FileType>> = { [S_IFREG]: 'f', [S_IFDIR]: 'd', [S_IFLNK]: 'l', [S_IFIFO]: 'p', [S_IFSOCK]: 's', [S_IFBLK]: 'b' };
+
+export function typeOf({ mode }: BigIntStats): FileType {
+  return typeOfBits[Number(mode) & S_IFMT] ?? 'c';
 }
 
-/** What is of interest of what the system says of a file. */
+/** What is of interest of what the system says of a file; of `mode` what it permits. */
 export type FileStat = Pick<BigIntStats, 'dev' | 'ino' | 'mode' | 'nlink' | 'uid' | 'gid' | 'rdev' | 'size' | 'mtimeNs' | 'ctimeNs'>;
+
+/** The same for all names of one file. */
+export function fileOf({ dev, ino }: Pick<FileStat, 'dev' | 'ino'>): string {
+  return `${dev}:${ino}`;
+}
+
+/** What an entry's JSON, as of a settled file, was made from; `links`: how many names the file has, which is not in it. */
+export function statOf(meta: FileMeta, links: number): FileStat {
+  const { device, inode, mode, user, group, deviceNumber, bytes, mtimeNs, ctimeNs } = meta;
+  if (device === null || inode === null || ctimeNs === null) throw new MalformedError(`The entry of ${shown(meta.name)} lacks what the system said of it`);
+  return {
+    dev: BigInt(device),
+    ino: BigInt(inode),
+    mode: BigInt(mode),
+    nlink: BigInt(links),
+    uid: BigInt(user),
+    gid: BigInt(group),
+    rdev: BigInt(deviceNumber ?? 0),
+    size: BigInt(bytes),
+    mtimeNs,
+    ctimeNs,
+  };
+}
+
+/** Times of files step by up to 10 ms (the kernel's tick): what changed since so shortly before a look at it may change again unseen. */
+const settledMs = 50;
+const nsPerMs = 1_000_000n;
+
+/** What changed by then has a time of change that a further change after `lookedAtMs` will not have. */
+export function settledByNs(lookedAtMs: number): bigint {
+  return BigInt(Math.floor(lookedAtMs) - settledMs + 1) * nsPerMs;
+}
 
 export type MetaSource = {
   readonly name: EntryName;
@@ -46,7 +77,7 @@ export type MetaSource = {
 
 /**
  * Always the same fields in the same order: an unchanged file has the same JSON, byte by byte. Put together by hand, since this runs for every file of every backup.
- * `fresh`: changed so shortly before that a further change could have the same time; then no time of change is kept, and the next backup reads it again.
+ * `fresh`: not settled; then no time of change is kept, and the next backup reads it again.
  */
 export function metaJson({ name, type, stat, target, attributes }: MetaSource, bytes: number, state: 'settled' | 'fresh' | 'partial' = 'settled'): string {
   let json = typeof name === 'string' ? `{"n":${JSON.stringify(name)}` : `{"nb":"${name.toString('base64')}"`;
@@ -58,6 +89,17 @@ export function metaJson({ name, type, stat, target, attributes }: MetaSource, b
   if (type === 'b' || type === 'c') json += `,"r":${stat.rdev}`;
   if (attributes !== undefined) json += `,"x":${JSON.stringify(attributes)}`;
   return `${json}}`;
+}
+
+/** Behind the name in an entry's JSON, and, since a name's own quotes are escaped, nowhere before. */
+export const afterName = Buffer.from('","t":"');
+
+/** Without reading the rest of it. */
+export function nameIn(json: Buffer): EntryName {
+  const fields: unknown = JSON.parse(`${json.toString('utf8', 0, json.indexOf(afterName))}"}`);
+  const name = isRecord(fields) ? nameOf(fields, 'n', 'nb') : null;
+  if (name === null) throw malformed(json.toString(), 'its name (n) is missing');
+  return name;
 }
 
 export function readMeta(json: string): FileMeta {
@@ -73,12 +115,7 @@ export function readMeta(json: string): FileMeta {
     if (typeof text !== 'string' || !/^-?\d{1,20}$/.test(text)) throw malformed(json, `${name} is no number as text`);
     return text;
   };
-  const named = (text: string, bytes: string): EntryName | null => {
-    const [asText, asBytes] = [fields[text], fields[bytes]];
-    if (typeof asText === 'string') return asText;
-    return typeof asBytes === 'string' ? Buffer.from(asBytes, 'base64') : null;
-  };
-  const name = named('n', 'nb');
+  const name = nameOf(fields, 'n', 'nb');
   const type = fileTypes.find((t) => t === fields['t']);
   if (name === null || type === undefined) throw malformed(json, 'its name (n) or type (t) is missing or unknown');
   return {
@@ -90,12 +127,19 @@ export function readMeta(json: string): FileMeta {
     mtimeNs: BigInt(digits('mt')),
     ctimeNs: fields['ct'] !== undefined ? BigInt(digits('ct')) : null,
     inode: fields['i'] !== undefined ? digits('i') : null,
+    device: fields['dv'] !== undefined ? digits('dv') : null,
     bytes: type === 'f' ? number('s') : 0,
-    target: named('to', 'tob'),
+    target: nameOf(fields, 'to', 'tob'),
     deviceNumber: fields['r'] !== undefined ? number('r') : null,
     attributes: attributesOf(fields['x']),
     isPartial: fields['partial'] === true,
   };
+}
+
+function nameOf(fields: Readonly<Record<string, unknown>>, text: string, bytes: string): EntryName | null {
+  const [asText, asBytes] = [fields[text], fields[bytes]];
+  if (typeof asText === 'string') return asText;
+  return typeof asBytes === 'string' ? Buffer.from(asBytes, 'base64') : null;
 }
 
 /** Its own fields only matter: no field of an entry has the name of something that every object has. */

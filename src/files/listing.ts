@@ -1,17 +1,24 @@
-// Lists trees for a backup, some hundred entries at a time: in this thread, or, where there are many, in one of its own, beside which they are compared with what they were.
-import type { EntryName } from './entry-name.ts';
-import { type FileStat, fileTypes } from './file-meta.ts';
-import { walk, type Found, type Warn, type WalkRoot } from './file-walk.ts';
-import { statFields, takeBatch, type ListRequest, type ListSetup, type SentBatch, type SentName } from './list-worker.ts';
+// Lists trees for a backup, some hundred entries at a time. Where there are many, threads look at the files and make their entries, beside which the main thread
+// reads the folders and compares with what was there before.
+import { setImmediate } from 'node:timers/promises';
+import { readMeta, statOf } from './file-meta.ts';
+import { nameRuns, pathOf, walk, type Found, type NameRun, type Warn, type WalkRoot } from './file-walk.ts';
+import { makeEntries, type LookRequest, type MadeEntries, type SentEntries } from './list-worker.ts';
 import { WorkerPool } from './worker-pool.ts';
 
-/** `askedMs`: when it was asked for, before the first of them was looked at. */
-export type ListedBatch = { readonly found: readonly Found[]; readonly askedMs: number };
+export type ListedBatch = {
+  readonly count: number;
+  /** When it was asked for, before the first of them was looked at. */
+  readonly askedMs: number;
+  readonly found: (index: number) => Found;
+  /** Their entries, where threads made them. */
+  readonly made: MadeEntries | null;
+};
 
 export type ListingOptions = {
   readonly roots: readonly WalkRoot[];
-  /** About so many entries are to be listed. */
-  readonly expected: number;
+  /** 0: all is done here. */
+  readonly threads: number;
   readonly warn: Warn;
   readonly nowMs: () => number;
 };
@@ -22,12 +29,14 @@ export type Listing = {
   readonly close: () => Promise<void>;
 };
 
-const batchesAhead = 6;
-/** With fewer a thread takes longer to start than it saves. */
-const threadEntriesMin = 30_000;
+const batchEntries = 1000;
+/** So that no thread waits for the main one. */
+const batchesAheadOfEach = 4;
+
+type Asked = { readonly askedMs: number; readonly sent: Promise<SentEntries>; isThere: boolean };
 
 export function list(options: ListingOptions): Listing {
-  return options.expected < threadEntriesMin ? listHere(options) : new ThreadListing(options);
+  return options.threads === 0 ? listHere(options) : new ThreadListing(options);
 }
 
 function listHere({ roots, warn, nowMs }: ListingOptions): Listing {
@@ -35,32 +44,35 @@ function listHere({ roots, warn, nowMs }: ListingOptions): Listing {
   return {
     next: async () => {
       const askedMs = nowMs();
-      const found = takeBatch(entries);
-      return found.length === 0 ? null : { found, askedMs };
+      const found = take(entries, batchEntries, () => 1);
+      return found.length === 0 ? null : { count: found.length, askedMs, found: (index) => there(found[index]), made: null };
     },
     close: async () => {},
   };
 }
 
 class ThreadListing implements Listing {
-  readonly #pool: WorkerPool<ListRequest, SentBatch>;
+  readonly #pool: WorkerPool<LookRequest, SentEntries>;
   readonly #options: ListingOptions;
-  readonly #asked: { readonly askedMs: number; readonly sent: Promise<SentBatch> }[] = [];
+  readonly #runs: Iterator<NameRun>;
+  readonly #asked: Asked[] = [];
 
   constructor(options: ListingOptions) {
     this.#options = options;
-    this.#pool = new WorkerPool({ file: new URL('list-worker.ts', import.meta.url), count: 1, setup: (): ListSetup => ({ roots: options.roots }), onNews: () => {} });
-    for (let i = 0; i < batchesAhead; i += 1) this.#ask();
+    this.#runs = nameRuns(options.roots, options.warn);
+    this.#pool = new WorkerPool({ file: new URL('list-worker.ts', import.meta.url), count: options.threads, setup: () => ({}), onNews: () => {} });
+    for (let i = 0; i < batchesAheadOfEach * (options.threads + 1); i += 1) this.#ask();
   }
 
   async next(): Promise<ListedBatch | null> {
     const asked = this.#asked.shift();
     if (asked === undefined) return null;
+    // What waits for a thread is looked at here, as long as there is nothing else to do here.
+    while (!asked.isThere && this.#pool.runHere(makeEntries)) await setImmediate();
     const sent = await asked.sent;
-    for (const warning of sent.warnings) this.#options.warn(warning);
-    if (sent.names.length === 0) return null;
     this.#ask();
-    return { found: foundOf(sent), askedMs: asked.askedMs };
+    for (const warning of sent.warnings) this.#options.warn(warning);
+    return batchOf(asked.askedMs, sent, this.#options.roots);
   }
 
   async close(): Promise<void> {
@@ -70,41 +82,39 @@ class ThreadListing implements Listing {
   #ask(): void {
     // Before: the thread may be quicker.
     const askedMs = this.#options.nowMs();
-    const sent = this.#pool.run({});
-    // Awaited later: until then a failure must not count as unhandled.
-    sent.catch(() => undefined);
-    this.#asked.push({ askedMs, sent });
+    const runs = take(this.#runs, batchEntries, ({ children }) => children?.length ?? 1);
+    if (runs.length === 0) return;
+    const asked: Asked = { askedMs, sent: this.#pool.run({ runs, askedMs }), isThere: false };
+    // A failure is met where it is awaited.
+    const isThere = () => (asked.isThere = true);
+    asked.sent.then(isThere, isThere);
+    this.#asked.push(asked);
   }
 }
 
-function foundOf({ names, paths, types, numbers, targets }: SentBatch): Found[] {
-  const targetOf = new Map(targets);
-  return names.map((name, i) => {
-    const type = fileTypes[types[i] ?? fileTypes.length];
-    const path = paths[i];
-    if (type === undefined || path === undefined) throw new Error('the listing thread gave an entry without a path or a type');
-    const target = targetOf.get(i);
-    return { name: nameOf(name), path: nameOf(path), type, target: target === undefined ? null : nameOf(target), stat: statOf(numbers, i * statFields.length) };
-  });
-}
-
-function nameOf(sent: SentName): EntryName {
-  return typeof sent === 'string' ? sent : Buffer.from(sent.buffer, sent.byteOffset, sent.length);
-}
-
-function statOf(numbers: BigInt64Array, at: number): FileStat {
-  const number = (i: number) => numbers[at + i] ?? 0n;
-  // As in `statFields`.
-  return {
-    dev: number(0),
-    ino: number(1),
-    mode: number(2),
-    nlink: number(3),
-    uid: number(4),
-    gid: number(5),
-    rdev: number(6),
-    size: number(7),
-    mtimeNs: number(8),
-    ctimeNs: number(9),
+function batchOf(askedMs: number, sent: SentEntries, roots: readonly WalkRoot[]): ListedBatch {
+  const made = { ...sent, json: Buffer.from(sent.json.buffer, sent.json.byteOffset, sent.json.length) };
+  const found = (index: number): Found => {
+    const meta = readMeta(made.json.toString('utf8', index === 0 ? 0 : there(made.ends[index - 1]), there(made.ends[index])));
+    const { name, type, target } = meta;
+    return { name, path: pathOf(name, roots), stat: statOf(meta, there(made.links[index])), type, target };
   };
+  return { count: made.ends.length, askedMs, found, made };
+}
+
+/** Until they weigh so much. */
+function take<Item>(items: Iterator<Item>, weight: number, of: (item: Item) => number): Item[] {
+  const taken: Item[] = [];
+  for (let sum = 0; sum < weight; ) {
+    const next = items.next();
+    if (next.done === true) break;
+    taken.push(next.value);
+    sum += of(next.value);
+  }
+  return taken;
+}
+
+function there<Item>(item: Item | undefined): Item {
+  if (item === undefined) throw new RangeError('a batch of listed files was asked for more than it has');
+  return item;
 }

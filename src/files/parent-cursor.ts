@@ -1,12 +1,9 @@
 // The parent point's entries, side by side with the tree as it is now: both come in the same order, so that neither has to be in memory.
 import { comparePaths, type EntryName } from './entry-name.ts';
 import type { RawEntry } from './entry-stream.ts';
-import { readMeta, type FileMeta } from './file-meta.ts';
+import { afterName, readMeta, type FileMeta } from './file-meta.ts';
 
 export type OldEntry = { readonly entry: RawEntry /** Its JSON is what was expected, byte by byte. */; readonly isSame: boolean };
-
-/** Behind the name in an entry's JSON, and, since a name's own quotes are escaped, nowhere before. */
-const afterName = Buffer.from('","t":"');
 
 /** Where the JSON that is looked for is written to, each time anew. */
 let expectedRoom = Buffer.allocUnsafeSlow(4096);
@@ -22,12 +19,25 @@ export class ParentCursor {
     this.#batches = entries[Symbol.asyncIterator]();
   }
 
+  /** Nothing is left of what was read. */
+  get isUsedUp(): boolean {
+    return this.#at === this.#batch.length && !this.#isEnded;
+  }
+
+  /** The next one, if its JSON is what is there in `json`. */
+  takeSame(json: Buffer, from: number, to: number): RawEntry | null {
+    const entry = this.#batch[this.#at];
+    if (entry === undefined || !entry.isJson(json, from, to)) return null;
+    this.#next();
+    return entry;
+  }
+
   /** The old entry of this name; null: there was none. Names must be asked for in order. */
   async find(name: EntryName, json: string): Promise<OldEntry | null> {
     for (;;) {
       const found = this.findRead(name, json);
       if (found !== undefined) return found;
-      await this.#more();
+      await this.more();
     }
   }
 
@@ -36,7 +46,7 @@ export class ParentCursor {
     if (json.length * 3 > expectedRoom.length) expectedRoom = Buffer.allocUnsafeSlow(json.length * 3);
     const expectedBytes = expectedRoom.write(json);
     for (let entry = this.#batch[this.#at]; entry !== undefined; entry = this.#batch[this.#at]) {
-      if (entry.json.length === expectedBytes && entry.json.compare(expectedRoom, 0, expectedBytes) === 0) {
+      if (entry.isJson(expectedRoom, 0, expectedBytes)) {
         this.#next();
         return { entry, isSame: true };
       }
@@ -61,7 +71,7 @@ export class ParentCursor {
     this.#meta = null;
   }
 
-  async #more(): Promise<void> {
+  async more(): Promise<void> {
     const next = await this.#batches.next();
     [this.#batch, this.#at] = [next.done === true ? [] : next.value, 0];
     this.#isEnded = next.done === true;

@@ -12,9 +12,9 @@ import { commitPoint } from '../vault/point-writer.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { ChunkSpill } from './chunk-spill.ts';
 import { ChunkTable, type SharedChunkTable } from './chunk-table.ts';
-import { EntryStreamWriter } from './entry-stream.ts';
+import { EntryStreamWriter, type RawEntry } from './entry-stream.ts';
 import { extentBytes } from '../core/vault/entry-codec.ts';
-import { isHole, packOf } from './extent-list.ts';
+import { isHoleAt, packAt, packOf } from './extent-list.ts';
 import type { QueuedEntry } from './file-job.ts';
 import { keepLonger } from './keep-longer.ts';
 import type { WalkRoot } from './file-walk.ts';
@@ -52,7 +52,7 @@ export class PointCommitter {
   readonly #startedAtMs: number;
   readonly #references: Uint8Array[] = [];
   readonly #packs = new Set<bigint>();
-  readonly #writer = new EntryStreamWriter((plain) => this.#references.push(this.#store(plain)));
+  readonly #writer = this.#writerTo(this.#references);
   readonly #puts: Promise<void>[] = [];
   readonly #builder: PackBuilder;
   #parentKnown: Promise<void> | null = null;
@@ -75,9 +75,15 @@ export class PointCommitter {
     return this.#parentKnown;
   }
 
-  add({ json, name, extents }: QueuedEntry): void {
-    needs(this.#packs, extents);
-    this.#writer.add(json, name, extents);
+  add({ json, extents }: QueuedEntry): void {
+    needs(this.#packs, extents, 0, extents.length);
+    this.#writer.add(json, extents);
+  }
+
+  /** What is in the parent as it is now. */
+  repeat(entry: RawEntry): void {
+    needs(this.#packs, entry.chunk.bytes, entry.jsonEnd + 4, entry.end);
+    this.#writer.repeat(entry);
   }
 
   /** All entries so far, and `more`, which are in this mark only. */
@@ -85,10 +91,10 @@ export class PointCommitter {
     this.#writer.cut();
     const packs = new Set(this.#packs);
     const references = [...this.#references];
-    const writer = new EntryStreamWriter((plain) => references.push(this.#store(plain)));
-    for (const { json, name, extents } of more) {
-      needs(packs, extents);
-      writer.add(json, name, extents);
+    const writer = this.#writerTo(references);
+    for (const { json, extents } of more) {
+      needs(packs, extents, 0, extents.length);
+      writer.add(json, extents);
     }
     writer.cut();
     for (const reference of references) packs.add(packOf(reference, 0));
@@ -127,6 +133,10 @@ export class PointCommitter {
     return { name: committed.name, type, sha256: committed.sha256, entriesStored: entries.count, manifestBytes: committed.storedBytes - part.storedBytes };
   }
 
+  #writerTo(references: Uint8Array[]): EntryStreamWriter {
+    return new EntryStreamWriter({ store: (plain) => references.push(this.#store(plain)), repeat: (reference) => references.push(reference) });
+  }
+
   #store(plain: Uint8Array): Uint8Array {
     const id = chunkId(this.#keys, plain);
     const known = this.#table.find(id);
@@ -158,10 +168,10 @@ function referenceOf(reference: ChunkReference): Uint8Array {
 
 let lastPack = 0n;
 
-function needs(packs: Set<bigint>, extents: Uint8Array): void {
-  for (let i = 0; i < extents.length / extentBytes; i++) {
-    if (isHole(extents, i)) continue;
-    const pack = packOf(extents, i);
+function needs(packs: Set<bigint>, bytes: Uint8Array, from: number, to: number): void {
+  for (let at = from; at < to; at += extentBytes) {
+    if (isHoleAt(bytes, at)) continue;
+    const pack = packAt(bytes, at);
     if (pack === lastPack && packs.has(pack)) continue;
     packs.add(pack);
     lastPack = pack;

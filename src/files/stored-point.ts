@@ -10,7 +10,7 @@ import type { GetOptions, SiteSet } from '../vault/site-set.ts';
 import type { Vault } from '../vault/vault.ts';
 import type { ChunkSpill } from './chunk-spill.ts';
 import { ChunkTable, type SharedChunkTable } from './chunk-table.ts';
-import { rawEntries, type RawEntry } from './entry-stream.ts';
+import { rawEntries, type RawEntry, type StreamChunk } from './entry-stream.ts';
 import { extentBytes } from '../core/vault/entry-codec.ts';
 import { referenceBytes } from '../core/vault/chunk-reference.ts';
 import { ExtentList, isWholeChunk, packOf, readExtent } from './extent-list.ts';
@@ -75,11 +75,11 @@ export class StoredPoint {
     for await (const entries of this.entries()) for (const { extents } of entries) teach(table, extents, spill);
   }
 
-  async *#stream(): AsyncGenerator<Uint8Array> {
+  async *#stream(): AsyncGenerator<StreamChunk> {
     const count = this.entryChunks.length / extentBytes;
     for (let from = 0; from < count; ) {
       const to = this.#runEnd(from, count);
-      yield* await this.#opened(from, to);
+      yield* this.#opened(from, to);
       from = to;
     }
   }
@@ -97,22 +97,28 @@ export class StoredPoint {
     return to;
   }
 
-  async #opened(from: number, to: number): Promise<Uint8Array[]> {
+  /** One after the other, each when it is asked for. */
+  async *#opened(from: number, to: number): AsyncGenerator<StreamChunk> {
     const row = this.row(packOf(this.entryChunks, from));
     const packId = Buffer.from(row.packId, 'hex');
     const packKey = this.#keys.packKey(packId);
     const [first, last] = [chunk(this.entryChunks, from), chunk(this.entryChunks, to - 1)];
-    const part = { offset: first.offset, bytes: last.offset + last.storedBytes - first.offset };
-    const open = (bytes: Uint8Array, start: number) =>
-      Array.from({ length: to - from }, (_, i) => {
-        const extent = chunk(this.entryChunks, from + i);
-        return openChunk(packKey, packId, extent, bytes.subarray(extent.offset - start, extent.offset - start + extent.storedBytes));
-      });
-    try {
-      return open(await this.#pack(row, part), first.offset);
-    } catch (error) {
-      if (!(error instanceof DamagedError)) throw error;
-      return open(await this.#pack(row, { sha256: row.sha256 }), 0);
+    let start = first.offset;
+    let bytes = await this.#pack(row, { offset: start, bytes: last.offset + last.storedBytes - start });
+    for (let index = from; index < to; index += 1) {
+      const extent = chunk(this.entryChunks, index);
+      const open = () => openChunk(packKey, packId, extent, bytes.subarray(extent.offset - start, extent.offset - start + extent.storedBytes));
+      let plain: Uint8Array;
+      try {
+        plain = open();
+      } catch (error) {
+        if (!(error instanceof DamagedError)) throw error;
+        // Of the whole pack it is known whether it is damaged, so that a site with a good one is found.
+        [start, bytes] = [0, await this.#pack(row, { sha256: row.sha256 })];
+        plain = open();
+      }
+      const at = index * extentBytes;
+      yield { bytes: Buffer.from(plain.buffer, plain.byteOffset, plain.length), reference: this.entryChunks.subarray(at, at + referenceBytes) };
     }
   }
 

@@ -6,15 +6,15 @@ import type { Worker } from 'node:worker_threads';
 /** Handed to a worker ahead, so that it never waits for the main thread. */
 const tasksAheadMax = 2;
 
-type Waiting<Result> = {
-  readonly message: object;
+type Waiting<Task, Result> = {
+  readonly message: Task;
   readonly lane: unknown;
   readonly transfer: readonly ArrayBuffer[];
   readonly resolve: (result: Result) => void;
   readonly reject: (error: Error) => void;
 };
 
-type Member<Result> = { readonly worker: Worker; readonly running: Map<number, Waiting<Result>> };
+type Member<Task, Result> = { readonly worker: Worker; readonly running: Map<number, Waiting<Task, Result>> };
 
 /** A worker answers each `{ ticket, … }` by `{ ticket, result }`; what has no ticket is news. */
 type Answer<Result, News> = { readonly ticket: number; readonly result: Result } | { readonly ticket: null; readonly news: News };
@@ -48,8 +48,8 @@ export class WorkerPool<Task extends object, Result, News = never> {
   readonly #setup: () => object;
   readonly #onNews: (news: News) => void;
   readonly #threads: Worker[];
-  readonly #members: Member<Result>[] = [];
-  readonly #waiting: Waiting<Result>[] = [];
+  readonly #members: Member<Task, Result>[] = [];
+  readonly #waiting: Waiting<Task, Result>[] = [];
   #tickets = 0;
   #failure: Error | null = null;
   #isClosed = false;
@@ -79,6 +79,14 @@ export class WorkerPool<Task extends object, Result, News = never> {
     });
   }
 
+  /** Does one that no worker has yet, the last, here. false: there is none. */
+  runHere(by: (task: Task) => Result): boolean {
+    const last = this.#waiting.pop();
+    if (last === undefined) return false;
+    last.resolve(by(last.message));
+    return true;
+  }
+
   /** One task for each worker that was started, after what it has been handed. */
   async everyOne(task: Task): Promise<Result[]> {
     if (this.#failure !== null) throw this.#failure;
@@ -100,11 +108,11 @@ export class WorkerPool<Task extends object, Result, News = never> {
     }
   }
 
-  #isOthers(lane: unknown, mine: Member<Result>): boolean {
+  #isOthers(lane: unknown, mine: Member<Task, Result>): boolean {
     return this.#members.some((member) => member !== mine && [...member.running.values()].some((running) => running.lane === lane));
   }
 
-  #leastBusy(): Member<Result> | null {
+  #leastBusy(): Member<Task, Result> | null {
     const idle = this.#members.find(({ running }) => running.size === 0);
     if (idle !== undefined) return idle;
     if (this.#members.length < this.#count) return this.#start();
@@ -114,17 +122,17 @@ export class WorkerPool<Task extends object, Result, News = never> {
     return least.running.size < tasksAheadMax ? least : null;
   }
 
-  #send(member: Member<Result>, waiting: Waiting<Result>): void {
+  #send(member: Member<Task, Result>, waiting: Waiting<Task, Result>): void {
     const ticket = ++this.#tickets;
     member.running.set(ticket, waiting);
     member.worker.postMessage({ ...waiting.message, ticket }, [...waiting.transfer]);
   }
 
-  #start(): Member<Result> {
+  #start(): Member<Task, Result> {
     const worker = this.#threads.shift() ?? startThread(this.#file);
     worker.ref();
     worker.postMessage(this.#setup());
-    const member: Member<Result> = { worker, running: new Map() };
+    const member: Member<Task, Result> = { worker, running: new Map() };
     worker.on('message', (answer: Answer<Result, News>) => {
       if (answer.ticket === null) {
         this.#onNews(answer.news);

@@ -20,7 +20,7 @@ const usage = `npm run bench:backup -- [options]
   --against restic,kopia,borg   the peers, as far as they are in HOLDFAST_PEERS (a folder) or PATH; nothing is installed
   --s3             on an S3 server too (versitygw, from HOLDFAST_VERSITYGW, HOLDFAST_PEERS or PATH)
   --sets big,small which corpora
-  --steps first,verify,same,changed,restore   which of them, in this order
+  --steps first,same,changed,restore,verify   which of them, in this order
   --scale S        of their size: 1 is 3 GB and 200,000 small files; 0.1 for a quick look
   --rounds N       5
   --seed TEXT      of corpora and order

@@ -5,7 +5,8 @@ import { arch, availableParallelism, cpus, platform, release, totalmem } from 'n
 import { dirname, join } from 'node:path';
 import * as z from 'zod';
 
-export const steps = ['first', 'verify', 'same', 'changed', 'restore'] as const;
+/** In the order in which they are played. */
+export const steps = ['first', 'same', 'changed', 'restore', 'verify'] as const;
 export type Step = (typeof steps)[number];
 export const places = ['directory', 's3'] as const;
 export type PlaceKind = (typeof places)[number];

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareNames, comparePaths, joinPath, partsOf, textOrBytes, treeRoot, type EntryName } from '../../src/files/entry-name.ts';
-import { EntryStreamWriter, rawEntries, type RawEntry } from '../../src/files/entry-stream.ts';
+import { EntryStreamWriter, rawEntries, type RawEntry, type StreamChunk } from '../../src/files/entry-stream.ts';
 import { parseDump } from '../../src/files/extended-attributes.ts';
 import { ExtentList } from '../../src/files/extent-list.ts';
 import { Selection } from '../../src/files/selection.ts';
@@ -49,8 +49,14 @@ describe('names', () => {
   });
 });
 
-async function* streamOf(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* pieces;
+async function* streamOf(pieces: readonly Uint8Array[]): AsyncGenerator<StreamChunk> {
+  for (const [i, piece] of pieces.entries()) yield { bytes: Buffer.from(piece), reference: Uint8Array.of(i) };
+}
+
+async function entriesOf(pieces: readonly Uint8Array[]): Promise<RawEntry[]> {
+  const found: RawEntry[] = [];
+  for await (const batch of rawEntries(streamOf(pieces))) found.push(...batch);
+  return found;
 }
 
 describe('the entry stream', () => {
@@ -63,27 +69,94 @@ describe('the entry stream', () => {
         fc.integer({ min: 1, max: 5_000_000 }),
         async (entries, cut) => {
           const chunks: Uint8Array[] = [];
-          const writer = new EntryStreamWriter((chunk) => chunks.push(new Uint8Array(chunk)));
+          const writer = new EntryStreamWriter({ store: (chunk) => chunks.push(new Uint8Array(chunk)), repeat: () => {} });
           for (const [i, { json, extents }] of entries.entries()) {
             const list = new ExtentList();
             for (let k = 0; k < extents; k++) list.add(new Uint8Array(32).fill(i), new Uint8Array(16), { pack: new Uint8Array(8), offset: k, storedBytes: 20, rawBytes: 4, codec: 0 }, 0, 4);
-            writer.add(json, json, list.bytes);
+            writer.add(json, list.bytes);
           }
           writer.cut();
           const whole = Buffer.concat(chunks);
           expect(writer).toMatchObject({ count: entries.length, bytes: whole.length });
-          const read = async (...pieces: Uint8Array[]) => {
-            const found: RawEntry[] = [];
-            for await (const batch of rawEntries(streamOf(pieces))) found.push(...batch);
-            return found;
-          };
-          const found = await read(whole.subarray(0, cut), whole.subarray(cut));
+          const found = await entriesOf([whole.subarray(0, cut), whole.subarray(cut)]);
           expect(found.map(({ json, extents }) => [json.toString(), extents.length / 80])).toEqual(entries.map(({ json, extents }) => [json, extents]));
-          if (whole.length > 1) await expect(read(whole.subarray(0, -1))).rejects.toThrow('in the middle');
+          if (whole.length > 1) await expect(entriesOf([whole.subarray(0, -1)])).rejects.toThrow('in the middle');
         },
       ),
       { seed: 6, numRuns: 30 },
     );
+  });
+});
+
+describe('an entry stream that repeats another', () => {
+  const entry = (name: number, change: number) => `{"n":"some folder/file ${name}","t":"f","change":"${change}${'-'.repeat(100)}"}`;
+  const extents = (name: number) => new Uint8Array(name % 3 === 0 ? 80 : 0).fill(name);
+
+  function written(write: (writer: EntryStreamWriter) => void, repeated: readonly Uint8Array[] = []) {
+    const chunks: Uint8Array[] = [];
+    let stored = 0;
+    const store = (chunk: Uint8Array) => {
+      stored += 1;
+      chunks.push(new Uint8Array(chunk));
+    };
+    const writer = new EntryStreamWriter({ store, repeat: ([index = -1]) => chunks.push(repeated[index] ?? new Uint8Array(0)) });
+    write(writer);
+    writer.cut();
+    return { chunks, stored, count: writer.count, bytes: writer.bytes };
+  }
+
+  const old = written((writer) => {
+    for (let i = 0; i < 12_000; i += 1) writer.add(entry(i, 0), extents(i));
+  });
+
+  it('is, chunk for chunk, what it is when every entry is written anew', async () => {
+    const entries = await entriesOf(old.chunks);
+    fc.assert(
+      fc.property(
+        fc.array(fc.record({ at: fc.nat({ max: 11_999 }), does: fc.constantFrom('change', 'remove', 'insert', 'cut') }), { maxLength: 6 }),
+        fc.option(fc.record({ from: fc.nat({ max: 11_999 }), entries: fc.nat({ max: 6000 }) }), { nil: null }),
+        (edits, gap) => {
+          const at = new Map(edits.map(({ at: where, does }) => [where, does]));
+          const isGone = (i: number) => at.get(i) === 'remove' || (gap !== null && i >= gap.from && i < gap.from + gap.entries);
+          const play = (writer: EntryStreamWriter, same: (i: number, raw: RawEntry) => void) => {
+            for (const [i, raw] of entries.entries()) {
+              if (at.get(i) === 'cut') writer.cut();
+              if (at.get(i) === 'insert') writer.add(entry(i, 7), extents(1));
+              if (at.get(i) === 'change') writer.add(entry(i, 8), extents(i));
+              else if (!isGone(i)) same(i, raw);
+            }
+          };
+          const anew = written((writer) => play(writer, (i) => writer.add(entry(i, 0), extents(i))));
+          const repeated = written((writer) => play(writer, (_, raw) => writer.repeat(raw)), old.chunks);
+          expect({ count: repeated.count, bytes: repeated.bytes, chunks: repeated.chunks.map((chunk) => Buffer.from(chunk).toString('latin1')) }).toEqual({
+            count: anew.count,
+            bytes: anew.bytes,
+            chunks: anew.chunks.map((chunk) => Buffer.from(chunk).toString('latin1')),
+          });
+        },
+      ),
+      { seed: 7, numRuns: 25 },
+    );
+  });
+
+  it('has no more of a chunk than was repeated, wherever that ends', async () => {
+    const entries = await entriesOf(old.chunks.slice(0, 1));
+    for (let count = 1; count < entries.length; count += 1) {
+      const repeated = written((writer) => {
+        for (const raw of entries.slice(0, count)) writer.repeat(raw);
+      }, old.chunks);
+      expect([repeated.count, repeated.bytes]).toEqual([count, entries[count - 1]?.end]);
+    }
+  });
+
+  it('stores nothing but its last chunk where nothing changed, which ends by chance', async () => {
+    const entries = await entriesOf(old.chunks);
+    const repeated = written((writer) => {
+      for (const raw of entries) writer.repeat(raw);
+    }, old.chunks);
+    expect(old.chunks.length).toBeGreaterThan(5);
+    expect([repeated.stored, repeated.count, repeated.bytes]).toEqual([1, old.count, old.bytes]);
+    expect(Buffer.concat(repeated.chunks).equals(Buffer.concat(old.chunks))).toBe(true);
   });
 });
 

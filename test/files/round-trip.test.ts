@@ -11,6 +11,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   unlinkSync,
@@ -23,6 +24,7 @@ import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { packName } from '../../src/core/vault/object-names.ts';
+import { randomFrom } from '../observer/seeded.ts';
 import { treePicture } from './tree-picture.ts';
 import { VaultOfFiles } from './vault-of-files.ts';
 
@@ -252,12 +254,15 @@ describe.each(['by the workers themselves', 'by the site'])('a verification of p
   });
 });
 
-describe('a backup that was interrupted', () => {
+describe.each([
+  ['with threads that look at the files', 0],
+  ['without', Infinity],
+])('a backup that was interrupted, %s', (_, threadEntriesMin) => {
   const [folders, each] = [20, 60];
   const name = (i: number) => files.path(`d${`${Math.floor(i / each)}`.padStart(2, '0')}`, `f${i % each}`);
 
   async function interrupted(): Promise<void> {
-    await expect(files.backup({ stop: AbortSignal.abort() })).rejects.toThrow(/interrupted/);
+    await expect(files.backup({ threadEntriesMin, stop: AbortSignal.abort() })).rejects.toThrow(/interrupted/);
   }
 
   beforeEach(() => {
@@ -266,12 +271,12 @@ describe('a backup that was interrupted', () => {
   });
 
   it('goes on from its checkpoint and from the point before it: what neither run came to is not read again', async () => {
-    const first = await files.backup();
+    const first = await files.backup({ threadEntriesMin });
     for (const i of [3, 900]) writeFileSync(name(i), randomBytes(10_000));
     unlinkSync(name(5));
     unlinkSync(name(1100));
     await interrupted();
-    const next = await files.backup();
+    const next = await files.backup({ threadEntriesMin });
     // Of the changed ones, the first was being read when the run was interrupted, and the second is behind what it came to, as is the folder of the last one.
     expect([next.entries, next.unchanged, next.count.readBytes]).toEqual([first.entries - 2, first.entries - 2 - 3, 20_000]);
     await same();
@@ -279,31 +284,80 @@ describe('a backup that was interrupted', () => {
   });
 
   it('does so after several that were interrupted, of which the newest came less far', async () => {
-    await files.backup();
+    await files.backup({ threadEntriesMin });
     const changed = [10, 400, 800, 1190];
     for (const round of [1, 2, 3, 4, 5]) {
       for (const i of changed) writeFileSync(name(i), `round ${round} of ${i}`);
       await interrupted();
     }
-    const next = await files.backup();
+    const next = await files.backup({ threadEntriesMin });
     expect([next.entries - next.unchanged, next.count.readBytes < 100]).toEqual([changed.length, true]);
     await same();
-    const after = await files.backup();
+    const after = await files.backup({ threadEntriesMin });
     expect([after.entries - after.unchanged, after.count.readBytes]).toEqual([0, 0]);
   });
 
   it('takes nothing over that is gone or became something else meanwhile', async () => {
-    await files.backup();
+    await files.backup({ threadEntriesMin });
     await interrupted();
     unlinkSync(name(0));
     unlinkSync(name(1199));
     mkdirSync(name(1199));
     writeFileSync(path.join(name(1199), 'inside'), 'new');
     renameSync(name(1000), name(2));
-    await files.backup();
+    await files.backup({ threadEntriesMin });
     await same();
   });
 });
+
+describe('threads that look at the files', () => {
+  it('make the point that is made without them, after any change', async () => {
+    const seed = Number(process.env['HOLDFAST_SEED'] ?? 20261129);
+    const chance = randomFrom(seed);
+    const pick = <T>(list: readonly T[]): T => list[Math.floor(chance() * list.length)] as T;
+    const names = Array.from({ length: 300 }, (_, i) => files.path(`d${i % 7}`, `${pick(['f', 'ü', '"', 'f.'])}${i}`));
+    for (let i = 0; i < 7; i += 1) mkdirSync(files.path(`d${i}`));
+    for (const name of names.slice(0, 250)) writeFileSync(name, randomBytes(Math.floor(chance() * 2000)));
+    for (let i = 0; i < 20; i += 1) changeOne(() => 'link', pick, names);
+    await files.backup();
+    for (let round = 0; round < 5; round += 1) {
+      for (let i = 0; i < 8; i += 1) changeOne(pick, pick, names);
+      const [threadEntriesMin, other] = round % 2 === 0 ? [0, Infinity] : [Infinity, 0];
+      const made = await files.backup({ threadEntriesMin });
+      const [{ entryChunks }, again] = [await files.newest(), await files.backup({ threadEntriesMin: other })];
+      const story = `seed ${seed}, round ${round}`;
+      expect([story, again.entries, again.unchanged, again.count.readBytes]).toEqual([story, made.entries, made.entries, 0]);
+      expect(Buffer.compare((await files.newest()).entryChunks, entryChunks), story).toBe(0);
+      await same();
+    }
+  }, 60_000);
+
+  it('see that the name of a hard link that was its first one is so no more, though nothing of the file changed', async () => {
+    for (const folder of ['d1', 'd5']) mkdirSync(files.path(folder));
+    writeFileSync(files.path('d1', 'x'), 'of two names');
+    linkSync(files.path('d1', 'x'), files.path('d5', 'y'));
+    await files.backup();
+    renameSync(files.path('d5'), files.path('d0'));
+    await files.backup({ threadEntriesMin: 0 });
+    await same();
+  });
+});
+
+type Pick = <T>(list: readonly T[]) => T;
+const changes = ['write', 'remove', 'link', 'rename', 'touch', 'fold', 'move'] as const;
+
+function changeOne(does: (list: typeof changes) => (typeof changes)[number], pick: Pick, names: readonly string[]): void {
+  const [one, other, change] = [pick(names), pick(names), does(changes)];
+  const [isThere, isOther] = [existsSync(one), existsSync(other) || !existsSync(path.dirname(other))];
+  if (change === 'write' && isThere && lstatSync(one).isFile()) writeFileSync(one, randomBytes(pick([0, 10, 3000])));
+  else if (change === 'remove' && isThere) rmSync(one, { recursive: true });
+  else if (change === 'link' && isThere && lstatSync(one).isFile() && !isOther) linkSync(one, other);
+  else if (change === 'rename' && isThere && !isOther) renameSync(one, other);
+  else if (change === 'touch' && isThere) utimesSync(one, 1e9, pick([1e9, 1.5e9]));
+  else if (change === 'fold' && !isThere) mkdirSync(path.join(one, 'deep'), { recursive: true });
+  // Of hard links, which come first by their names changes, and nothing in what the system says of them.
+  else if (change === 'move' && existsSync(path.dirname(one))) renameSync(path.dirname(one), path.join(path.dirname(one), '..', `${pick(['a', 'e', 'z'])}${names.indexOf(one)}`));
+}
 
 describe('a lock', () => {
   it('keeps all packs of a point for as long, also those of earlier points', async () => {

@@ -55,6 +55,24 @@ describe('tasks of one lane', () => {
   });
 });
 
+describe('a task that no worker has yet', () => {
+  it('can be done here, the last one first; what a worker has cannot', async () => {
+    const pool = poolOf({ count: 1 });
+    const gates = new Int32Array(new SharedArrayBuffer(16));
+    const runs = [0, 1, 2, 3].map(async (gate) => pool.run({ gates, gate }));
+    // Two are with the worker.
+    expect([pool.runHere(({ gate }) => -gate), pool.runHere(({ gate }) => -gate), pool.runHere(() => 0)]).toEqual([true, true, false]);
+    expect(await Promise.all(runs.slice(2))).toEqual([-2, -3]);
+    for (const gate of [0, 1]) {
+      Atomics.store(gates, gate, 1);
+      Atomics.notify(gates, gate);
+    }
+    const [first = 0, second] = await Promise.all(runs);
+    expect(first).toBeGreaterThan(0);
+    expect(second).toBe(first);
+  });
+});
+
 describe('threads that were started ahead', () => {
   it('are the pool’s workers', async () => {
     const ahead = startThreads(file, 2);
