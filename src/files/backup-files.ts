@@ -11,7 +11,7 @@ import { FileJob, ready, type Queued, type QueuedEntry } from './file-job.ts';
 import { fileOf, metaJson, nameIn, readMeta, settledByNs, type MetaSource } from './file-meta.ts';
 import { FileReading } from './file-reading.ts';
 import type { Found, Warn } from './file-walk.ts';
-import { list, type ListedBatch, type Listing } from './listing.ts';
+import { list, type ListedBatch, type ListedFile, type Listing } from './listing.ts';
 import { ParentCursor, type OldEntry } from './parent-cursor.ts';
 import { PointCommitter, type Committed, type CommitterOptions } from './point-committer.ts';
 import { ReadPool } from './read-pool.ts';
@@ -137,11 +137,11 @@ class BackupRun {
     this.#spill.close();
   }
 
-  #list(found: Found, askedMs: number): Listed {
+  #list(found: ListedFile, askedMs: number): Listed {
     const meta = this.#metaOf(found);
     const bytes = meta.type === 'f' ? Number(found.stat.size) : 0;
     const isFresh = meta.type === 'f' && found.stat.ctimeNs >= settledByNs(askedMs);
-    const json = metaJson(meta, bytes, isFresh ? 'fresh' : 'settled');
+    const json = found.json !== null && !isFresh && meta.type !== 'h' ? found.json : metaJson(meta, bytes, isFresh ? 'fresh' : 'settled');
     this.#entries += 1;
     this.#bytes += bytes;
     return { found, meta, bytes, isFresh, json };
@@ -155,7 +155,7 @@ class BackupRun {
     if ((bytes > 0 && this.#options.isReadingAll) || (file !== undefined && this.#links.has(file))) return false;
     const same = cursor.takeSame(made.json, index === 0 ? 0 : (made.ends[index - 1] ?? 0), made.ends[index] ?? 0);
     if (same === null) return false;
-    if (file !== undefined) this.#links.set(file, nameIn(same.json));
+    if (file !== undefined) this.#links.set(file, nameIn(same.chunk.bytes, same.from + 4, same.jsonEnd));
     this.#entries += 1;
     this.#bytes += bytes;
     this.#unchanged += 1;

@@ -1,7 +1,7 @@
 // The JSON of a file's entry (docs/vault-format.md, *Entries*), made from what the system says of it and read again, strictly.
 import { constants, type BigIntStats } from 'node:fs';
 import { MalformedError } from '../core/errors.ts';
-import { shown, type EntryName } from './entry-name.ts';
+import type { EntryName } from './entry-name.ts';
 
 export const fileTypes = ['f', 'd', 'l', 'h', 'p', 's', 'b', 'c'] as const;
 export type FileType = (typeof fileTypes)[number];
@@ -15,7 +15,6 @@ export type FileMeta = {
   readonly mtimeNs: bigint;
   readonly ctimeNs: bigint | null;
   readonly inode: string | null;
-  readonly device: string | null;
   readonly bytes: number;
   readonly target: EntryName | null;
   readonly deviceNumber: number | null;
@@ -27,34 +26,16 @@ export type FileMeta = {
 const { S_IFMT, S_IFREG, S_IFDIR, S_IFLNK, S_IFIFO, S_IFSOCK, S_IFBLK } = constants;
 const typeOfBits: Readonly<Record<number, FileType>> = { [S_IFREG]: 'f', [S_IFDIR]: 'd', [S_IFLNK]: 'l', [S_IFIFO]: 'p', [S_IFSOCK]: 's', [S_IFBLK]: 'b' };
 
-export function typeOf({ mode }: BigIntStats): FileType {
+export function typeOf({ mode }: Pick<FileStat, 'mode'>): FileType {
   return typeOfBits[Number(mode) & S_IFMT] ?? 'c';
 }
 
-/** What is of interest of what the system says of a file; of `mode` what it permits. */
+/** What is of interest of what the system says of a file. */
 export type FileStat = Pick<BigIntStats, 'dev' | 'ino' | 'mode' | 'nlink' | 'uid' | 'gid' | 'rdev' | 'size' | 'mtimeNs' | 'ctimeNs'>;
 
 /** The same for all names of one file. */
 export function fileOf({ dev, ino }: Pick<FileStat, 'dev' | 'ino'>): string {
   return `${dev}:${ino}`;
-}
-
-/** What an entry's JSON, as of a settled file, was made from; `links`: how many names the file has, which is not in it. */
-export function statOf(meta: FileMeta, links: number): FileStat {
-  const { device, inode, mode, user, group, deviceNumber, bytes, mtimeNs, ctimeNs } = meta;
-  if (device === null || inode === null || ctimeNs === null) throw new MalformedError(`The entry of ${shown(meta.name)} lacks what the system said of it`);
-  return {
-    dev: BigInt(device),
-    ino: BigInt(inode),
-    mode: BigInt(mode),
-    nlink: BigInt(links),
-    uid: BigInt(user),
-    gid: BigInt(group),
-    rdev: BigInt(deviceNumber ?? 0),
-    size: BigInt(bytes),
-    mtimeNs,
-    ctimeNs,
-  };
 }
 
 /** Times of files step by up to 10 ms (the kernel's tick): what changed since so shortly before a look at it may change again unseen. */
@@ -93,12 +74,16 @@ export function metaJson({ name, type, stat, target, attributes }: MetaSource, b
 
 /** Behind the name in an entry's JSON, and, since a name's own quotes are escaped, nowhere before. */
 export const afterName = Buffer.from('","t":"');
+const beforeText = '{"n":"';
 
-/** Without reading the rest of it. */
-export function nameIn(json: Buffer): EntryName {
-  const fields: unknown = JSON.parse(`${json.toString('utf8', 0, json.indexOf(afterName))}"}`);
+/** The name in the JSON that is there, without reading the rest of it. */
+export function nameIn(bytes: Buffer, from: number, to: number): EntryName {
+  const end = bytes.indexOf(afterName, from);
+  const text = end < 0 || end >= to ? '' : bytes.toString('utf8', from, end);
+  if (text.startsWith(beforeText) && !text.includes('\\')) return text.slice(beforeText.length);
+  const fields: unknown = text === '' ? null : JSON.parse(`${text}"}`);
   const name = isRecord(fields) ? nameOf(fields, 'n', 'nb') : null;
-  if (name === null) throw malformed(json.toString(), 'its name (n) is missing');
+  if (name === null) throw malformed(bytes.toString('utf8', from, to), 'its name (n) is missing');
   return name;
 }
 
@@ -127,7 +112,6 @@ export function readMeta(json: string): FileMeta {
     mtimeNs: BigInt(digits('mt')),
     ctimeNs: fields['ct'] !== undefined ? BigInt(digits('ct')) : null,
     inode: fields['i'] !== undefined ? digits('i') : null,
-    device: fields['dv'] !== undefined ? digits('dv') : null,
     bytes: type === 'f' ? number('s') : 0,
     target: nameOf(fields, 'to', 'tob'),
     deviceNumber: fields['r'] !== undefined ? number('r') : null,

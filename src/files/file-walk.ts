@@ -14,6 +14,8 @@ export type NameRun = { readonly name: EntryName; readonly path: EntryName; read
 
 /** Where an entry's file is on disk. */
 export function pathOf(name: EntryName, roots: readonly WalkRoot[]): EntryName {
+  const [only] = roots;
+  if (roots.length === 1 && only?.name === treeRoot) return name === treeRoot ? only.path : joinPath(only.path, name);
   const parts = partsOf(name);
   const own = roots.find((root) => root.name === parts[0]);
   const root = own ?? roots.find((each) => each.name === treeRoot);

@@ -1,6 +1,6 @@
 // A thread that looks at files for a backup (listing.ts), and what it sends.
 import type { EntryName } from './entry-name.ts';
-import { fileOf, metaJson, settledByNs } from './file-meta.ts';
+import { fileOf, metaJson, settledByNs, type FileStat } from './file-meta.ts';
 import { lookAt, type Found, type NameRun } from './file-walk.ts';
 
 export type LookRequest = { readonly runs: readonly NameRun[]; readonly askedMs: number };
@@ -13,8 +13,8 @@ export type MadeEntries = {
   readonly isSettled: Uint8Array;
   /** Of its content. */
   readonly bytes: Float64Array;
-  /** How many names its file has. */
-  readonly links: Uint32Array;
+  /** See `statOf`. */
+  readonly numbers: BigInt64Array;
   /** Those of files that have several, by their place: which file it is. */
   readonly linked: ReadonlyMap<number, string>;
 };
@@ -40,8 +40,11 @@ export function makeEntries({ runs, askedMs }: LookRequest): SentEntries {
   return made.sent;
 }
 
-/** Where the JSON is put together. */
-let room = Buffer.allocUnsafeSlow(128 * 1024);
+const statNumbers = 10;
+
+// Where what is sent is put together.
+let room = Buffer.allocUnsafeSlow(256 * 1024);
+let numbersRoom = new BigInt64Array(2048 * statNumbers);
 
 class Making {
   readonly #settledBy: bigint;
@@ -49,7 +52,6 @@ class Making {
   readonly #ends: number[] = [];
   readonly #isSettled: number[] = [];
   readonly #bytes: number[] = [];
-  readonly #links: number[] = [];
   readonly #linked = new Map<number, string>();
   #end = 0;
 
@@ -68,7 +70,7 @@ class Making {
       ends: new Uint32Array(this.#ends),
       isSettled: new Uint8Array(this.#isSettled),
       bytes: new Float64Array(this.#bytes),
-      links: new Uint32Array(this.#links),
+      numbers: numbersRoom.slice(0, this.#ends.length * statNumbers),
       linked: this.#linked,
       warnings: this.#warnings,
     };
@@ -81,9 +83,45 @@ class Making {
     if (this.#end + 3 * json.length > room.length) room = Buffer.concat([room], 2 * (room.length + 3 * json.length));
     this.#end += room.write(json, this.#end);
     if (type === 'f' && stat.nlink > 1n) this.#linked.set(this.#ends.length, fileOf(stat));
+    setStat(this.#ends.length, stat);
     this.#ends.push(this.#end);
     this.#isSettled.push(type !== 'f' || stat.ctimeNs < this.#settledBy ? 1 : 0);
     this.#bytes.push(bytes);
-    this.#links.push(Number(stat.nlink));
   }
+}
+
+/** One by one: a loop over the fields' names takes several times as long. */
+function setStat(index: number, { dev, ino, mode, nlink, uid, gid, rdev, size, mtimeNs, ctimeNs }: FileStat): void {
+  const at = index * statNumbers;
+  if (at === numbersRoom.length) {
+    const larger = new BigInt64Array(2 * at);
+    larger.set(numbersRoom);
+    numbersRoom = larger;
+  }
+  numbersRoom[at] = dev;
+  numbersRoom[at + 1] = ino;
+  numbersRoom[at + 2] = mode;
+  numbersRoom[at + 3] = nlink;
+  numbersRoom[at + 4] = uid;
+  numbersRoom[at + 5] = gid;
+  numbersRoom[at + 6] = rdev;
+  numbersRoom[at + 7] = size;
+  numbersRoom[at + 8] = mtimeNs;
+  numbersRoom[at + 9] = ctimeNs;
+}
+
+export function statOf(numbers: BigInt64Array, index: number): FileStat {
+  const number = (i: number) => numbers[index * statNumbers + i] ?? 0n;
+  return {
+    dev: number(0),
+    ino: number(1),
+    mode: number(2),
+    nlink: number(3),
+    uid: number(4),
+    gid: number(5),
+    rdev: number(6),
+    size: number(7),
+    mtimeNs: number(8),
+    ctimeNs: number(9),
+  };
 }

@@ -1,19 +1,22 @@
 // Lists trees for a backup, some hundred entries at a time. Where there are many, threads look at the files and make their entries, beside which the main thread
 // reads the folders and compares with what was there before.
 import { setImmediate } from 'node:timers/promises';
-import { readMeta, statOf } from './file-meta.ts';
+import { nameIn, readMeta, typeOf } from './file-meta.ts';
 import { nameRuns, pathOf, walk, type Found, type NameRun, type Warn, type WalkRoot } from './file-walk.ts';
-import { makeEntries, type LookRequest, type MadeEntries, type SentEntries } from './list-worker.ts';
+import { makeEntries, statOf, type LookRequest, type MadeEntries, type SentEntries } from './list-worker.ts';
 import { WorkerPool } from './worker-pool.ts';
 
 export type ListedBatch = {
   readonly count: number;
   /** When it was asked for, before the first of them was looked at. */
   readonly askedMs: number;
-  readonly found: (index: number) => Found;
+  readonly found: (index: number) => ListedFile;
   /** Their entries, where threads made them. */
   readonly made: MadeEntries | null;
 };
+
+/** `json`: as a thread made it (`MadeEntries`). */
+export type ListedFile = Found & { readonly json: string | null };
 
 export type ListingOptions = {
   readonly roots: readonly WalkRoot[];
@@ -45,7 +48,7 @@ function listHere({ roots, warn, nowMs }: ListingOptions): Listing {
     next: async () => {
       const askedMs = nowMs();
       const found = take(entries, batchEntries, () => 1);
-      return found.length === 0 ? null : { count: found.length, askedMs, found: (index) => there(found[index]), made: null };
+      return found.length === 0 ? null : { count: found.length, askedMs, found: (index) => ({ ...there(found[index]), json: null }), made: null };
     },
     close: async () => {},
   };
@@ -94,10 +97,11 @@ class ThreadListing implements Listing {
 
 function batchOf(askedMs: number, sent: SentEntries, roots: readonly WalkRoot[]): ListedBatch {
   const made = { ...sent, json: Buffer.from(sent.json.buffer, sent.json.byteOffset, sent.json.length) };
-  const found = (index: number): Found => {
-    const meta = readMeta(made.json.toString('utf8', index === 0 ? 0 : there(made.ends[index - 1]), there(made.ends[index])));
-    const { name, type, target } = meta;
-    return { name, path: pathOf(name, roots), stat: statOf(meta, there(made.links[index])), type, target };
+  const found = (index: number): ListedFile => {
+    const [from, to] = [index === 0 ? 0 : there(made.ends[index - 1]), there(made.ends[index])];
+    const [name, stat] = [nameIn(made.json, from, to), statOf(made.numbers, index)];
+    const [type, json] = [typeOf(stat), made.json.toString('utf8', from, to)];
+    return { name, path: pathOf(name, roots), stat, type, target: type === 'l' ? readMeta(json).target : null, json };
   };
   return { count: made.ends.length, askedMs, found, made };
 }
