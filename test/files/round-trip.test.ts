@@ -225,6 +225,31 @@ describe('a pack that a worker cannot read by itself', () => {
   });
 });
 
+describe('a list of entries of which one site has a bit wrong', () => {
+  it('comes from the site that has it right', async () => {
+    const both = await VaultOfFiles.make(2);
+    try {
+      for (let i = 0; i < 3000; i += 1) writeFileSync(both.path(`${'-'.repeat(150)} ${i}`), '');
+      await both.backup();
+      const [pack, ...others] = (await both.newest()).point.packs;
+      expect([others.length, (await both.newest()).entryChunks.length > 3 * 80]).toEqual([0, true]);
+      const file = path.join(both.root, 'site-0', packName(pack?.sha256 ?? ''));
+      const bytes = readFileSync(file);
+      bytes[Math.floor(bytes.length / 2)] = (bytes[Math.floor(bytes.length / 2)] ?? 0) ^ 1;
+      chmodSync(file, 0o600);
+      writeFileSync(file, bytes);
+      const again = await both.backup();
+      expect([again.entries, again.unchanged]).toEqual([3001, 3001]);
+      const { target } = await both.restore();
+      expect(treePicture(target)).toEqual(treePicture(both.tree));
+      unlinkSync(path.join(both.root, 'site-1', packName(pack?.sha256 ?? '')));
+      await expect(both.restore()).rejects.toMatchObject({ name: 'DamagedError' });
+    } finally {
+      both.remove();
+    }
+  });
+});
+
 describe.each(['by the workers themselves', 'by the site'])('a verification of packs that are read %s', (reader) => {
   it('finds one bit that is another, wherever in a pack it is: with the key by what the bytes are, without it by their hash', async () => {
     writeFileSync(files.path('file'), Buffer.concat([randomBytes(40_000), Buffer.from(textOf(2_000, 3))]));
