@@ -25,7 +25,7 @@ export function pathOf(name: EntryName, roots: readonly WalkRoot[]): EntryName {
 
 export type Warn = (what: string) => void;
 
-export const runNamesMax = 500;
+const runNamesMax = 500;
 
 export function* walk(roots: readonly WalkRoot[], warn: Warn): Generator<Found> {
   for (const run of nameRuns(roots, warn)) yield* lookAt(run, warn);
